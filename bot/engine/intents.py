@@ -1,0 +1,133 @@
+"""
+What people want, and what they are told at once.
+
+Each intent is durable when the engine answers; a duplicate (same `key`) answers the same and does
+nothing. A refusal consumes nothing and is said to that person alone.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from bot.engine.record import ApprovalRecord, Origin, QuestionRecord, RunRecord
+from bot.runbook.outline import Outline
+
+Truth = Literal["done", "not done", "stop"]
+
+
+@dataclass(frozen=True)
+class Actor:
+    """A person, by immutable ids. `via` is the alias they came by: slack or terminal."""
+
+    user_id: str
+    team_id: str
+    via: str = "slack"
+
+
+@dataclass(frozen=True)
+class Started:
+    run_id: str
+    is_new: bool = True  #: False: the same intent was delivered before.
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """
+    Why not, and what to do. `fields` names the inputs that are wrong, for a modal; `nearest` are
+    ids that may have been meant.
+    """
+
+    why: str
+    fields: Mapping[str, str] = field(default_factory=dict)
+    nearest: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Noted:
+    """It was taken in. `says` is what the person is told."""
+
+    says: str = ""
+
+
+@dataclass(frozen=True)
+class StartRun:
+    book_id: str
+    inputs: Mapping[str, Any]
+    by: Actor
+    origin: Origin
+    key: str  #: The delivery's own id: a trigger id, a view's id.
+    dry: bool = False
+
+
+@dataclass(frozen=True)
+class Member:
+    """Somebody of the workspace as the directory knows them now."""
+
+    user_id: str
+    name: str
+    roles: frozenset[str]
+    is_active: bool = True
+    is_guest: bool = False
+    is_bot: bool = False
+    same_human_as: frozenset[str] = frozenset()  #: Other accounts of the same person.
+
+
+class Directory(Protocol):
+    """Who is who. It fails closed: what cannot be read is Unreachable, never an empty answer."""
+
+    async def member(self, user_id: str) -> Member: ...
+
+
+class Desk(Protocol):
+    """What Slack's listeners and the terminal ask of the engine."""
+
+    @property
+    def books(self) -> Mapping[str, Outline]: ...
+
+    async def start_run(self, intent: StartRun) -> Started | Refusal: ...
+
+    async def pick(self, run_id: str, step: str, by: Actor, key: str) -> Noted | Refusal:
+        """Ask for the plan of an action of a pick or standby section."""
+
+    async def undo(self, run_id: str, step: str, by: Actor, key: str) -> Noted | Refusal: ...
+
+    async def close(self, run_id: str, section: str, by: Actor, key: str) -> Noted | Refusal:
+        """Nothing more is to be picked from this section: the run goes on."""
+
+    async def again(self, run_id: str, step: str, by: Actor, key: str) -> Noted | Refusal:
+        """Do a step again that is over: a re-check, or a new plan for what was not applied."""
+
+    async def go_on(self, run_id: str, step: str, by: Actor, key: str) -> Noted | Refusal:
+        """Go on over a step that holds the run."""
+
+    async def cancel(self, run_id: str, by: Actor, key: str) -> Noted | Refusal: ...
+
+    async def decide(
+        self, approval_id: str, by: Actor, approves: bool, reason: str, typed: str, key: str
+    ) -> Noted | Refusal:
+        """`typed`: what was typed to approve a DESTROY. A denial needs a reason."""
+
+    async def answer(
+        self, question_id: str, by: Actor, answer: Mapping[str, Any], key: str
+    ) -> Noted | Refusal:
+        """`answer` by field; empty for a confirm. A wrong field is a Refusal with `fields`."""
+
+    async def resolve(
+        self, question_id: str, by: Actor, truth: Truth, key: str
+    ) -> Noted | Refusal:
+        """A person says whether an unsure change happened."""
+
+    async def record(self, run_id: str) -> RunRecord | None: ...
+
+    async def recent(self, limit: int = 20, active: bool = False) -> Sequence[RunRecord]:
+        """Runs, newest first."""
+
+    async def approval(self, approval_id: str) -> tuple[ApprovalRecord, RunRecord] | None: ...
+
+    async def plan_text(self, approval_id: str) -> str | None:
+        """The stored plan, whole and readable, exactly what the digest is of."""
+
+    async def question(self, question_id: str) -> tuple[QuestionRecord, RunRecord] | None: ...
+
+    async def menus(self, book_id: str) -> Mapping[str, Sequence[str]]:
+        """Live choices for input fields. A field that cannot be read is left out."""

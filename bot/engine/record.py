@@ -1,0 +1,183 @@
+"""
+What is known of a run, as plain data: the one thing that Slack's views, the terminal, the
+timeline and the tests read. Built from rows; holds nothing that could alter anything.
+
+Times are aware UTC datetimes.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+from bot.runbook.findings import Details
+from bot.runbook.outline import Outline
+from bot.store.deliveries import Delivery
+
+RunStatus = Literal["running", "cancelling", "finished", "stopped", "cancelled"]
+StepStatus = Literal[
+    "waiting",  # its turn has not come
+    "working",  # its function is being called; a watch also waits in it between two readings
+    "asked",  # a person is asked
+    "planned",  # its plan waits for approval
+    "applying",  # approved; waits for the target's lock, or is being applied
+    "unsure",  # it is not known whether a change happened; a person must say
+    "ok",
+    "warning",
+    "problem",
+    "unknown",
+    "given",  # applied, answered, ticked off, or mapped: later steps can have its result
+    "nothing",  # nothing to do here, for a good reason
+    "blocked",  # what it needs did not come
+    "denied",
+    "expired",
+    "failed",
+    "cancelled",
+]
+ApprovalStatus = Literal["pending", "approved", "denied", "expired", "outdated", "cancelled"]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a run was started from. `channel_id` is None for the terminal."""
+
+    channel_id: str | None
+    channel_name: str = ""
+
+
+@dataclass(frozen=True)
+class ChangeRecord:
+    """One change of a plan, and how far it is."""
+
+    kind: str  #: The class of the change, such as UpdateService.
+    target: str  #: The lock's name, such as ecs/production/complyai-core.
+    command: str
+    now: str  #: What was seen there when the plan was made.
+    undo: str | None  #: The command that takes it back; None: it cannot be undone.
+    state: Literal["planned", "intended", "applied", "already so"] = "planned"
+    seen: str = ""  #: What was seen there last.
+    at: datetime | None = None  #: When it was last looked at.
+
+
+@dataclass(frozen=True)
+class Decision:
+    by: str  #: The immutable user id.
+    approves: bool
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class ApprovalRecord:
+    id: str  #: Opaque; the only thing that a button carries.
+    step: str
+    title: str
+    effect: Literal["CHANGE", "DESTROY"]
+    changes: tuple[ChangeRecord, ...]
+    because: str
+    beware: str
+    role: str  #: Who may decide.
+    people: int  #: How many of them must approve.
+    requested_by: str
+    asked_at: datetime
+    expires_at: datetime
+    digest: str  #: sha-256 of the stored plan text.
+    status: ApprovalStatus
+    decisions: tuple[Decision, ...] = ()
+    outcome: str = ""  #: Afterwards, in a sentence: applied when, seen done when; or why not.
+    type_to_approve: str = ""  #: DESTROY: what an approver types, such as complyai-prod.
+
+    @property
+    def missing(self) -> int:
+        return max(0, self.people - sum(decision.approves for decision in self.decisions))
+
+
+@dataclass(frozen=True)
+class QuestionRecord:
+    """A person is asked something, or must say whether a change happened."""
+
+    id: str
+    step: str
+    kind: Literal["ask", "confirm", "unsure"]
+    title: str
+    text: str
+    answer_schema: Mapping[str, Any] | None = None  #: JSON schema, one field per modal field.
+    choices: tuple[tuple[str, Mapping[str, Any]], ...] = ()  #: Label and the answer it stands for.
+    proposed: Mapping[str, Any] | None = None
+    due: datetime | None = None
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """`key` of an undo is the action's key and `.undo`."""
+
+    key: str
+    title: str
+    kind: str
+    section: str
+    status: StepStatus
+    says: str = ""  #: The finding's summary, the plan's reason, the answer, or why it failed.
+    details: Details = field(default_factory=Details)
+    progress: float | None = None  #: 0 to 1, of a watch or a long change.
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    attempt: int = 0
+    lasting_s: float | None = None  #: Of a watch: how long it lasts at most, in seconds.
+    blocked_by: str = ""  #: While it waits for a target's lock: who holds it, since when.
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    id: str
+    outline: Outline
+    inputs: Mapping[str, Any]
+    started_by: str
+    started_at: datetime
+    origin: Origin
+    status: RunStatus
+    steps: Mapping[str, StepRecord]  #: In the order of the book; undos after their actions.
+    approvals: Mapping[str, ApprovalRecord] = field(default_factory=dict)  #: By id, oldest first.
+    questions: Mapping[str, QuestionRecord] = field(default_factory=dict)  #: Open ones, by id.
+    held: tuple[str, ...] = ()  #: Steps that keep the run from going on until a person says so.
+    suggested: tuple[str, ...] = ()  #: Actions to offer, because a check found something wrong.
+    open_pick: str | None = None  #: The section that a person is to pick from or to close.
+    undoable: tuple[str, ...] = ()  #: Actions that were applied and can be taken back.
+    ended_at: datetime | None = None
+    ended_because: str = ""
+    updated_at: datetime | None = None
+    room_name: str = ""  #: The channel's name once it is open, without #.
+    dry: bool = False  #: Nothing is asked and nothing is applied.
+
+    def section_steps(self, section_key: str) -> tuple[StepRecord, ...]:
+        return tuple(step for step in self.steps.values() if step.section == section_key)
+
+
+SaidKind = Literal[
+    "run started",
+    "run ended",
+    "step started",
+    "step progressed",  # a watch read again, or a long change went on
+    "step ended",
+    "approval asked",
+    "approval changed",  # decided by somebody, expired, outdated, or applied
+    "question asked",
+    "question closed",
+    "room opened",
+]
+
+
+@dataclass(frozen=True)
+class Said:
+    """Something that happened in a run and that people may want to see."""
+
+    kind: SaidKind
+    about: str = ""  #: The step's key, the approval's id or the question's id.
+
+
+class Announcer(Protocol):
+    """
+    Turns what happened into what is to be seen. Called within the transaction that makes it true,
+    so it must be pure and quick.
+    """
+
+    def announce(self, run: RunRecord, said: Sequence[Said]) -> Sequence[Delivery]: ...

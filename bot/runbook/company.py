@@ -1,0 +1,51 @@
+"""
+The company a bot serves: names and places, so that no book names a service.
+
+One frozen value, built from settings and asked for by type. The defaults are those of the company
+in whose prose the books were first written.
+"""
+
+from bot.runbook.values import Value
+
+
+class ServicePlace(Value):
+    """One of the company's services, and where to ask whether it is well."""
+
+    name: str
+    health_url: str
+
+
+class Vendor(Value):
+    """Somebody else's service we depend on, and the parameter that opens its circuit breaker."""
+
+    name: str
+    circuit_parameter: str
+
+
+class Company(Value):
+    name: str = "ComplyAI"
+    time_zone: str = "UTC"
+    cluster: str = "production"
+    services: tuple[ServicePlace, ...] = (
+        ServicePlace(name="complyai-core", health_url="https://api.complyai.io/health"),
+        ServicePlace(name="complyai-api", health_url="http://complyai-api.internal/health"),
+        ServicePlace(
+            name="complyai-maestro", health_url="http://complyai-maestro.internal/health"
+        ),
+        ServicePlace(name="complyai-frontend", health_url="https://app.complyai.io/health"),
+    )
+    database: str = "complyai-prod"
+    vendors: tuple[Vendor, ...] = (
+        Vendor(name="Meta", circuit_parameter="/complyai/circuit/meta"),
+        Vendor(name="Stripe", circuit_parameter="/complyai/circuit/stripe"),
+        Vendor(name="Auth0", circuit_parameter="/complyai/circuit/auth0"),
+    )
+    alerts_channel: str = "alerts"
+
+    @property
+    def service_names(self) -> tuple[str, ...]:
+        return tuple(service.name for service in self.services)
+
+    def circuit_of(self, vendor: str) -> str:
+        """The parameter of the vendor's circuit breaker. Raises KeyError for a strange vendor."""
+        return {one.name: one.circuit_parameter for one in self.vendors}[vendor]

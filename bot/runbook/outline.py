@@ -1,0 +1,156 @@
+"""
+The whole book unrun: as plain data, which is all that the engine's conductor and the views know
+of a runbook and what a run stores when it starts; and as text, for people and for reviews.
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from itertools import groupby
+from typing import Any
+
+from bot.runbook.book import Runbook
+from bot.runbook.step import Kind, Mode, Step
+
+
+@dataclass(frozen=True)
+class StepOutline:
+    key: str
+    title: str
+    kind: Kind
+    after: dict[str, bool]  #: Key of an earlier step -> whether this one must have its result.
+    asks: tuple[str, ...]  #: Adapters, by class name.
+    changes: tuple[str, ...] = ()
+    effect: str | None = None
+    undoable: bool = False
+    people: int = 0
+    role: str | None = None
+    unattended: str | None = None
+    suggested_by: tuple[str, ...] = ()
+    proofs: tuple[str, ...] = ()
+    may_be_nothing: bool = False
+    limit_s: float | None = None
+    every_s: float | None = None
+    lasting_s: float | None = None
+    until: str | None = None
+    during: str | None = None
+    meanwhile: bool = False  #: An ask that nobody waits for, but the steps that need it.
+    includes: str | None = None
+    answer: dict[str, Any] | None = None  #: JSON schema of what a person fills in.
+
+
+@dataclass(frozen=True)
+class SectionOutline:
+    key: str
+    title: str
+    mode: Mode
+    holds: bool
+    steps: tuple[StepOutline, ...]
+
+
+@dataclass(frozen=True)
+class Outline:
+    book: str
+    title: str
+    severity: str
+    category: str
+    inputs: dict[str, Any]  #: JSON schema; the start modal is made from it.
+    menus: tuple[str, ...]  #: Input fields whose choices are read live.
+    leads_to: tuple[str, ...]
+    sections: tuple[SectionOutline, ...]
+
+    def step(self, key: str) -> StepOutline:
+        return next(step for section in self.sections for step in section.steps if step.key == key)
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def outline(book: Runbook) -> Outline:
+    return Outline(
+        book=book.id,
+        title=book.title,
+        severity=book.severity,
+        category=book.category,
+        inputs=book.inputs.model_json_schema(),
+        menus=tuple(book.menus),
+        leads_to=tuple(sorted({hop.book for hop in book.hops})),
+        sections=tuple(_stretches(book)),
+    )
+
+
+def _stretches(book: Runbook) -> Iterator[SectionOutline]:
+    """Sections in the order of their steps; one that includes a runbook goes on after it."""
+    for key, steps in groupby(book.steps.values(), key=lambda step: step.section):
+        section = book.sections[key]
+        inside = tuple(_step(book, step) for step in steps)
+        yield SectionOutline(key, section.title, section.mode, section.holds, inside)
+
+
+def _step(book: Runbook, step: Step) -> StepOutline:
+    effect = step.gives.effect
+    answer = step.gives.result if step.kind == "ask" else None
+    return StepOutline(
+        key=step.key,
+        title=step.title,
+        kind=step.kind,
+        after={need.step: not need.optional for need in step.needs if need.step},
+        asks=tuple(need.wanted.__name__ for need in step.needs if need.source == "adapter"),
+        changes=tuple(change.__name__ for change in step.gives.changes),
+        effect=effect.name if effect else None,
+        undoable=bool(step.gives.changes)
+        and all("undo" in vars(change) for change in step.gives.changes),
+        people=step.gate.people if step.gate else 0,
+        role=step.gate.role if step.gate and step.gate.people else None,
+        unattended=step.gate.unattended if step.gate else None,
+        suggested_by=step.suggested_by,
+        proofs=book.proofs(step) if step.kind == "action" else (),
+        may_be_nothing=step.gives.or_nothing,
+        limit_s=_seconds(step.limit),
+        every_s=_seconds(step.timing.every if step.timing else None),
+        lasting_s=_seconds(step.timing.lasting if step.timing else None),
+        until=step.timing.until if step.timing else None,
+        during=step.timing.during if step.timing else None,
+        meanwhile=step.meanwhile,
+        includes=step.includes,
+        answer=answer.model_json_schema()
+        if answer and hasattr(answer, "model_json_schema")
+        else None,
+    )
+
+
+def _seconds(duration: timedelta | None) -> float | None:
+    return duration.total_seconds() if duration else None
+
+
+HOW = {"in order": "", "together": " (together)", "pick": " (pick)", "standby": " (at hand)"}
+
+
+def text(plan: Outline) -> Iterator[str]:
+    """The outline as a reviewer reads it; the golden files in docs/outlines are this."""
+    yield f"{plan.book} {plan.title} ({plan.severity}, {plan.category})"
+    for section in plan.sections:
+        held = ", a problem holds the run" if section.holds and section.mode == "together" else ""
+        yield f"\n{section.title}{HOW[section.mode]}{held}"
+        for step in section.steps:
+            yield f"  {step.kind:<8}{step.title}  [{', '.join((step.key, *_notes(step)))}]"
+    if plan.leads_to:
+        yield f"\nleads to {', '.join(plan.leads_to)}"
+
+
+def _notes(step: StepOutline) -> Iterator[str]:
+    if step.includes:
+        yield f"all of {step.includes}"
+    if step.meanwhile:
+        yield "the run goes on meanwhile"
+    if step.unattended:
+        yield f"nobody need agree: {step.unattended}"
+    elif step.effect:
+        yield f"{step.effect}, {step.people} agree" + (", can be undone" if step.undoable else "")
+    if step.until:
+        how_long = f"during {step.during}" if step.during else f"for at most {step.lasting_s:g} s"
+        yield f"every {step.every_s:g} s {how_long} until {step.until}"
+    if step.suggested_by:
+        yield f"suggested by {' or '.join(step.suggested_by)}"
+    if step.proofs and step.proofs != step.suggested_by:
+        yield f"proved by {', '.join(step.proofs)}"

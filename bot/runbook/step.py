@@ -1,0 +1,73 @@
+"""One step of a runbook, as declared. Everything the engine knows of it is in its outline."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Literal
+
+from bot.runbook.changes import Change, Effect
+
+Function = Callable[..., Any]
+Kind = Literal["check", "watch", "action", "ask", "confirm", "include"]
+Mode = Literal["in order", "together", "pick", "standby"]
+Until = Literal["ok", "problem"]
+Source = Literal["result", "inputs", "run", "findings", "company", "thresholds", "adapter"]
+
+
+@dataclass(frozen=True)
+class Need:
+    """One parameter of a step's function, and where its value comes from."""
+
+    name: str
+    source: Source
+    wanted: type
+    step: str | None = None  #: The key of the step that gives it, for a result.
+    optional: bool = False  #: `| None`: the step runs even when there is no such result.
+
+
+@dataclass(frozen=True)
+class Gives:
+    """What later steps get when they ask for this step by its name."""
+
+    result: type | None = None
+    changes: tuple[type[Change], ...] = ()
+    or_nothing: bool = False
+
+    @property
+    def effect(self) -> Effect | None:
+        return max((change.effect for change in self.changes), default=None)
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Who must agree before an action's plan is applied."""
+
+    people: int
+    role: str
+    unattended: str | None = None
+
+
+@dataclass(frozen=True)
+class Timing:
+    every: timedelta
+    until: Until
+    lasting: timedelta | None = None
+    during: str | None = None  #: The key of the action it accompanies; a problem pauses that.
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    key: str  #: The function's name. Never renamed or reused: a finished step stays finished.
+    title: str  #: The sentence of the prose.
+    kind: Kind
+    section: str
+    run: Function
+    needs: tuple[Need, ...]
+    gives: Gives
+    limit: timedelta | None = None
+    timing: Timing | None = None
+    gate: Gate | None = None
+    suggested_by: tuple[str, ...] = ()
+    proves: tuple[str, ...] = ()
+    meanwhile: bool = False  #: An ask that nobody waits for, but the steps that need it.
+    includes: str | None = None  #: The id of the runbook whose steps follow under this key.

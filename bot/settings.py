@@ -1,0 +1,121 @@
+"""
+Everything that can be configured, with its default, its unit and its meaning.
+
+Read from a TOML file (`RUNBOOK_BOT_SETTINGS`, else `runbook-bot.toml` when there is one), and over
+it from environment variables such as `RUNBOOK_BOT_AWS__REGION`. Secrets are best given as
+environment variables; their values are never printed.
+"""
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from bot.runbook.company import Company
+
+
+class Group(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SlackSettings(Group):
+    bot_token: SecretStr = SecretStr("")  #: xoxb-...
+    app_token: SecretStr = SecretStr("")  #: xapp-..., for Socket Mode.
+    signing_secret: SecretStr = SecretStr("")  #: For HTTP mode.
+    api_url: str = "https://slack.com/api/"
+    timeout_s: float = 10.0  #: Of one call to Slack's Web API.
+
+
+class StoreSettings(Group):
+    url: str = "sqlite:///var/runbook-bot.db"  #: SQLAlchemy's notation.
+
+
+class RoleSettings(Group):
+    """Who has a role: by user id, or as a member of a Slack user group."""
+
+    users: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+
+
+class AwsSettings(Group):
+    region: str = "us-east-1"
+    endpoint_url: str | None = None  #: Another address for every service, such as a sandbox.
+    timeout_s: float = 10.0  #: Of one call, connecting included.
+
+
+class PostgresSettings(Group):
+    dsn: SecretStr = SecretStr("")  #: The path the applications use: postgresql://user:...@host/db
+    replica_dsn: SecretStr = SecretStr("")  #: A replica to ask for its lag; empty: none.
+    timeout_s: float = 5.0
+
+
+class StatusPageSettings(Group):
+    meta_url: str = "https://metastatus.com/data/orgs.json"
+    stripe_url: str = "https://status.stripe.com/current"
+    auth0_url: str = "https://status.auth0.com/api/v2/status.json"
+    timeout_s: float = 5.0
+
+
+class PagerSettings(Group):
+    """PagerDuty when it has a routing key, else a mention of the on-call user group."""
+
+    routing_key: SecretStr = SecretStr("")  #: Events API v2 integration key.
+    events_url: str = "https://events.pagerduty.com"
+    api_token: SecretStr = SecretStr("")  #: REST API, to read who is on call; may be empty.
+    api_url: str = "https://api.pagerduty.com"
+    escalation_policy: str = ""  #: Whose on-call is asked for.
+    on_call_group: str = ""  #: Slack user group id that is mentioned, S....
+    people: dict[str, str] = Field(default_factory=dict)  #: E-mail at PagerDuty -> Slack user id.
+    timeout_s: float = 5.0
+
+
+class TicketSettings(Group):
+    tracker: Literal["none", "github", "jira"] = "none"
+    api_url: str = "https://api.github.com"
+    project: str = ""  #: GitHub: owner/repository. Jira: project key.
+    user: str = ""  #: Jira: the e-mail the token belongs to.
+    token: SecretStr = SecretStr("")
+    timeout_s: float = 10.0
+
+
+class ApprovalSettings(Group):
+    expires_after_s: float = 900.0
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(
+        env_prefix="RUNBOOK_BOT_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    slack: SlackSettings = SlackSettings()
+    store: StoreSettings = StoreSettings()
+    roles: dict[str, RoleSettings] = Field(default_factory=dict)
+    aliases: tuple[tuple[str, ...], ...] = ()  #: User ids that are the same human.
+    company: Company = Company()
+    aws: AwsSettings = AwsSettings()
+    postgres: PostgresSettings = PostgresSettings()
+    status_pages: StatusPageSettings = StatusPageSettings()
+    pager: PagerSettings = PagerSettings()
+    tickets: TicketSettings = TicketSettings()
+    approvals: ApprovalSettings = ApprovalSettings()
+    thresholds: dict[str, dict[str, object]] = Field(default_factory=dict)  #: Book id -> fields.
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        path = Path(os.environ.get("RUNBOOK_BOT_SETTINGS", "runbook-bot.toml"))
+        toml = TomlConfigSettingsSource(settings_cls, path)
+        return (init_settings, env_settings, toml)
