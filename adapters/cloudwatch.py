@@ -1,0 +1,151 @@
+"""
+Amazon CloudWatch: alarms, error rates and load, beside what is usual at this hour.
+
+What has no data is said to have none; it is never taken for zero.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Literal
+
+from adapters.aws_calls import AwsCalls
+from bot.runbook import Adapter, Facts, Plot, Table
+from bot.runbook.durations import in_words
+
+READS: tuple[str, ...] = ()
+
+
+class Alarm(Facts):
+    name: str
+    state: Literal["ALARM", "INSUFFICIENT_DATA"]
+    since: datetime
+    age: timedelta
+    reason: str
+
+
+class Alarms(Facts):
+    alarms: tuple[Alarm, ...]  #: Those not OK, newest first.
+    total: int  #: How many alarms there are. With none, silence means nothing.
+
+    @property
+    def in_alarm(self) -> tuple[str, ...]:
+        return tuple(a.name for a in self.alarms if a.state == "ALARM")
+
+    @property
+    def without_data(self) -> tuple[str, ...]:
+        return tuple(a.name for a in self.alarms if a.state == "INSUFFICIENT_DATA")
+
+    def table(self) -> Table:
+        rows = tuple((a.name, a.state, in_words(a.age), a.reason) for a in self.alarms)
+        return Table(("Alarm", "State", "For", "Why"), rows)
+
+
+class Point(Facts):
+    at: datetime
+    value: float
+
+
+class ErrorRate(Facts):
+    """Errors are 5xx answers of the service's tasks, per minute."""
+
+    service: str
+    now: float | None  #: In the last 15 minutes; None: no requests are seen, so it cannot be told.
+    usual: float | None  #: In the same 15 minutes of the past 7 days; None: nothing to compare.
+    over_time: tuple[Point, ...] = ()  #: The last 3 hours, per minute.
+
+
+class ErrorRates(Facts):
+    rates: tuple[ErrorRate, ...]
+    as_of: datetime
+
+    def above(self, times: float) -> tuple[str, ...]:
+        """Services with more than that many times their usual errors, and over one a minute."""
+        return tuple(
+            r.service for r in self.rates if r.now is not None and r.now > _least(r.usual) * times
+        )
+
+    @property
+    def without_data(self) -> tuple[str, ...]:
+        return tuple(r.service for r in self.rates if r.now is None)
+
+    def table(self) -> Table:
+        rows = tuple((r.service, _rate(r.now), _rate(r.usual)) for r in self.rates)
+        return Table(("Service", "5xx per min", "Usually"), rows)
+
+    def plot(self) -> Plot:
+        return Plot("Errors", "per minute", {r.service: _line(r.over_time) for r in self.rates})
+
+
+class DatabaseLoad(Facts):
+    """Of one instance: the average of the last 5 minutes that have data."""
+
+    instance: str
+    cpu_percent: float
+    connections: float
+    io_per_s: float
+    over_time: tuple[Point, ...] = ()  #: CPU, the last 3 hours.
+    as_of: datetime
+
+    def plot(self) -> Plot:
+        return Plot(f"CPU of {self.instance}", "%", {"CPU": _line(self.over_time)})
+
+
+class Response(Facts):
+    """How a service answers since a moment, beside the hour before it."""
+
+    service: str
+    errors_per_min: float
+    errors_before: float | None
+    p95: timedelta
+    p95_before: timedelta | None
+    over_time: tuple[Point, ...] = ()  #: Errors per minute, from that hour on.
+    as_of: datetime
+
+    def is_worse(self, times: float) -> bool:
+        slower = self.p95_before is not None and self.p95 > self.p95_before * times
+        return slower or self.errors_per_min > _least(self.errors_before) * times
+
+    def __str__(self) -> str:
+        before = "nothing" if self.p95_before is None else _ms(self.p95_before)
+        return (
+            f"{self.errors_per_min:.1f} errors/min (before: {_rate(self.errors_before)}),"
+            f" p95 {_ms(self.p95)} (before: {before})"
+        )
+
+    def plot(self) -> Plot:
+        return Plot("Errors", "per minute", {self.service: _line(self.over_time)})
+
+
+class CloudWatch(Adapter):
+    def __init__(self, calls: AwsCalls) -> None:
+        self._calls = calls
+
+    async def alarms(self) -> Alarms:
+        raise NotImplementedError
+
+    async def error_rates(self, services: Sequence[str]) -> ErrorRates:
+        raise NotImplementedError
+
+    async def response(self, service: str, since: datetime) -> Response:
+        """Raises Refused when the load balancer has counted no request since then."""
+        raise NotImplementedError
+
+    async def database_load(self, instance: str) -> DatabaseLoad:
+        """Of one instance, such as Database.writer."""
+        raise NotImplementedError
+
+
+def _least(usual: float | None) -> float:
+    return max(1.0, usual or 0.0)
+
+
+def _rate(per_min: float | None) -> str:
+    return "no data" if per_min is None else f"{per_min:.1f}"
+
+
+def _ms(length: timedelta) -> str:
+    return f"{length.total_seconds() * 1000:.0f} ms"
+
+
+def _line(points: tuple[Point, ...]) -> tuple[tuple[datetime, float], ...]:
+    return tuple((p.at, p.value) for p in points)

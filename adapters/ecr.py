@@ -1,0 +1,25 @@
+"""Amazon ECR: whether an image exists, how old it is, and what its scan found."""
+
+from datetime import timedelta
+
+from adapters.aws_calls import AwsCalls
+from bot.runbook import Adapter, Facts
+
+READS: tuple[str, ...] = ()
+
+
+class Image(Facts):
+    service: str
+    version: str
+    digest: str | None  #: None: there is no such image.
+    age: timedelta = timedelta()
+    critical_findings: int | None = None  #: None: it was not scanned.
+
+
+class Ecr(Adapter):
+    def __init__(self, calls: AwsCalls) -> None:
+        self._calls = calls
+
+    async def image(self, service: str, version: str) -> Image:
+        """The image with that tag in the repository named after the service."""
+        raise NotImplementedError
