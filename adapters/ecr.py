@@ -2,10 +2,10 @@
 
 from datetime import timedelta
 
-from adapters.aws_calls import AwsCalls
+from adapters.aws_calls import AwsCalls, NotThere, answered_at
 from bot.runbook import Adapter, Facts
 
-READS: tuple[str, ...] = ()
+READS: tuple[str, ...] = ("ecr:DescribeImages",)
 
 
 class Image(Facts):
@@ -22,4 +22,23 @@ class Ecr(Adapter):
 
     async def image(self, service: str, version: str) -> Image:
         """The image with that tag in the repository named after the service."""
-        raise NotImplementedError
+        try:
+            answer = await self._calls.read(
+                "ecr",
+                "describe_images",
+                repositoryName=service,
+                imageIds=[{"imageTag": version}],
+            )
+        except NotThere:
+            return Image(service=service, version=version, digest=None)
+        (image,) = answer["imageDetails"]
+        summary = image.get("imageScanFindingsSummary")
+        return Image(
+            service=service,
+            version=version,
+            digest=image["imageDigest"],
+            age=max(answered_at(answer) - image["imagePushedAt"], timedelta()),
+            critical_findings=(
+                summary.get("findingSeverityCounts", {}).get("CRITICAL", 0) if summary else None
+            ),
+        )

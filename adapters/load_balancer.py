@@ -1,11 +1,16 @@
 """Elastic Load Balancing: whether the targets behind each service answer its health checks."""
 
+import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from adapters.aws_calls import AwsCalls
+from adapters.aws_calls import AwsCalls, NotThere
 from bot.runbook import Adapter, Facts, Table
 
-READS: tuple[str, ...] = ()
+READS: tuple[str, ...] = ("elasticloadbalancing:DescribeTargetHealth",)
+
+UNHEALTHY = ("unhealthy", "unhealthy.draining")
 
 
 class ServiceTargets(Facts):
@@ -55,7 +60,39 @@ class LoadBalancer(Adapter):
 
     async def targets(self, groups: Mapping[str, Sequence[str]]) -> Targets:
         """Takes the ARNs of each service's target groups, such as `Services.target_groups`."""
-        raise NotImplementedError
+        named = {service: arns for service, arns in groups.items() if arns}
+        found = await asyncio.gather(*(self._of(name, arns) for name, arns in named.items()))
+        return Targets(services=tuple(found))
+
+    async def _of(self, service: str, groups: Sequence[str]) -> ServiceTargets:
+        answers = await asyncio.gather(*(self._health(group) for group in groups))
+        targets = [target for answer in answers for target in answer]
+        states = Counter(target["State"] for target in targets)
+        reasons = Counter(
+            target.get("Description") or target.get("Reason", "no reason given")
+            for target in targets
+            if target["State"] in UNHEALTHY
+        )
+        return ServiceTargets(
+            service=service,
+            healthy=states["healthy"],
+            unhealthy=sum(states[state] for state in UNHEALTHY),
+            starting=states["initial"],
+            draining=states["draining"],
+            unused=states["unused"],
+            unavailable=states["unavailable"],
+            reasons=tuple(f"{why} ({n} x)" if n > 1 else why for why, n in reasons.most_common()),
+        )
+
+    async def _health(self, group: str) -> list[dict[str, Any]]:
+        """A group that is gone has no targets: the service is told to have no healthy one."""
+        try:
+            answer = await self._calls.read(
+                "elbv2", "describe_target_health", TargetGroupArn=group
+            )
+        except NotThere:
+            return []
+        return [one["TargetHealth"] for one in answer["TargetHealthDescriptions"]]
 
 
 def _row(s: ServiceTargets) -> tuple[object, ...]:

@@ -6,10 +6,14 @@ that does not exist is never created, for nothing would read it, and a circuit b
 said to be open that is not.
 """
 
-from adapters.aws_calls import AwsCalls
-from bot.runbook import CHANGE, Adapter, Change, Facts
+import shlex
+from typing import Any
 
-READS: tuple[str, ...] = ()
+from adapters.aws_calls import AwsCalls, NotThere
+from bot.runbook import CHANGE, Adapter, Change, Facts, Key, Seen, pair
+from bot.runbook.errors import Refused
+
+READS: tuple[str, ...] = ("ssm:GetParameter",)
 
 
 class SetParameter(Change):
@@ -23,7 +27,10 @@ class SetParameter(Change):
         return f"parameter/{self.name}"
 
     def command(self) -> str:
-        return f"aws ssm put-parameter --overwrite --name {self.name} --value {self.value}"
+        return (
+            f"aws ssm put-parameter --overwrite --name {shlex.quote(self.name)}"
+            f" --value {shlex.quote(self.value)}"
+        )
 
     def undo(self) -> "SetParameter":
         return SetParameter(name=self.name, value=self.replacing, replacing=self.value)
@@ -46,4 +53,34 @@ class Parameters(Adapter):
 
     async def get(self, name: str) -> Parameter:
         """Raises Refused for one that is encrypted or a list."""
-        raise NotImplementedError
+        try:
+            answer = await self._calls.read("ssm", "get_parameter", Name=name)
+        except NotThere:
+            return Parameter(name=name, value=None)
+        return Parameter(name=name, value=_plain(answer["Parameter"]))
+
+    async def _see(self, change: SetParameter) -> Seen:
+        now = (await self.get(change.name)).value
+        if now is None:
+            return Seen("drifted", f"{change.name} does not exist")
+        says = f"{change.name} is {now}"
+        if now == change.value:
+            return Seen("applied", says)
+        return Seen("before" if now == change.replacing else "drifted", says)
+
+    async def _put(self, change: SetParameter, key: Key) -> None:
+        # Without a type AWS keeps the one there is, and refuses to create the parameter.
+        await self._calls.write(
+            "ssm", "put_parameter", Name=change.name, Value=change.value, Overwrite=True
+        )
+
+    alters = (pair(SetParameter, observe=_see, apply=_put, permissions=("ssm:PutParameter",)),)
+
+
+def _plain(parameter: dict[str, Any]) -> str:
+    if parameter["Type"] != "String":
+        raise Refused(
+            f"{parameter['Name']} is a {parameter['Type']}, not a plain String. It is neither"
+            " shown nor changed from here: name a plain parameter in the settings."
+        )
+    return str(parameter["Value"])

@@ -110,6 +110,7 @@ class Deployments(Facts):
     """The newest of each service; of one service, newest first."""
 
     newest: tuple[Deployment, ...]
+    missing: tuple[str, ...] = ()  #: Services that do not exist.
     as_of: datetime
 
     @property

@@ -1,0 +1,68 @@
+"""What can be changed about a database: who writes, and that there is a snapshot."""
+
+from datetime import datetime
+
+from bot.runbook import CHANGE, DESTROY, Change
+
+
+class FailOver(Change):
+    """Make a reader of the cluster its writer. Writes fail for the seconds this takes."""
+
+    effect = DESTROY
+
+    database: str
+    to: str  #: Always named: without it, saying it twice moves the writer back.
+    replacing: str  #: The writer.
+
+    def target(self) -> str:
+        return f"rds/{self.database}"
+
+    def command(self) -> str:
+        return (
+            f"aws rds failover-db-cluster --db-cluster-identifier {self.database}"
+            f" --target-db-instance-identifier {self.to}"
+        )
+
+    def undo(self) -> "FailOver":
+        return FailOver(database=self.database, to=self.replacing, replacing=self.to)
+
+
+class RebootWithFailover(Change):
+    """
+    Make the standby of a Multi-AZ instance its primary. Nothing answers for a minute or two. It
+    has no undo of its own: once more, planned anew, moves it back.
+    """
+
+    effect = DESTROY
+
+    database: str
+    replacing: str  #: The availability zone it is in.
+    since: datetime  #: When that was read: failovers after it are this one.
+
+    def target(self) -> str:
+        return f"rds/{self.database}"
+
+    def command(self) -> str:
+        return (
+            f"aws rds reboot-db-instance --db-instance-identifier {self.database} --force-failover"
+        )
+
+
+class TakeSnapshot(Change):
+    effect = CHANGE
+
+    database: str
+    is_cluster: bool
+    snapshot: str  #: Its name, with the run in it: two runs in a minute must not collide.
+    run: str  #: Tagged with it, so that it is known as ours.
+
+    def target(self) -> str:
+        return f"rds/{self.database}"
+
+    def command(self) -> str:
+        kind = "cluster-" if self.is_cluster else ""
+        of = "cluster" if self.is_cluster else "instance"
+        return (
+            f"aws rds create-db-{kind}snapshot --db-{of}-identifier {self.database}"
+            f" --db-{kind}snapshot-identifier {self.snapshot}"
+        )

@@ -1,0 +1,72 @@
+"""
+What RDS said of a database.
+
+An Aurora cluster fails over to a named reader; a Multi-AZ instance is rebooted with failover; a
+single instance has nowhere to go. They are told apart by what RDS says, never by the name.
+"""
+
+from datetime import datetime
+from typing import Literal
+
+from adapters.rds.changes import FailOver, RebootWithFailover, TakeSnapshot
+from bot.runbook import Facts, Table
+
+#: `cluster` is a Multi-AZ DB cluster, which fails over as Aurora does.
+Kind = Literal["aurora", "cluster", "multi-az", "single"]
+
+
+class Instance(Facts):
+    name: str
+    role: Literal["writer", "reader", "standby"]
+    status: str
+    instance_class: str
+    zone: str = ""
+    promotion_tier: int | None = None
+
+
+class Database(Facts):
+    """`resource_id` stays the same through a rename; the name does not."""
+
+    name: str
+    resource_id: str
+    kind: Kind
+    engine: str  #: With its version.
+    status: str
+    instance_class: str
+    writer: str  #: The instance that writes.
+    zone: str  #: Where the writer is.
+    readers: tuple[str, ...] = ()  #: Those that could take over, the likeliest first.
+    instances: tuple[Instance, ...] = ()
+    pending_changes: tuple[str, ...] = ()  #: Wait for the maintenance window or a reboot.
+    as_of: datetime
+
+    @property
+    def is_cluster(self) -> bool:
+        return self.kind in ("aurora", "cluster")
+
+    def fail_over(self) -> FailOver | RebootWithFailover | None:
+        """None when there is nothing to fail over to: `no_failover_because` says why."""
+        if self.no_failover_because:
+            return None
+        if self.is_cluster:
+            return FailOver(database=self.name, to=self.readers[0], replacing=self.writer)
+        return RebootWithFailover(database=self.name, replacing=self.zone, since=self.as_of)
+
+    @property
+    def no_failover_because(self) -> str:
+        if self.kind == "single":
+            return f"{self.name} is a single instance without a standby"
+        if self.status != "available":
+            return f"{self.name} is {self.status}"
+        if self.is_cluster and not self.readers:
+            return f"{self.name} has no reader that is available"
+        return ""
+
+    def take_snapshot(self, snapshot: str, run: str) -> TakeSnapshot:
+        is_cluster = self.kind == "aurora"
+        return TakeSnapshot(database=self.name, is_cluster=is_cluster, snapshot=snapshot, run=run)
+
+    def table(self) -> Table:
+        columns = ("Instance", "Role", "Status", "Class", "Zone")
+        rows = tuple((i.name, i.role, i.status, i.instance_class, i.zone) for i in self.instances)
+        return Table(columns, rows)
