@@ -4,10 +4,9 @@ What people see: pure functions from what is known to Block Kit. No I/O, no cloc
     names.py      what buttons, menus and modals are called; `pressed(action)`, `unpack(metadata)`
     card.py       card(run, behind_s=0) -> Rendered
     step.py       step_detail(run, step) -> Rendered
-    approval.py   approval_card(approval, run, deciders=(), plan_text="") -> Rendered
-                  approve_modal(approval, run, errors={}) -> View
-                  deny_modal(approval, run, errors={}) -> View
-                  whole_plan_text(approval, run) -> str
+    approval.py   approval_card(approval, run, deciders=()) -> Rendered
+    changes.py    whole_plan_text(approval, run) -> str, plan_file(approval) -> its name
+    deciding.py   approve_modal(approval, run) -> View, deny_modal(approval, run) -> View
                   read_decision(state_values) -> (typed, reason)
     question.py   question_card(question, run) -> Rendered
                   closed_question_card(run, step) -> Rendered

@@ -1,0 +1,175 @@
+"""
+The card on which people decide, and the modals behind its buttons.
+
+It shows what will be run, line for line, and is never cut short. Its buttons carry the approval's
+opaque id and are gone from every copy as soon as nothing is to be decided any more.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from bot.engine.record import ApprovalRecord, Decision, RunRecord
+from bot.slack.views import names
+from bot.slack.views.changes import change_blocks, fits, labelled, targets
+from bot.slack.views.escape import mention, mrkdwn, one_line
+from bot.slack.views.kit import (
+    Element,
+    Rendered,
+    actions,
+    button,
+    confirm,
+    context,
+    header,
+    person,
+    rich,
+    section,
+    text,
+)
+from bot.slack.views.kit import (
+    mrkdwn as mrkdwn_text,
+)
+from bot.slack.views.limits import Block, fit_blocks, fit_message
+from bot.slack.views.words import OPEN, WELL, clock, count, exact, lasted
+
+LONG = 700  #: Of a reason or a warning on the card; the whole of it is in the plan's file.
+
+
+def approval_card(
+    approval: ApprovalRecord, run: RunRecord, deciders: Sequence[str] = ()
+) -> Rendered:
+    """`deciders`: ids of the people and user groups who may decide; a new card notifies them."""
+    blocks = [
+        header(f"{_heading(approval)} · {approval.effect} · {approval.title}"),
+        *_asked(approval, run, deciders),
+        *change_blocks(approval),
+        rich(*_about(approval)),
+    ]
+    tail = [*_decided(approval), *actions(_buttons(approval, run))]
+    return Rendered(fit_message(_text(approval, run)), fit_blocks(blocks, tail=tail))
+
+
+def needs_file(approval: ApprovalRecord) -> bool:
+    """Whether the whole plan has to be attached, because the card cannot show all of it."""
+    return not fits(approval) or len(approval.because) > LONG or len(approval.beware) > LONG
+
+
+def missing_people(approval: ApprovalRecord) -> str:
+    already = [one.by for one in approval.decisions if one.approves]
+    more = f"{approval.missing} more" if already else str(approval.missing)
+    return f"{more} of role {approval.role} must approve"
+
+
+def _heading(approval: ApprovalRecord) -> str:
+    return {
+        "pending": "APPROVAL NEEDED",
+        "approved": "APPROVED",
+        "denied": "DENIED",
+        "expired": "EXPIRED",
+        "outdated": "NOT APPLIED",
+        "cancelled": "WITHDRAWN",
+    }[approval.status]
+
+
+def _asked(approval: ApprovalRecord, run: RunRecord, deciders: Sequence[str]) -> Iterator[Block]:
+    asked_by = mention(approval.requested_by)
+    line = f"asked by {asked_by} for run {mrkdwn(run.id)} ({mrkdwn(run.outline.book)})"
+    if approval.status != "pending":
+        yield context(mrkdwn_text(f"{line} at {clock(approval.asked_at)}"))
+        return
+    for_long = lasted(approval.expires_at - approval.asked_at)
+    line += f" · expires {clock(approval.expires_at)} ({for_long} after it was asked)"
+    role = mrkdwn(missing_people(approval))
+    yield context(mrkdwn_text(f"{line} · {role}; {asked_by} does not count"))
+    if deciders:
+        yield section(mrkdwn_text("For " + ", ".join(map(mention, deciders[:20]))))
+
+
+def _about(approval: ApprovalRecord) -> Iterator[list[Element]]:
+    touched = targets(approval.changes)
+    named = ", ".join(touched[:8]) + (f" and {len(touched) - 8} more" if len(touched) > 8 else "")
+    yield labelled("affects", f"{count(len(touched), 'target')}: {one_line(named)}")
+    if approval.beware:
+        yield labelled("beware", _short(approval.beware))
+    if approval.because:
+        yield labelled("why", _short(approval.because))
+
+
+def _short(words: str) -> str:
+    words = one_line(words)
+    if len(words) <= LONG:
+        return words
+    return f"{words[:LONG].rstrip()}… (all of it is in the attached plan)"
+
+
+def _decided(approval: ApprovalRecord) -> Iterator[Block]:
+    """In place of the buttons: who decided, when and why, and what came of it."""
+    lines = [_decision(decision) for decision in approval.decisions]
+    if approval.status != "pending":
+        lines.append([text(outcome(approval), bold=True)])
+    if lines:
+        yield rich(*lines)
+
+
+def _decision(decision: Decision) -> list[Element]:
+    word = "Approved by " if decision.approves else "Denied by "
+    reason = f" (reason: {_short(decision.reason)})" if decision.reason else ""
+    return [text(word), person(decision.by), text(f" {exact(decision.at)}{reason}.")]
+
+
+def outcome(approval: ApprovalRecord) -> str:
+    """What came of it, in a plain sentence."""
+    said = one_line(approval.outcome)
+    untouched = "Nothing was changed."
+    if approval.status == "expired":
+        more = "more " if approval.decisions else ""
+        had = f"{approval.missing} {more}of role {approval.role} had to approve"
+        late = f"Expired at {clock(approval.expires_at)}: {had}."
+        return f"{said or late} {untouched}"
+    if approval.status == "denied":
+        return f"{said or 'It was denied.'} {untouched}"
+    if approval.status == "cancelled":
+        return f"{said or 'Withdrawn: the run no longer needs it.'} {untouched}"
+    if approval.status == "outdated":
+        return f"Not applied: {said or 'what is there changed since this was asked.'}"
+    return said or "Approved; it is being applied."
+
+
+def _buttons(approval: ApprovalRecord, run: RunRecord) -> Iterator[Element]:
+    if approval.status == "pending" and run.status == "running":
+        yield _approve(approval)
+        yield button("Deny…", names.DENY, approval.id, style="danger")
+    yield button("Show the whole plan", names.WHOLE_PLAN, approval.id)
+    if _may_be_planned_again(approval, run):
+        yield button("Plan again", names.AGAIN, names.value(run.id, approval.step))
+
+
+def _approve(approval: ApprovalRecord) -> Element:
+    if approval.effect == "DESTROY":
+        return button("Approve…", names.APPROVE_DESTROY, approval.id)
+    first = approval.changes[0].command if approval.changes else approval.title
+    more = len(approval.changes) - 1
+    named = f"{count(len(approval.changes), 'change')} to {', '.join(targets(approval.changes))}"
+    fitting = first if not more and len(one_line(first)) <= 250 else named
+    asked = confirm(f"Approve: {approval.title}", fitting, "Approve", "Not now")
+    return button("Approve…", names.APPROVE, approval.id, style="primary", confirm=asked)
+
+
+def _may_be_planned_again(approval: ApprovalRecord, run: RunRecord) -> bool:
+    newest = [one.id for one in run.approvals.values() if one.step == approval.step][-1:]
+    step = run.steps.get(approval.step)
+    over = step is not None and step.status not in OPEN | WELL
+    ended = approval.status in ("denied", "expired", "outdated")
+    return run.status == "running" and ended and over and newest in ([], [approval.id])
+
+
+def _text(approval: ApprovalRecord, run: RunRecord) -> str:
+    of = f"run {mrkdwn(run.id)} ({mrkdwn(run.outline.book)} {mrkdwn(run.outline.title, 200)})"
+    what = mrkdwn(" ; ".join(change.command for change in approval.changes), 1500)
+    start = f"{_heading(approval)} · {approval.effect} · {mrkdwn(approval.title, 300)}, {of}"
+    if approval.status != "pending":
+        people = ", ".join(
+            f"{'approved' if one.approves else 'denied'} by {mention(one.by)}"
+            for one in approval.decisions
+        )
+        return f"{start}: {mrkdwn(outcome(approval), 1000)}" + (f" ({people})" if people else "")
+    who = f"{mrkdwn(missing_people(approval))}, not {mention(approval.requested_by)}"
+    return f"{start}: {what}. {who}, until {clock(approval.expires_at)}."

@@ -1,0 +1,72 @@
+"""
+Text that a person or a system supplied, made safe to show.
+
+Everything of that kind goes through here. It can mention nobody, link nowhere and format nothing,
+and what cannot be seen is shown: a right-to-left mark in a command would make an approver read
+another command than the one that runs.
+"""
+
+import re
+import unicodedata
+
+ELLIPSIS = "…"
+HALF_AN_ENTITY = re.compile(r"&[a-z]{0,3}$")
+USER_ID = re.compile(r"[UW][A-Z0-9]{2,30}")
+GROUP_ID = re.compile(r"S[A-Z0-9]{2,30}")
+
+#: Printable by Unicode's book, and yet nothing is to be seen.
+BLANKS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | {
+    chr(code) for code in (*range(0x180B, 0x1810), *range(0xFE00, 0xFE0F))
+}
+MARKS_IN_A_ROW = 3  #: More combining marks than this on one letter paint over other lines.
+
+
+def clean(text: str) -> str:
+    """Whatever cannot be seen is written out as `⟨U+202E⟩`. Newlines stay, tabs are spaces."""
+    text = text.replace("\r\n", "\n").replace("\t", "    ")
+    if text.isascii() and text.replace("\n", "").isprintable():
+        return text
+    return _without_towers("".join(map(_seen, text)))
+
+
+def one_line(text: str) -> str:
+    """For places where a line of its own could pass for one of ours."""
+    return " ".join(filter(None, (part.strip() for part in clean(text).split("\n"))))
+
+
+def cut(text: str, limit: int) -> str:
+    """At most `limit` code points, an ellipsis among them."""
+    return text if len(text) <= limit else text[: limit - 1].rstrip() + ELLIPSIS
+
+
+def mrkdwn(text: str, limit: int = 3000) -> str:
+    """One line for a mrkdwn text; never cut in the middle of an entity."""
+    escaped = one_line(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    if len(escaped) <= limit:
+        return escaped
+    return HALF_AN_ENTITY.sub("", escaped[: limit - 1]).rstrip() + ELLIPSIS
+
+
+def mention(id: str) -> str:
+    """A person or a user group in mrkdwn; anything else than an id is only text."""
+    if USER_ID.fullmatch(id):
+        return f"<@{id}>"
+    if GROUP_ID.fullmatch(id):
+        return f"<!subteam^{id}>"
+    return mrkdwn(id, 80)
+
+
+def _seen(char: str) -> str:
+    if char == "\n" or (char.isprintable() and char not in BLANKS):
+        return char
+    return f"⟨U+{ord(char):04X}⟩"
+
+
+def _without_towers(text: str) -> str:
+    kept: list[str] = []
+    height = 0
+    for char in text:
+        height = height + 1 if unicodedata.combining(char) else 0
+        if height <= MARKS_IN_A_ROW:
+            kept.append(char)
+    return "".join(kept)

@@ -1,0 +1,139 @@
+"""
+The pieces of Block Kit, each made to fit and safe for text from outside.
+
+`plain_text` (without emoji) and `rich_text` carry what is not ours, because neither knows any
+notation; mrkdwn carries only what escape.py made of it.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from bot.slack.views import limits, names
+from bot.slack.views.escape import USER_ID, clean, cut, one_line
+from bot.slack.views.limits import Block
+
+View = dict[str, Any]
+Element = dict[str, Any]
+Style = Literal["primary", "danger"]
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A message. `text` alone names the run, the step, how it stands and what to do next."""
+
+    text: str
+    blocks: list[Block] = field(default_factory=list)
+
+
+def plain(text: str, limit: int) -> Element:
+    return {"type": "plain_text", "text": cut(one_line(text) or "-", limit), "emoji": False}
+
+
+def mrkdwn(text: str) -> Element:
+    """`text` is escaped already; `verbatim`: a name like #general or a bare URL stays text."""
+    return {"type": "mrkdwn", "text": text, "verbatim": True}
+
+
+def header(text: str) -> Block:
+    return {"type": "header", "text": plain(text, limits.HEADER_TEXT)}
+
+
+def section(text: Element, accessory: Element | None = None) -> Block:
+    block: Block = {"type": "section", "text": text}
+    return block | {"accessory": accessory} if accessory else block
+
+
+def context(*elements: Element) -> Block:
+    return {"type": "context", "elements": list(elements[: limits.CONTEXT_ELEMENTS])}
+
+
+def actions(elements: Iterable[Element]) -> list[Block]:
+    """As many blocks as the elements need; none for none."""
+    every = list(elements)
+    size = limits.ACTIONS_ELEMENTS
+    return [
+        {"type": "actions", "elements": every[at : at + size]} for at in range(0, len(every), size)
+    ]
+
+
+def button(
+    label: str,
+    name: str,
+    value: str,
+    suffix: str | int = "",
+    style: Style | None = None,
+    confirm: Element | None = None,
+) -> Element:
+    made: Element = {
+        "type": "button",
+        "text": plain(label, limits.BUTTON_TEXT),
+        "action_id": names.action_id(name, suffix),
+        "value": value,
+    }
+    return made | ({"style": style} if style else {}) | ({"confirm": confirm} if confirm else {})
+
+
+def confirm(title: str, text: str, yes: str, no: str, style: Style = "primary") -> Element:
+    return {
+        "title": plain(title, limits.CONFIRM_TITLE),
+        "text": plain(text, limits.CONFIRM_TEXT),
+        "confirm": plain(yes, limits.CONFIRM_BUTTON),
+        "deny": plain(no, limits.CONFIRM_BUTTON),
+        "style": style,
+    }
+
+
+def option(label: str, value: str) -> Element:
+    return {"text": plain(label, limits.OPTION_TEXT), "value": value}
+
+
+def menu(placeholder: str, name: str, options: Sequence[Element], suffix: str = "") -> Element:
+    return {
+        "type": "static_select",
+        "placeholder": plain(placeholder, limits.INPUT_PLACEHOLDER),
+        "action_id": names.action_id(name, suffix),
+        "options": list(options[: limits.OPTIONS]),
+    }
+
+
+def text(words: str, bold: bool = False, code: bool = False, italic: bool = False) -> Element:
+    """A piece of a line of rich text; what stands in it is shown as it is."""
+    style = {name: True for name, on in (("bold", bold), ("code", code), ("italic", italic)) if on}
+    element = {"type": "text", "text": clean(words).replace("\n", " ") or " "}
+    return element | ({"style": style} if style else {})
+
+
+def person(user_id: str) -> Element:
+    if USER_ID.fullmatch(user_id):
+        return {"type": "user", "user_id": user_id}
+    return text(cut(one_line(user_id), 80))
+
+
+def rich(*lines: Sequence[Element]) -> Block:
+    """Each line a section of its own."""
+    elements = [{"type": "rich_text_section", "elements": list(line)} for line in lines if line]
+    return {"type": "rich_text", "elements": elements}
+
+
+def preformatted(words: str) -> Block:
+    """`words` stand as they are, line for line; what does not fit is the caller's to refuse."""
+    shown = {"type": "text", "text": clean(words) or " "}
+    inside = {"type": "rich_text_preformatted", "elements": [shown]}
+    return {"type": "rich_text", "elements": [inside]}
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Block:
+    cells = [[_cell(cell) for cell in row] for row in (columns, *rows)]
+    aligned = [{"align": "right" if _is_number(rows, n) else "left"} for n in range(len(columns))]
+    return {"type": "table", "rows": cells, "column_settings": aligned}
+
+
+def _cell(cell: object) -> Element:
+    return {"type": "raw_text", "text": one_line(str(cell)) or "-"}
+
+
+def _is_number(rows: Sequence[Sequence[object]], column: int) -> bool:
+    return all(
+        isinstance(row[column], int | float) and not isinstance(row[column], bool) for row in rows
+    )
