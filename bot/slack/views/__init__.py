@@ -12,9 +12,9 @@ What people see: pure functions from what is known to Block Kit. No I/O, no cloc
                   closed_question_card(run, step) -> Rendered
                   answer_modal(question, run, errors={}, values=None) -> View
     start.py      start_modal(outline, menus={}, values={}, errors={}, metadata=Metadata()) -> View
-                  read_values(schema, state_values) -> dict
+    answers.py    read_values(schema, state_values) -> dict, the inverse of start_modal's fields
                   field_errors(schema, fields) -> {block_id: message} for response_action errors
-                  secret_fields(schema) -> fields whose value goes to the secret store at once
+    fields.py     secret_fields(schema) -> fields whose value goes to the secret store at once
     catalogue.py  summaries(books, recent) -> [BookSummary]
                   catalogue_modal(books, search="", chosen=None, metadata=Metadata()) -> View
     home.py       home(running, recent) -> View

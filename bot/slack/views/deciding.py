@@ -46,10 +46,9 @@ def read_decision(state_values: Mapping[str, Any]) -> tuple[str, str]:
 
 def _people(approval: ApprovalRecord) -> list[list[Element]]:
     already = [one for one in approval.decisions if one.approves]
-    lines = [
-        [text(f"{count(approval.people, 'person', 'people')} of role {approval.role}; ")]
-        + [text(f"{missing_people(approval)}, until {clock(approval.expires_at)}.")]
-    ]
+    agree = f"{count(approval.people, 'person', 'people')} of role {approval.role}"
+    until = clock(approval.expires_at)
+    lines = [[text(f"{agree}; {missing_people(approval)}, until {until}.")]]
     lines += [[person(one.by), text(f" approved at {exact(one.at)}.")] for one in already]
     return lines
 
