@@ -1,0 +1,130 @@
+"""
+Where a row goes, and which lane keeps its order. Pure: rows in, routes out.
+
+A message that was sent stays where it is: its later revisions are edits, wherever the run speaks
+now. What hangs below it goes where it is.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bot.store.outbox import Board, Waiting
+
+#: Seconds that a delivery waits for the run's room before it is said where the run was started:
+#: the question whether the room was opened must not wait for the room.
+ROOM_PATIENCE_S = 30.0
+
+#: The calls a delivery makes when all goes well. Their budgets are asked before it starts.
+CALLS: dict[str, tuple[str, ...]] = {
+    "message": ("chat.postMessage",),
+    "file": ("files.getUploadURLExternal", "files.completeUploadExternal"),
+    "topic": ("conversations.setTopic",),
+    "purpose": ("conversations.setPurpose",),
+    "invite": ("conversations.invite",),
+    "pin": ("pins.add",),
+    "bookmark": ("bookmarks.add",),
+    "ephemeral": ("chat.postEphemeral",),
+}
+
+Lane = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Route:
+    row: Waiting
+    channel: str
+    thread_ts: str | None = None
+    ts: str | None = None  #: Of the message to edit or to pin.
+
+    @property
+    def is_edit(self) -> bool:
+        return self.row.kind == "message" and self.ts is not None
+
+    @property
+    def is_post(self) -> bool:
+        return self.row.kind in ("message", "file") and not self.is_edit
+
+    @property
+    def lane(self) -> Lane:
+        """
+        What appears in a channel keeps its order there. An edit moves nothing, so it waits for
+        nobody and holds up nobody; so do a topic and its like.
+        """
+        if self.is_edit:
+            return ("edit", self.row.name)
+        if self.is_post or self.row.kind == "ephemeral":
+            return ("post", self.channel, self.thread_ts or "")
+        return (self.row.kind, self.channel)
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        if self.row.state == "unknown":
+            return (self.reads,)
+        return ("chat.update",) if self.is_edit else CALLS[self.row.kind]
+
+    @property
+    def reads(self) -> str:
+        """The call that shows whether this arrived."""
+        if self.row.kind == "bookmark":
+            return "bookmarks.list"
+        if self.row.kind == "file":
+            return "files.info"
+        return "conversations.replies" if self.thread_ts else "conversations.history"
+
+
+def routes(board: Board, now: float, fallback: str | None) -> Iterator[Route]:
+    """
+    Every row that could go now, in the order to keep; of a name only its oldest open revision.
+    `fallback`: where to speak when a run has no channel that can be read.
+    """
+    open_names = {row.name for row in board.rows}
+    seen: set[str] = set()
+    for row in board.rows:
+        if row.name in seen:
+            continue
+        seen.add(row.name)
+        if row.state in ("sending", "unknown") or row.due_at <= now:
+            route = _route(row, board, open_names, now, fallback)
+            if route:
+                yield route
+
+
+def _route(
+    row: Waiting, board: Board, open_names: set[str], now: float, fallback: str | None
+) -> Route | None:
+    there = board.sent.get(row.name)
+    if there and row.kind == "message":
+        return Route(row, there.channel, there.thread_ts, there.ts)
+    if row.thread:
+        above = board.sent.get(row.thread)
+        if above and row.kind == "pin":
+            return Route(row, above.channel, ts=above.ts)
+        if above:
+            return Route(row, above.channel, above.thread_ts or above.ts)
+        if row.thread in open_names:
+            return None
+    channel = _channel(row, board, now, fallback)
+    return Route(row, channel) if channel else None
+
+
+def _channel(row: Waiting, board: Board, now: float, fallback: str | None) -> str | None:
+    room = board.rooms.get(row.run)
+    origin, channel = (room.origin, room.channel) if room else (None, None)
+    if row.place == "origin":
+        return origin or channel or fallback
+    if row.place != "run":
+        return row.place
+    if channel:
+        return channel
+    waits = room is None or room.opens
+    if waits and now - row.created_at < ROOM_PATIENCE_S:
+        return None
+    return origin or fallback
+
+
+def elsewhere(route: Route, board: Board, fallback: str | None) -> str | None:
+    """Another channel of the run that was not tried yet."""
+    room = board.rooms.get(route.row.run)
+    tried = {*route.row.tried.split(","), route.channel}
+    known = (room.channel, room.origin, fallback) if room else (fallback,)
+    return next((channel for channel in known if channel and channel not in tried), None)

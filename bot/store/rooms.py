@@ -1,0 +1,46 @@
+"""
+Where a run speaks: in the channel it was started from, or in a channel of its own once that is
+open. What is meant for a room that is not open yet waits for it.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot.store.outbox_tables import rooms
+
+
+@dataclass(frozen=True)
+class Room:
+    origin: str | None  #: The channel the run was started in; None for the terminal.
+    opens: bool  #: The run opens a channel of its own.
+    channel: str | None = None
+    name: str = ""
+
+
+def room_from(row: sa.Row[Any]) -> Room:
+    return Room(row.origin, bool(row.opens), row.channel, row.name)
+
+
+def begin_room(connection: sa.Connection, run_id: str, origin: str | None, opens: bool) -> None:
+    """In the transaction that starts a run. `opens`: its runbook opens a channel of its own."""
+    if room_of(connection, run_id) is None:
+        connection.execute(
+            sa.insert(rooms).values(run=run_id, origin=origin, opens=int(opens), name="")
+        )
+
+
+def remember_room(connection: sa.Connection, run_id: str, channel: str, name: str) -> None:
+    """The run's channel is open. The last word counts; saying it twice does nothing."""
+    mine = rooms.c.run == run_id
+    values = {"channel": channel, "name": name}
+    if room_of(connection, run_id) is None:
+        connection.execute(sa.insert(rooms).values(run=run_id, opens=1, **values))
+    else:
+        connection.execute(sa.update(rooms).where(mine).values(**values))
+
+
+def room_of(connection: sa.Connection, run_id: str) -> Room | None:
+    row = connection.execute(sa.select(rooms).where(rooms.c.run == run_id)).first()
+    return None if row is None else room_from(row)
