@@ -37,6 +37,8 @@ Answer = dict[str, Any]
 Kind = Literal["read", "write"]
 READERS, WRITERS = 16, 4
 LONGEST_MESSAGE = 300
+#: Pages can be empty and go on, as those of a long log do.
+MOST_PAGES = 50
 IAM_PREFIXES = {"elbv2": "elasticloadbalancing"}
 #: A write is given this much beyond botocore's own limits, so that they end it: what is given up
 #: from outside goes on in its thread.
@@ -100,11 +102,14 @@ class AwsCalls:
             call, lambda client: iter(client.get_paginator(operation).paginate(**params))
         )
         found: list[Any] = []
-        while page := await self._run(call, lambda _: next(pages, None)):
+        for _ in range(MOST_PAGES):
+            page = await self._run(call, lambda _: next(pages, None))
+            if page is None:
+                return Pages(found, is_complete=True)
             found.extend(page.get(items, []))
             if len(found) > at_most:
-                return Pages(found[:at_most], is_complete=False)
-        return Pages(found, is_complete=True)
+                break
+        return Pages(found[:at_most], is_complete=False)
 
     async def write(self, service: str, operation: str, /, **params: Any) -> Answer:
         """Makes one call, once. Unreachable means that nobody knows: look."""

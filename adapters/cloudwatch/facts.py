@@ -1,18 +1,13 @@
 """
-Amazon CloudWatch: alarms, error rates and load, beside what is usual at this hour.
-
-What has no data is said to have none; it is never taken for zero.
+What CloudWatch said: alarms, error rates and load, beside what is usual at this hour. What has no
+data is said to have none; it is never taken for zero.
 """
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
-from adapters.aws_calls import AwsCalls
-from bot.runbook import Adapter, Facts, Plot, Table
+from bot.runbook import Facts, Plot, Table
 from bot.runbook.durations import in_words
-
-READS: tuple[str, ...] = ()
 
 
 class Alarm(Facts):
@@ -114,25 +109,6 @@ class Response(Facts):
 
     def plot(self) -> Plot:
         return Plot("Errors", "per minute", {self.service: _line(self.over_time)})
-
-
-class CloudWatch(Adapter):
-    def __init__(self, calls: AwsCalls) -> None:
-        self._calls = calls
-
-    async def alarms(self) -> Alarms:
-        raise NotImplementedError
-
-    async def error_rates(self, services: Sequence[str]) -> ErrorRates:
-        raise NotImplementedError
-
-    async def response(self, service: str, since: datetime) -> Response:
-        """Raises Refused when the load balancer has counted no request since then."""
-        raise NotImplementedError
-
-    async def database_load(self, instance: str) -> DatabaseLoad:
-        """Of one instance, such as Database.writer."""
-        raise NotImplementedError
 
 
 def _least(usual: float | None) -> float:

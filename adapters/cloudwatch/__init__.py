@@ -1,0 +1,24 @@
+"""Amazon CloudWatch: alarms, error rates and load, beside what is usual at this hour."""
+
+from adapters.cloudwatch.adapter import READS, CloudWatch
+from adapters.cloudwatch.facts import (
+    Alarm,
+    Alarms,
+    DatabaseLoad,
+    ErrorRate,
+    ErrorRates,
+    Point,
+    Response,
+)
+
+__all__ = [
+    "READS",
+    "Alarm",
+    "Alarms",
+    "CloudWatch",
+    "DatabaseLoad",
+    "ErrorRate",
+    "ErrorRates",
+    "Point",
+    "Response",
+]
