@@ -124,6 +124,9 @@ class Outbox:
             except STORE_AWAY as error:
                 log.warning("the store does not answer, so nothing is delivered: %s", error)
                 nap = STORE_AGAIN_S
+            except Exception:
+                log.exception("the outbox failed to look; it goes on")
+                nap = STORE_AGAIN_S
             await self._clock.wait(self._awake, nap)
 
     async def _look(self) -> float:
@@ -148,7 +151,7 @@ class Outbox:
         if changed := self._lateness.see(ready, now):
             await self._store.tx(rows.restate_cards, changed, now)
         later = [row.due_at - now for row in board.rows if row.due_at > now]
-        return min(LOOK_EVERY_S, *later, *([] if nap is None else [nap]))
+        return min([LOOK_EVERY_S, nap, *later])
 
     def _land(self) -> None:
         """

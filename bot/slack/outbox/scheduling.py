@@ -5,6 +5,7 @@ A lane goes in its order, one at a time, and as urgently as the most urgent thin
 lanes of one urgency the run that was served longest ago by that method goes first.
 """
 
+import math
 from collections.abc import Iterable, Set
 from dataclasses import dataclass, field
 
@@ -25,10 +26,10 @@ class Scheduler:
     _served: dict[tuple[str, str], int] = field(default_factory=dict)
     _count: int = 0
 
-    def choose(self, routes: Iterable[Route], now: float) -> tuple[list[Route], float | None]:
+    def choose(self, routes: Iterable[Route], now: float) -> tuple[list[Route], float]:
         """
         What starts now (its lane is busy from here on), and in how many seconds something else
-        can; None: not before somebody wakes us.
+        can; infinity: not before somebody wakes us.
         """
         chosen: list[Route] = []
         waits: list[float] = []
@@ -39,7 +40,7 @@ class Scheduler:
             elif len(self.busy) < AT_ONCE:
                 self._start(route, now)
                 chosen.append(route)
-        return chosen, min(waits, default=None)
+        return chosen, min(waits, default=math.inf)
 
     def _by_urgency(self, routes: Iterable[Route]) -> list[Route]:
         heads: dict[Lane, Route] = {}

@@ -1,0 +1,127 @@
+"""An outbox on a real store, before a small Slack, with time that only tests move."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from bot.engine.clock import Clock
+from bot.slack.outbox import Outbox
+from bot.store import outbox as rows
+from bot.store.deliveries import Delivery
+from bot.store.rooms import begin_room, remember_room
+from bot.store.store import Store
+from tests.slack.small_slack import SmallSlack
+
+
+class StillClock(Clock):
+    """Time stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.time = 1_700_000_000.0
+        self._waiting: list[tuple[float, asyncio.Event]] = []
+        self._rests = asyncio.Event()
+
+    def now(self) -> float:
+        return self.time
+
+    async def sleep(self, seconds: float) -> None:
+        await self.wait(asyncio.Event(), seconds)
+
+    async def wait(self, event: asyncio.Event, seconds: float) -> None:
+        if seconds <= 0:
+            return
+        waits = (self.time + seconds, event)
+        self._waiting.append(waits)
+        self._rests.set()
+        try:
+            await event.wait()
+        finally:
+            self._waiting.remove(waits)
+            self._rests.clear()
+
+    def move(self, seconds: float) -> None:
+        self.time += seconds
+        for until, event in self._waiting:
+            if until <= self.time:
+                event.set()
+
+    async def at_rest(self) -> None:
+        """Until whoever waits on this clock waits for nothing but time."""
+        while not self._waiting or any(event.is_set() for _, event in self._waiting):
+            await self._rests.wait()
+            await asyncio.sleep(0)
+
+
+class World:
+    def __init__(self, path: Path) -> None:
+        self._url = f"sqlite:///{path}/bot.db"
+        self.clock, self.slack = StillClock(), SmallSlack()
+
+    async def open(self) -> "World":
+        self.store = Store(self._url)
+        await self.store.open()
+        await self.store.tx(begin_room, "7F3K", "C-ORIGIN", False)
+        self.start()
+        return self
+
+    def start(self) -> None:
+        self.outbox = Outbox(
+            self.store,
+            self.slack,
+            lambda plot: f"png of {plot['title']}".encode(),
+            clock=self.clock,
+            fallback="C-ALERTS",
+        )
+        self.outbox.start()
+
+    async def close(self) -> None:
+        await self.outbox.stop(0)
+        await self.store.close()
+
+    async def kill(self) -> None:
+        """Nothing of this life goes on; what is on its way to the store still gets there."""
+        tasks = [*self.outbox._flying.values(), self.outbox._loop]
+        for task in tasks:
+            if task:
+                task.cancel()
+        for task in tasks:
+            if task:
+                with suppress(asyncio.CancelledError):
+                    await task
+
+    async def put(self, *deliveries: Delivery, run: str = "7F3K") -> None:
+        await self.outbox.put(run, deliveries)
+
+    async def deliver(self, *deliveries: Delivery, run: str = "7F3K") -> None:
+        await self.put(*deliveries, run=run)
+        await self.quiet()
+
+    async def room(self, channel: str, run: str = "7F3K") -> None:
+        await self.store.tx(remember_room, run, channel, "incident-x")
+        self.outbox.wake()
+        await self.quiet()
+
+    async def quiet(self) -> None:
+        """Until there is nothing to do before time moves."""
+        while True:
+            await self.clock.at_rest()
+            if not self.outbox._flying:
+                return
+            await asyncio.wait(list(self.outbox._flying.values()))
+
+    async def after(self, seconds: float) -> None:
+        """Second by second, as the outbox sees it."""
+        while seconds > 0:
+            self.clock.move(min(1.0, seconds))
+            seconds -= 1.0
+            self.outbox.wake()
+            await self.quiet()
+
+    async def states(self, *names: str) -> list[str | None]:
+        known = await self.store.read(rows.states, names)
+        return [known.get(name) for name in names]
+
+    async def open_rows(self) -> Sequence[Any]:
+        return (await self.store.read(rows.board)).rows
