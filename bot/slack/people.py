@@ -1,0 +1,146 @@
+"""
+Who is who, as Slack and the settings say. It fails closed: what cannot be read is Unreachable,
+never "has no role" and never what was true a while ago.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from bot.engine.clock import Clock
+from bot.engine.intents import Member
+from bot.runbook.errors import Unreachable
+from bot.settings import RoleSettings
+from bot.slack.calls import Answer, Calls
+
+#: Slack lets a workspace ask for a group's members 20 times a minute. Seconds that an answer is
+#: good enough to decide by, and to show a name or a role by.
+DECIDES_FOR_S, SHOWS_FOR_S = 10.0, 60.0
+
+
+class People:
+    """
+    `roles` by name; `aliases` are groups of user ids that are the same human. Implements
+    bot.engine.intents.Directory.
+    """
+
+    def __init__(
+        self,
+        calls: Calls,
+        roles: Mapping[str, RoleSettings],
+        aliases: Iterable[Iterable[str]] = (),
+        clock: Clock | None = None,
+    ) -> None:
+        self._reader = _Reader(calls, clock or Clock())
+        self._roles = roles
+        self._humans = _merged(aliases)
+
+    async def member(self, user_id: str) -> Member:
+        """To decide by: at most 10 s old. Raises Unreachable."""
+        return await self._member(user_id, DECIDES_FOR_S)
+
+    async def shown(self, user_id: str) -> Member:
+        """To show: at most a minute old. Raises Unreachable."""
+        return await self._member(user_id, SHOWS_FOR_S)
+
+    async def _member(self, user_id: str, for_s: float) -> Member:
+        groups = sorted({group for role in self._roles.values() for group in role.groups})
+        user, *listed = await asyncio.gather(
+            self._reader.user(user_id, for_s),
+            *(self._reader.group(group, for_s) for group in groups),
+        )
+        return Member(
+            user_id=user_id,
+            name=_name(user),
+            roles=self._roles_of(user_id, dict(zip(groups, listed, strict=True))),
+            is_active=not user.get("deleted", False),
+            is_guest=any(
+                user.get(what) for what in ("is_restricted", "is_ultra_restricted", "is_stranger")
+            ),
+            is_bot=bool(user.get("is_bot") or user.get("is_workflow_bot"))
+            or user_id == "USLACKBOT",
+            same_human_as=self._humans.get(user_id, frozenset()) - {user_id},
+        )
+
+    def _roles_of(self, user_id: str, members: Mapping[str, Sequence[str]]) -> frozenset[str]:
+        return frozenset(
+            name
+            for name, role in self._roles.items()
+            if user_id in role.users or any(user_id in members[group] for group in role.groups)
+        )
+
+
+@dataclass
+class _Read:
+    """One question. Whoever asks while it is on its way waits for the same answer."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    answer: Answer | None = None
+    asked_at: float = 0.0
+
+
+class _Reader:
+    def __init__(self, calls: Calls, clock: Clock) -> None:
+        self._calls, self._clock = calls, clock
+        self._reads: dict[tuple[str, str], _Read] = {}
+
+    async def user(self, user_id: str, for_s: float) -> Mapping[str, Any]:
+        answer = await self._read("users.info", "user", user_id, for_s)
+        user = answer.get("user")
+        if not isinstance(user, Mapping) or user.get("id") != user_id:
+            raise _unreadable("users.info", user_id, "its answer is about somebody else")
+        return user
+
+    async def group(self, group_id: str, for_s: float) -> Sequence[str]:
+        answer = await self._read("usergroups.users.list", "usergroup", group_id, for_s)
+        users = answer.get("users")
+        if not isinstance(users, list):
+            raise _unreadable("usergroups.users.list", group_id, "its answer names no users")
+        return users
+
+    async def _read(self, method: str, argument: str, value: str, for_s: float) -> Answer:
+        read = self._reads.setdefault((method, value), _Read())
+        async with read.lock:
+            now = self._clock.now()
+            age = now - read.asked_at
+            # A clock that was set back makes nothing young again.
+            if read.answer is not None and 0 <= age <= for_s:
+                return read.answer
+            answer = await self._calls.call(method, **{argument: value})
+            if not answer["ok"]:
+                raise _unreadable(method, value, str(answer.get("error", "no reason given")))
+            read.answer, read.asked_at = answer, now
+        self._forget_old(now)
+        return answer
+
+    def _forget_old(self, now: float) -> None:
+        old = [
+            key
+            for key, read in self._reads.items()
+            if not read.lock.locked() and now - read.asked_at > SHOWS_FOR_S
+        ]
+        for key in old:
+            del self._reads[key]
+
+
+def _unreadable(method: str, what: str, why: str) -> Unreachable:
+    return Unreachable(
+        f"Slack did not say who {what} is ({method}: {why}), so nobody is let through on it."
+        " Try again; if it stays so, whoever runs the bot should look at its settings and scopes."
+    )
+
+
+def _name(user: Mapping[str, Any]) -> str:
+    profile = user.get("profile") or {}
+    names = (profile.get("display_name"), profile.get("real_name"), user.get("real_name"))
+    return next((str(name) for name in names if name), str(user.get("name") or user["id"]))
+
+
+def _merged(aliases: Iterable[Iterable[str]]) -> dict[str, frozenset[str]]:
+    """Every id with all ids of the same human; groups that share an id are one human."""
+    humans: dict[str, frozenset[str]] = {}
+    for group in aliases:
+        together = frozenset(group).union(*(humans.get(one, frozenset()) for one in group))
+        humans.update(dict.fromkeys(together, together))
+    return humans
