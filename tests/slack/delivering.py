@@ -10,7 +10,7 @@ from bot.engine.clock import Clock
 from bot.slack.outbox import Outbox
 from bot.store import outbox as rows
 from bot.store.deliveries import Delivery
-from bot.store.rooms import begin_room, remember_room
+from bot.store.rooms import begin_room
 from bot.store.store import Store
 from tests.slack.small_slack import SmallSlack
 
@@ -99,8 +99,7 @@ class World:
         await self.quiet()
 
     async def room(self, channel: str, run: str = "7F3K") -> None:
-        await self.store.tx(remember_room, run, channel, "incident-x")
-        self.outbox.wake()
+        await self.outbox.remember(run, channel, "incident-x")
         await self.quiet()
 
     async def quiet(self) -> None:

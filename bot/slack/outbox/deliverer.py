@@ -36,6 +36,7 @@ from bot.slack.outbox.verdicts import (
 from bot.store import outbox as rows
 from bot.store.deliveries import Delivery
 from bot.store.outbox import Board, RowState
+from bot.store.rooms import remember_room
 from bot.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -110,6 +111,11 @@ class Outbox:
     async def put(self, run_id: str, deliveries: Sequence[Delivery]) -> None:
         """For what is said outside a transaction of the engine."""
         await self._store.tx(rows.put, run_id, deliveries, now=self._clock.now)
+        self.wake()
+
+    async def remember(self, run_id: str, channel_id: str, name: str) -> None:
+        """The run speaks in this channel from now on. Saying it twice does nothing."""
+        await self._store.tx(remember_room, run_id, channel_id, name)
         self.wake()
 
     async def states(self, names: Sequence[str]) -> Mapping[str, RowState]:
