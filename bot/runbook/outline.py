@@ -3,11 +3,13 @@ The whole book unrun: as plain data, which is all that the engine's conductor an
 of a runbook and what a run stores when it starts; and as text, for people and for reviews.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from itertools import groupby
 from typing import Any
+
+from pydantic import TypeAdapter
 
 from bot.runbook.book import Runbook
 from bot.runbook.step import Kind, Mode, Step
@@ -58,12 +60,21 @@ class Outline:
     menus: tuple[str, ...]  #: Input fields whose choices are read live.
     leads_to: tuple[str, ...]
     sections: tuple[SectionOutline, ...]
+    when: tuple[str, ...] = ()  #: "When to use" or "Symptoms", as in the prose.
 
     def step(self, key: str) -> StepOutline:
         return next(step for section in self.sections for step in section.steps if step.key == key)
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> "Outline":
+        """The inverse of as_json, for JSON that a run was started with."""
+        return _STORED.validate_python(stored)
+
+
+_STORED = TypeAdapter(Outline)
 
 
 def outline(book: Runbook) -> Outline:
@@ -75,6 +86,7 @@ def outline(book: Runbook) -> Outline:
         inputs=book.inputs.model_json_schema(),
         menus=tuple(book.menus),
         leads_to=tuple(sorted({hop.book for hop in book.hops})),
+        when=book.when,
         sections=tuple(_stretches(book)),
     )
 

@@ -1,0 +1,20 @@
+"""Time, so that tests can move it."""
+
+import asyncio
+import contextlib
+import time
+
+
+class Clock:
+    """The real one. Times are seconds since the epoch."""
+
+    def now(self) -> float:
+        return time.time()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    async def wait(self, event: asyncio.Event, seconds: float) -> None:
+        """Until the event is set, but no longer than that."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(event.wait(), max(0.0, seconds))

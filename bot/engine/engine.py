@@ -1,0 +1,233 @@
+"""
+The engine's life: events in, work out, one timer, and a sweep that finds what a death left behind.
+
+Whatever is taken in is durable when the call returns. Starting the work is memory only: the rows
+say what is due, and who does it is decided by the claim.
+"""
+
+import asyncio
+import json
+import logging
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+
+from bot.engine.applying import Applier, ApplyTiming, Job
+from bot.engine.calling import Surroundings
+from bot.engine.clock import Clock
+from bot.engine.intents import Directory
+from bot.engine.performing import Claimed, Performer
+from bot.engine.record import Announcer, Said
+from bot.engine.reports import Report
+from bot.engine.runners import Runner
+from bot.engine.state import Event
+from bot.engine.taking import Fenced, PutDeliveries, Taken, Taker
+from bot.runbook import Runbook
+from bot.store.store import Store, Transaction
+from bot.store.tables import plans, steps, waits, work
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+#: Seconds between two looks for work that nobody does, and the longest nap of the timer.
+SWEEP_EVERY_S = 2.0
+NAP_AT_MOST_S = 5.0
+#: Seconds until a report is tried again when the store does not answer.
+REPORT_AGAIN_S = 0.5
+
+
+class Engine:
+    def __init__(
+        self,
+        store: Store,
+        books: Mapping[str, Runbook],
+        around: Surroundings,
+        announcer: Announcer,
+        put: PutDeliveries,
+        directory: Directory,
+        runner: Runner,
+        *,
+        clock: Clock | None = None,
+        timing: ApplyTiming | None = None,
+        expires_after_s: float = 900.0,
+        on_commit: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.store, self.books, self.around, self.directory = store, books, around, directory
+        self.clock = clock or Clock()
+        self.kinds = around.systems.kinds
+        self.taker = Taker(announcer, put, self.kinds, expires_after_s)
+        self._runner, self._on_commit = runner, on_commit
+        self._owner = uuid.uuid4().hex
+        applier = Applier(
+            store, around.systems, self.clock, timing or ApplyTiming(), self._tell_progress
+        )
+        self._performer = Performer(store, books, around, applier, directory, self.clock)
+        self._wake = asyncio.Event()
+        self._loops: list[asyncio.Task[None]] = []
+        self._stopping = False
+
+    async def start(self) -> None:
+        """The store is open. Takes up whatever an earlier life left."""
+        self._runner.launch(self._execute)
+        self._loops = [
+            asyncio.create_task(self._forever(self._sweep), name="sweep"),
+            asyncio.create_task(self._forever(self._keep_time), name="timer"),
+        ]
+
+    async def stop(self, grace_s: float = 20.0) -> None:
+        self._stopping = True
+        for loop in self._loops:
+            loop.cancel()
+        await asyncio.gather(*self._loops, return_exceptions=True)
+        await self._runner.stop(grace_s)
+
+    # Events.
+
+    async def take(
+        self, run_id: str, key: str, event: Event, report: Report | None = None, **more: Any
+    ) -> Taken:
+        """Durable when it returns. Raises Fenced, KeyError for a strange run."""
+
+        def whole(c: sa.Connection) -> Taken:
+            return self.taker.take(c, self.clock.now(), run_id, key, event, report, **more)
+
+        return self.follow(await self.store.tx(whole))
+
+    async def write(self, transaction: Transaction[[], T]) -> T:
+        """Another transaction, after which the outbox is to look."""
+        written = await self.store.tx(transaction)
+        self._on_commit()
+        return written
+
+    def follow(self, taken: Taken) -> Taken:
+        """After the commit: start and stop work, wake the timer and the outbox."""
+        self._runner.start(taken.start)
+        for work_id in taken.stop:
+            if ".apply#" not in work_id:  # what alters something stops only before its intent
+                self._runner.cancel(work_id)
+        self._wake.set()
+        self._on_commit()
+        return taken
+
+    def start_work(self, work_ids: Iterable[str]) -> None:
+        self._runner.start(work_ids)
+        self._wake.set()
+
+    # Work.
+
+    async def _execute(self, work_id: str) -> None:
+        claimed = await self.store.tx(_claim, work_id, self._owner)
+        if claimed is None:
+            return
+        try:
+            event, report = await self._performer.perform(claimed)
+        except Fenced:
+            return log.warning("%s belongs to somebody else now", work_id)
+        except asyncio.CancelledError:
+            if self._stopping:
+                raise
+            event = Event("returned", claimed.step, claimed.attempt, "cancelled")
+            report = Report()
+        except Exception:
+            if claimed.phase == "apply":
+                raise  # the rows know how far it is; the sweep takes it up and looks again
+            log.exception("%s failed in the bot's own code", work_id)
+            event = Event("returned", claimed.step, claimed.attempt, "failed")
+            report = Report(says=f"The bot itself failed here; its log has it under {work_id}.")
+        await self._report(claimed, event, report)
+
+    async def _report(self, claimed: Claimed, event: Event, report: Report) -> None:
+        """Until it is accepted or fenced: a result that is dropped leaves the work taken."""
+        key = f"{claimed.id}~{claimed.fence}"
+        while True:
+            try:
+                await self.take(
+                    claimed.run, key, event, report, of_work=(claimed.id, claimed.fence)
+                )
+                return
+            except Fenced:
+                return log.warning("%s was done by somebody else", claimed.id)
+            except (OSError, DBAPIError) as error:
+                log.warning("the store does not answer, so %s waits: %s", claimed.id, error)
+                await asyncio.sleep(REPORT_AGAIN_S)
+
+    async def _tell_progress(self, job: Job, says: str, part: float | None) -> None:
+        run_id, step = job.work_id.rsplit(".apply#", 1)[0].split("/", 1)
+
+        def tell(c: sa.Connection) -> None:
+            mine = sa.and_(steps.c.run == run_id, steps.c.key == step)
+            was = c.execute(sa.select(steps.c.says).where(mine)).scalar()
+            if was != says:
+                c.execute(sa.update(steps).where(mine).values(says=says, progress=part))
+                self.taker.tell(c, run_id, [Said("step progressed", step)])
+
+        await self.write(tell)
+
+    # Time, and the dead.
+
+    async def _forever(self, once: Callable[[], Any]) -> None:
+        while True:
+            try:
+                await once()
+            except Exception:
+                log.exception("%s failed; it goes on", once.__name__)
+                await asyncio.sleep(REPORT_AGAIN_S)
+
+    async def _sweep(self) -> None:
+        self._runner.start(await self.store.read(_orphans, self._owner))
+        await asyncio.sleep(SWEEP_EVERY_S)
+
+    async def _keep_time(self) -> None:
+        self._wake.clear()
+        now = self.clock.now()
+        for wait_id in await self.store.read(_due, now):
+            self.follow(await self.store.tx(self._fire, wait_id))
+        until = await self.store.read(_next_deadline)
+        nap = NAP_AT_MOST_S if until is None else min(NAP_AT_MOST_S, until - self.clock.now())
+        await self.clock.wait(self._wake, nap)
+
+    def _fire(self, c: sa.Connection, wait_id: str) -> Taken:
+        row = c.execute(sa.select(waits).where(waits.c.id == wait_id)).first()
+        if row is None:
+            return Taken(is_new=False)
+        if row.kind == "tick":
+            c.execute(sa.delete(waits).where(waits.c.id == wait_id))
+            event, report = Event("due", row.step, row.attempt), None
+        else:
+            plan = json.loads(row.body)["plan"]
+            pending = sa.and_(plans.c.id == plan, plans.c.status == "pending")
+            c.execute(sa.update(plans).where(pending).values(status="expired"))
+            event = Event("decided", row.step, row.attempt, "expired")
+            report = Report(says="Nobody decided in time. Ask again for a fresh plan.")
+        return self.taker.take(c, self.clock.now(), row.run, f"due:{wait_id}", event, report)
+
+
+def _claim(c: sa.Connection, work_id: str, owner: str) -> Claimed | None:
+    """Work that is due, or whose owner is gone. Every claim raises the fence."""
+    row = c.execute(sa.select(work).where(work.c.id == work_id).with_for_update()).first()
+    if row is None or row.status not in ("due", "taken"):
+        return None
+    fence = row.fence + 1
+    taken = sa.update(work).where(work.c.id == work_id)
+    c.execute(taken.values(status="taken", owner=owner, fence=fence))
+    targets = tuple(json.loads(row.targets))
+    return Claimed(row.id, row.run, row.step, row.phase, row.attempt, row.plan, targets, fence)
+
+
+def _orphans(c: sa.Connection, _owner: str) -> list[str]:
+    """What is due or taken. Starting what runs here already does nothing."""
+    open_work = work.c.status.in_(("due", "taken"))
+    query = sa.select(work.c.id).where(open_work).order_by(work.c.born_at)
+    return [row.id for row in c.execute(query)]
+
+
+def _due(c: sa.Connection, now: float) -> list[str]:
+    query = sa.select(waits.c.id).where(waits.c.deadline <= now).order_by(waits.c.deadline)
+    return [row.id for row in c.execute(query.limit(200))]
+
+
+def _next_deadline(c: sa.Connection) -> float | None:
+    return c.execute(sa.select(sa.func.min(waits.c.deadline))).scalar()

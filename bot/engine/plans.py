@@ -1,0 +1,65 @@
+"""
+The text of a plan: what is shown, approved, stored and applied are one and the same text.
+
+Its digest names the run, the runbook and its version, the step, and every change with its
+arguments and what it expects to replace.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bot.runbook.changes import Change, Plan, digest, dump, load
+from bot.runbook.outline import Outline
+
+
+@dataclass(frozen=True)
+class PlanText:
+    text: str
+    digest: str
+
+
+def compose(run_id: str, outline: Outline, step: str, plan: Plan[Change]) -> PlanText:
+    version = digest(json.dumps(outline.as_json(), sort_keys=True))
+    text = json.dumps(
+        {
+            "run": run_id,
+            "book": outline.book,
+            "version": version,
+            "step": step,
+            "plan": json.loads(dump(plan)),
+        },
+        sort_keys=True,
+    )
+    return PlanText(text, digest(text))
+
+
+def parse(text: str, kinds: Mapping[str, type[Change]]) -> Plan[Change]:
+    """Raises Outdated when the plan was made by a version whose changes read otherwise."""
+    return load(json.dumps(json.loads(text)["plan"]), kinds)
+
+
+def what_to_type(plan: Plan[Change]) -> str:
+    """The name of the target an approver types: the last part of the worst change's lock."""
+    worst = max(plan.changes, key=lambda change: change.effect)
+    return worst.target().rsplit("/", 1)[-1]
+
+
+def readable(text: str, plan_digest: str, plan: Plan[Change]) -> str:
+    """The plan as people read it whole: each command, what it replaces, and the stored text."""
+    stored = json.loads(text)
+    lines = [f"{stored['book']} {stored['step']}, run {stored['run']}", f"sha-256 {plan_digest}"]
+    for number, change in enumerate(plan.changes, start=1):
+        undo = change.undo()
+        lines += [
+            "",
+            f"{number}. {change.command()}",
+            f"   target     {change.target()} ({change.effect.name})",
+            f"   replacing  {change.replacing or 'nothing'}",
+            f"   undo       {undo.command() if undo else 'cannot be undone'}",
+        ]
+    if plan.because:
+        lines += ["", f"why     {plan.because}"]
+    if plan.beware:
+        lines += ["", f"beware  {plan.beware}"]
+    return "\n".join([*lines, "", "stored text, as approved:", text, ""])

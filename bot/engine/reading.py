@@ -1,0 +1,203 @@
+"""Builds the record of a run from its rows. Reads only."""
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot.engine.conductor import UNDO, held_at, open_pick, spec_of, suggested, undoable
+from bot.engine.locking import blocked_by
+from bot.engine.plans import what_to_type
+from bot.engine.record import (
+    ApprovalRecord,
+    ChangeRecord,
+    Decision,
+    Origin,
+    QuestionRecord,
+    RunRecord,
+    StepRecord,
+)
+from bot.engine.state import RunState
+from bot.runbook.changes import Change, Plan
+from bot.runbook.outline import Outline
+from bot.runbook.showing import details_from_json
+from bot.store.tables import changes, decisions, plans, runs, steps, waits, work
+
+Kinds = Mapping[str, type[Change]]
+QUESTIONS = ("ask", "confirm", "unsure")
+
+
+def run_record(c: sa.Connection, run_id: str, kinds: Kinds) -> RunRecord | None:
+    row = c.execute(sa.select(runs).where(runs.c.id == run_id)).first()
+    return None if row is None else _run(c, row, kinds)
+
+
+def recent_runs(c: sa.Connection, limit: int, active: bool, kinds: Kinds) -> tuple[RunRecord, ...]:
+    """Newest first."""
+    query = sa.select(runs).order_by(runs.c.started_at.desc(), runs.c.id).limit(limit)
+    if active:
+        query = query.where(runs.c.status.in_(("new", "running", "cancelling")))
+    return tuple(_run(c, row, kinds) for row in c.execute(query).all())
+
+
+def run_of_plan(c: sa.Connection, plan_id: str) -> str | None:
+    return c.execute(sa.select(plans.c.run).where(plans.c.id == plan_id)).scalar()
+
+
+def run_of_question(c: sa.Connection, question_id: str) -> str | None:
+    query = sa.select(waits.c.run).where(waits.c.id == question_id, waits.c.kind.in_(QUESTIONS))
+    return c.execute(query).scalar()
+
+
+def moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, tz=UTC)
+
+
+def _moment(seconds: float | None) -> datetime | None:
+    return None if seconds is None else moment(seconds)
+
+
+def _run(c: sa.Connection, row: Any, kinds: Kinds) -> RunRecord:
+    outline = Outline.from_json(json.loads(row.outline))
+    state = RunState.from_json(json.loads(row.state))
+    approvals = {one.id: one for one in _approvals(c, row.id, outline, kinds)}
+    questions = {one.id: one for one in _questions(c, row.id, outline)}
+    return RunRecord(
+        id=row.id,
+        outline=outline,
+        inputs=json.loads(row.inputs),
+        started_by=row.started_by,
+        started_at=moment(row.started_at),
+        origin=Origin(row.origin_channel, row.origin_name),
+        status="running" if state.status == "new" else state.status,
+        steps={one.key: one for one in _steps(c, row.id, outline, state)},
+        approvals=approvals,
+        questions=questions,
+        held=held_at(outline, state) if state.status == "running" else (),
+        suggested=suggested(outline, state),
+        open_pick=open_pick(outline, state),
+        undoable=undoable(outline, state),
+        ended_at=_moment(row.ended_at),
+        updated_at=_moment(row.updated_at),
+        dry=bool(row.dry),
+    )
+
+
+def _steps(
+    c: sa.Connection, run_id: str, outline: Outline, state: RunState
+) -> Iterator[StepRecord]:
+    stored = {row.key: row for row in c.execute(sa.select(steps).where(steps.c.run == run_id))}
+    waiting = _waiting_for_locks(c, run_id)
+    for section in outline.sections:
+        for step in section.steps:
+            for key in (step.key, step.key + UNDO):
+                if key == step.key or key in state.steps:
+                    yield _step(outline, section.key, key, state, stored.get(key), waiting)
+
+
+def _step(
+    outline: Outline,
+    section: str,
+    key: str,
+    state: RunState,
+    row: Any,
+    waiting: Mapping[str, str],
+) -> StepRecord:
+    spec = spec_of(outline, key)
+    known = (
+        {}
+        if row is None
+        else {
+            "says": row.says,
+            "details": details_from_json(json.loads(row.details)),
+            "progress": row.progress,
+            "started_at": _moment(row.started_at),
+            "ended_at": _moment(row.ended_at),
+        }
+    )
+    return StepRecord(
+        key=key,
+        title=spec.title,
+        kind=spec.kind,
+        section=section,
+        status=state.status_of(key),
+        attempt=state.step(key).attempt,
+        lasting_s=spec.lasting_s,
+        blocked_by=waiting.get(key, ""),
+        **known,
+    )
+
+
+def _waiting_for_locks(c: sa.Connection, run_id: str) -> dict[str, str]:
+    query = sa.select(work.c.id, work.c.step, work.c.targets)
+    blocked = c.execute(query.where(work.c.run == run_id, work.c.status == "blocked")).all()
+    return {row.step: blocked_by(c, json.loads(row.targets), row.id) for row in blocked}
+
+
+def _approvals(
+    c: sa.Connection, run_id: str, outline: Outline, kinds: Kinds
+) -> Iterator[ApprovalRecord]:
+    query = sa.select(plans).where(plans.c.run == run_id).order_by(plans.c.asked_at, plans.c.id)
+    for row in c.execute(query).all():
+        shown = json.loads(row.text)["plan"]
+        plan = Plan(tuple(kinds[kind](**fields) for kind, fields in shown[0]), shown[1], shown[2])
+        yield ApprovalRecord(
+            id=row.id,
+            step=row.step,
+            title=spec_of(outline, row.step).title,
+            effect=row.effect,
+            changes=tuple(_changes(c, row.id, plan)),
+            because=plan.because,
+            beware=plan.beware,
+            role=row.role,
+            people=row.people,
+            requested_by=row.requested_by,
+            asked_at=moment(row.asked_at),
+            expires_at=moment(row.expires_at),
+            digest=row.digest,
+            status=row.status,
+            decisions=tuple(_decisions(c, row.id)),
+            outcome=row.outcome,
+            type_to_approve=what_to_type(plan) if row.effect == "DESTROY" else "",
+        )
+
+
+def _changes(c: sa.Connection, plan_id: str, plan: Plan[Change]) -> Iterator[ChangeRecord]:
+    query = sa.select(changes).where(changes.c.plan == plan_id).order_by(changes.c.number)
+    for change, row in zip(plan.changes, c.execute(query).all(), strict=True):
+        undo = change.undo()
+        yield ChangeRecord(
+            kind=type(change).__name__,
+            target=change.target(),
+            command=change.command(),
+            now=row.now,
+            undo=undo.command() if undo else None,
+            state=row.state,
+            seen=row.seen,
+            at=_moment(row.at),
+        )
+
+
+def _decisions(c: sa.Connection, plan_id: str) -> Iterator[Decision]:
+    query = sa.select(decisions).where(decisions.c.plan == plan_id).order_by(decisions.c.at)
+    for row in c.execute(query).all():
+        yield Decision(row.by, bool(row.approves), row.reason, moment(row.at))
+
+
+def _questions(c: sa.Connection, run_id: str, outline: Outline) -> Iterator[QuestionRecord]:
+    query = sa.select(waits).where(waits.c.run == run_id, waits.c.kind.in_(QUESTIONS))
+    for row in c.execute(query.order_by(waits.c.id)).all():
+        body = json.loads(row.body)
+        yield QuestionRecord(
+            id=row.id,
+            step=row.step,
+            kind=row.kind,
+            title=spec_of(outline, row.step).title,
+            text=body.get("text", ""),
+            answer_schema=body.get("schema"),
+            choices=tuple((label, value) for label, value in body.get("choices", ())),
+            proposed=body.get("proposed"),
+            due=_moment(body.get("by")),
+        )

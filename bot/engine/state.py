@@ -1,0 +1,125 @@
+"""The conductor's own memory of a run, the events that move it, and what it asks to be done."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal
+
+from bot.engine.record import StepStatus
+
+#: Somebody or something is still at it.
+NOT_OVER = frozenset({"waiting", "working", "asked", "planned", "applying", "unsure"})
+#: In a section that holds, these keep the run from going on until a person says so.
+HOLDING = frozenset({"problem", "unknown", "blocked", "denied", "expired", "failed", "cancelled"})
+#: Later steps can have its result.
+HAS_RESULT = frozenset({"ok", "warning", "problem", "given"})
+#: An action whose target moved is planned again by itself so often, and then stops.
+PLANS_AT_MOST = 3
+
+EventKind = Literal[
+    "started",
+    "returned",  # a step's function answered; outcome: see CALL_OUTCOMES
+    "applied",  # a plan was carried out; outcome: given | unsure | outdated | failed | cancelled
+    "decided",  # a plan was judged; outcome: approved | denied | expired
+    "answered",
+    "resolved",  # a person said what an unsure change did; outcome: done | not done | stop
+    "due",  # the next reading of a watch
+    "picked",
+    "undo",
+    "again",
+    "go on",
+    "closed",  # nothing more is picked from a section; `about` is its key
+    "cancelled",
+]
+CALL_OUTCOMES: Mapping[str, StepStatus] = {
+    "ok": "ok",
+    "warning": "warning",
+    "problem": "problem",
+    "unknown": "unknown",
+    "nothing": "nothing",
+    "mapped": "given",
+    "failed": "failed",
+    "cancelled": "cancelled",
+}
+
+
+@dataclass(frozen=True)
+class Event:
+    """`attempt` is that of the step; an event of an earlier attempt is late and moves nothing."""
+
+    kind: EventKind
+    about: str = ""
+    attempt: int = 0
+    outcome: str = ""
+    by: str = ""
+
+
+@dataclass(frozen=True)
+class StepState:
+    status: StepStatus = "waiting"
+    attempt: int = 0
+    reading: int = 0  #: Of a watch: how many were begun in this attempt.
+    plans: int = 0  #: Of an action: how many were made since it was last begun by a person.
+
+
+@dataclass(frozen=True)
+class RunState:
+    status: Literal["new", "running", "cancelling", "finished", "cancelled"] = "new"
+    dry: bool = False
+    steps: Mapping[str, StepState] = field(default_factory=dict)
+    waved: frozenset[str] = frozenset()  #: A person said to go on over these.
+    closed: frozenset[str] = frozenset()
+    errand: tuple[str, ...] = ()  #: A picked action, after what it asks for in its section.
+    proofs: tuple[str, ...] = ()  #: What runs after it was applied, to see whether it helped.
+
+    def step(self, key: str) -> StepState:
+        return self.steps.get(key, StepState())
+
+    def status_of(self, key: str) -> StepStatus:
+        return self.step(key).status
+
+    def with_step(self, key: str, **changed: Any) -> "RunState":
+        return replace(self, steps={**self.steps, key: replace(self.step(key), **changed)})
+
+    def holds(self, key: str) -> bool:
+        return self.status_of(key) in HOLDING and key not in self.waved
+
+    @property
+    def is_over(self) -> bool:
+        return self.status in ("finished", "cancelled")
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            **asdict(self),
+            "waved": sorted(self.waved),
+            "closed": sorted(self.closed),
+        }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> "RunState":
+        return cls(
+            status=stored["status"],
+            dry=stored["dry"],
+            steps={key: StepState(**step) for key, step in stored["steps"].items()},
+            waved=frozenset(stored["waved"]),
+            closed=frozenset(stored["closed"]),
+            errand=tuple(stored["errand"]),
+            proofs=tuple(stored["proofs"]),
+        )
+
+
+@dataclass(frozen=True)
+class Effect:
+    """
+    What the conductor asks for, of one step at one attempt:
+
+    call     call the step's function          apply    carry out its approved plan
+    propose  ask people to approve its plan    ask      put its question to a person
+    doubt    ask a person what happened        tick     call a watch again after its interval
+    stop     stop the work that is out         close    nobody is waited for any more
+    free     let go of the locks of its plan
+    """
+
+    what: Literal["call", "apply", "propose", "ask", "doubt", "tick", "stop", "close", "free"]
+    step: str
+    attempt: int
+    reading: int = 0

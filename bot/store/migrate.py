@@ -1,0 +1,38 @@
+"""
+Brings the schema to the newest revision at start, within the transaction it is given.
+
+Revisions stand in bot/store/migrations; among replicas one migrates and the others wait.
+"""
+
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+MIGRATIONS = Path(__file__).with_name("migrations")
+#: Any number, as long as every version of the bot uses the same one.
+ADVISORY_LOCK = 727400
+
+
+class NewerSchema(Exception):
+    """The store was used by a newer version of the bot; this one must not write to it."""
+
+
+def migrate(connection: sa.Connection) -> None:
+    """Raises NewerSchema when the store is at a revision this version does not know."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.text("select pg_advisory_xact_lock(:n)"), {"n": ADVISORY_LOCK})
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    known = {one.revision for one in ScriptDirectory.from_config(config).walk_revisions()}
+    there = set(MigrationContext.configure(connection).get_current_heads())
+    if there - known:
+        raise NewerSchema(
+            "The store was written by a newer version of this bot. Start that version; this one"
+            " would not understand what it reads."
+        )
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

@@ -1,0 +1,161 @@
+"""
+Where the bot's rows are: one SQLite file, or PostgreSQL when there are several replicas.
+
+Transactions are synchronous functions of a connection. On SQLite one thread writes and one reads,
+so a transaction never waits for the event loop and the loop never waits for the disk.
+"""
+
+import asyncio
+import fcntl
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import StaticPool
+
+from bot.store.migrate import migrate
+
+T = TypeVar("T")
+P = ParamSpec("P")
+Transaction = Callable[Concatenate[sa.Connection, P], T]
+
+#: Seconds a statement waits for another process's lock on the file, such as a backup's.
+BUSY_TIMEOUT_S = 30
+
+
+class StoreInUse(Exception):
+    """Another bot has this SQLite file open: stop it, or use PostgreSQL."""
+
+
+class Store:
+    """Call `open` before anything else and `close` at the end."""
+
+    def __init__(self, url: str) -> None:
+        self._url = sa.make_url(url)
+        self.is_sqlite = self._url.get_backend_name() == "sqlite"
+        self._side: _Sqlite | _Postgres = (
+            _Sqlite(self._url) if self.is_sqlite else _Postgres(self._url)
+        )
+
+    async def open(self) -> None:
+        """Raises StoreInUse when another bot has the SQLite file."""
+        await self._side.open()
+        await self.tx(migrate)
+
+    async def tx(self, run: Transaction[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Runs `run(connection, ...)` as one transaction that writes."""
+        return await self._side.tx(run, *args, **kwargs)
+
+    async def read(self, run: Transaction[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Runs `run(connection, ...)` where it only reads."""
+        return await self._side.read(run, *args, **kwargs)
+
+    async def close(self) -> None:
+        await self._side.close()
+
+
+class _Sqlite:
+    def __init__(self, url: sa.URL) -> None:
+        self._path = Path(url.database or "")
+        self._url = sa.URL.create("sqlite", database=str(self._path))
+        self._writer_thread = ThreadPoolExecutor(1, "store-write")
+        self._reader_thread = ThreadPoolExecutor(1, "store-read")
+        self._lock: int | None = None
+
+    async def open(self) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._claim()
+        self._create_private()
+        self._writer, self._reader = self._engine(), self._engine()
+        sa.event.listen(self._writer, "begin", _begin_immediate)
+
+    async def tx(self, run: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        def whole() -> T:
+            with self._writer.begin() as connection:
+                return run(connection, *args, **kwargs)
+
+        return await asyncio.get_running_loop().run_in_executor(self._writer_thread, whole)
+
+    async def read(self, run: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        def whole() -> T:
+            with self._reader.connect() as connection:
+                return run(connection, *args, **kwargs)
+
+        return await asyncio.get_running_loop().run_in_executor(self._reader_thread, whole)
+
+    async def close(self) -> None:
+        for thread in (self._writer_thread, self._reader_thread):
+            await asyncio.to_thread(thread.shutdown)
+        if self._lock is not None:
+            self._writer.dispose()
+            self._reader.dispose()
+            os.close(self._lock)
+            self._lock = None
+
+    def _claim(self) -> None:
+        """On a file beside the database: see _create_private for why never on the file itself."""
+        lock = os.open(f"{self._path}.lock", os.O_CREAT | os.O_RDWR, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(lock)
+            raise StoreInUse(
+                f"Another bot has {self._path} open. One file serves one bot: stop the other one,"
+                " or give this one its own store."
+            ) from error
+        self._lock = lock
+
+    def _create_private(self) -> None:
+        """
+        Only when absent and before any connection: closing any descriptor of the live file drops
+        this process's POSIX locks on it, and a foreign reader then removes the WAL.
+        """
+        if not self._path.exists():
+            os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+
+    def _engine(self) -> sa.Engine:
+        engine = sa.create_engine(
+            self._url, poolclass=StaticPool, connect_args={"check_same_thread": False}
+        )
+        sa.event.listen(engine, "connect", _pragmas)
+        return engine
+
+
+def _pragmas(connection: Any, _record: object) -> None:
+    connection.isolation_level = None
+    for pragma in (
+        f"busy_timeout={BUSY_TIMEOUT_S * 1000}",
+        "journal_mode=wal",
+        "synchronous=full",
+        "temp_store=memory",
+    ):
+        connection.execute(f"pragma {pragma}")
+
+
+def _begin_immediate(connection: sa.Connection) -> None:
+    connection.exec_driver_sql("begin immediate")
+
+
+class _Postgres:
+    def __init__(self, url: sa.URL) -> None:
+        self._engine: AsyncEngine = create_async_engine(
+            url.set(drivername="postgresql+asyncpg"), pool_size=8, max_overflow=0
+        )
+
+    async def open(self) -> None:
+        return None
+
+    async def tx(self, run: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        async with self._engine.begin() as connection:
+            return await connection.run_sync(run, *args, **kwargs)
+
+    async def read(self, run: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        async with self._engine.connect() as connection:
+            return await connection.run_sync(run, *args, **kwargs)
+
+    async def close(self) -> None:
+        await self._engine.dispose()

@@ -1,0 +1,159 @@
+"""
+The bot's own tables: the truth that people see. Bodies are JSON text; times are seconds since the
+epoch. The schema is made and moved by bot/store/migrations, never by hand.
+"""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+metadata = sa.MetaData()
+
+
+def _table(name: str, *columns: sa.Column[Any]) -> sa.Table:
+    return sa.Table(name, metadata, *columns)
+
+
+def _text(name: str, **more: Any) -> sa.Column[str]:
+    return sa.Column(name, sa.Text, **more)
+
+
+def _number(name: str, **more: Any) -> sa.Column[int]:
+    return sa.Column(name, sa.Integer, **more)
+
+
+def _time(name: str, **more: Any) -> sa.Column[float]:
+    return sa.Column(name, sa.Double, **more)
+
+
+runs = _table(
+    "runs",
+    _text("id", primary_key=True),
+    _text("book", nullable=False, index=True),
+    _text("outline", nullable=False),
+    _text("inputs", nullable=False),
+    _text("state", nullable=False),  #: The conductor's.
+    _text("status", nullable=False, index=True),
+    _text("started_by", nullable=False),
+    _text("origin_channel"),
+    _text("origin_name", nullable=False),
+    _number("dry", nullable=False),
+    _time("started_at", nullable=False, index=True),
+    _time("updated_at", nullable=False),
+    _time("ended_at"),
+)
+
+#: Every event that was taken in; the key is the delivery's own id, so a duplicate stops here.
+events = _table(
+    "events",
+    _text("key", primary_key=True),
+    _text("run", index=True),
+    _text("kind", nullable=False),
+    _text("about", nullable=False),
+    _text("by"),
+    _text("answer", nullable=False),  #: What the person was told, to be told again.
+    _time("at", nullable=False),
+)
+
+steps = _table(
+    "steps",
+    _text("run", primary_key=True),
+    _text("key", primary_key=True),
+    _text("status", nullable=False),
+    _number("attempt", nullable=False),
+    _text("says", nullable=False),
+    _text("result"),  #: What later steps get: facts, an answer, inputs, or what was changed.
+    _text("details", nullable=False),
+    sa.Column("progress", sa.Double),
+    _time("started_at"),
+    _time("ended_at"),
+)
+
+#: A piece of work somebody must do; done at least once, reported exactly once (the fence).
+work = _table(
+    "work",
+    _text("id", primary_key=True),
+    _text("run", nullable=False, index=True),
+    _text("step", nullable=False),
+    _text("phase", nullable=False),  #: call | apply
+    _number("attempt", nullable=False),
+    _text("plan"),  #: The plan that an apply carries out.
+    _text("targets", nullable=False),  #: Locks it must hold, in the order of their names.
+    _text("status", nullable=False),  #: blocked | due | taken | finished
+    _text("owner"),
+    _number("fence", nullable=False),
+    _number("stop", nullable=False),
+    _time("born_at", nullable=False),
+)
+sa.Index("work_open", work.c.status, work.c.born_at)
+
+plans = _table(
+    "plans",
+    _text("id", primary_key=True),  #: Opaque; the approval's id.
+    _text("run", nullable=False, index=True),
+    _text("step", nullable=False),
+    _number("attempt", nullable=False),
+    _text("text", nullable=False),  #: What is approved and what is applied.
+    _text("digest", nullable=False),
+    _text("effect", nullable=False),
+    _number("people", nullable=False),
+    _text("role", nullable=False),
+    _text("requested_by", nullable=False),
+    _time("asked_at", nullable=False),
+    _time("expires_at", nullable=False),
+    _text("status", nullable=False),
+    _text("outcome", nullable=False),
+)
+
+decisions = _table(
+    "decisions",
+    _text("plan", primary_key=True),
+    _text("by", primary_key=True),
+    _number("approves", nullable=False),
+    _text("reason", nullable=False),
+    _time("at", nullable=False),
+)
+
+#: How far each change of a plan is. `intent_at` is written before the call, never after.
+changes = _table(
+    "changes",
+    _text("plan", primary_key=True),
+    _number("number", primary_key=True),
+    _text("state", nullable=False),  #: planned | intended | applied | already so
+    _text("now", nullable=False),  #: What was seen there when the plan was made.
+    _text("seen", nullable=False),
+    _time("intent_at"),
+    _time("at"),
+)
+
+#: Something a run waits for that is not work: a person, or the time for the next reading.
+waits = _table(
+    "waits",
+    _text("id", primary_key=True),
+    _text("run", nullable=False, index=True),
+    _text("step", nullable=False),
+    _number("attempt", nullable=False),
+    _text("kind", nullable=False),  #: tick | approval | ask | confirm | unsure
+    _text("body", nullable=False),
+    _time("deadline", index=True),
+)
+
+#: Rows stay: the token only grows.
+locks = _table(
+    "locks",
+    _text("target", primary_key=True),
+    _text("holder"),  #: The id of the work.
+    _number("token", nullable=False),
+    _time("since"),
+)
+
+audit = _table(
+    "audit",
+    _number("seq", primary_key=True, autoincrement=True),
+    _time("at", nullable=False),
+    _text("run", index=True),
+    _text("what", nullable=False),
+    _text("about", nullable=False),
+    _text("by"),
+    _text("body", nullable=False),
+)

@@ -1,0 +1,327 @@
+"""A small outside world, a book about it, and an engine that runs the book: for engine tests."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from bot.engine.applying import ApplyTiming
+from bot.engine.calling import Surroundings
+from bot.engine.desk import EngineDesk
+from bot.engine.engine import Engine
+from bot.engine.intents import Actor, Member, Started, StartRun
+from bot.engine.record import Origin, RunRecord, Said
+from bot.engine.runners.local import LocalRunner
+from bot.engine.systems import Systems
+from bot.runbook import (
+    CHANGE,
+    DESTROY,
+    Adapter,
+    Change,
+    Facts,
+    Found,
+    Key,
+    Nothing,
+    Person,
+    Plan,
+    Question,
+    Runbook,
+    RunbookInputs,
+    Seen,
+    Watched,
+    pair,
+)
+from bot.runbook.durations import seconds
+from bot.runbook.errors import Refused, Unreachable
+from bot.runbook.words import not_yet, nothing, ok, plan, problem, question
+from bot.store.deliveries import Delivery
+from bot.store.store import Store
+
+
+class Lamp(Facts):
+    color: str
+
+
+class Paint(Change):
+    effect = CHANGE
+    repeatable = True
+
+    lamp: str
+    color: str
+
+    def target(self) -> str:
+        return f"lamp/{self.lamp}"
+
+    def command(self) -> str:
+        return f"paint {self.lamp} {self.color}"
+
+    def undo(self) -> "Paint | None":
+        if self.replacing is None:
+            return None
+        return Paint(lamp=self.lamp, color=self.replacing, replacing=self.color)
+
+
+class Smash(Change):
+    effect = DESTROY
+
+    lamp: str
+
+    def target(self) -> str:
+        return f"lamp/{self.lamp}"
+
+    def command(self) -> str:
+        return f"smash {self.lamp}"
+
+
+class Hello(Change):
+    effect = CHANGE
+    ours = True
+    repeatable = True
+
+    text: str
+
+    def target(self) -> str:
+        return "hello"
+
+    def command(self) -> str:
+        return f"say {self.text}"
+
+
+@dataclass
+class World:
+    """What is really there, and every effect that was really made."""
+
+    lamps: dict[str, str] = field(default_factory=lambda: {"hall": "red", "attic": "red"})
+    effects: list[str] = field(default_factory=list)
+    said: set[str] = field(default_factory=set)
+    lose_answers: int = 0  #: So many calls take effect, and the answer is lost.
+    refuse: str = ""
+    blind: bool = False  #: Nothing can be seen.
+    hold: asyncio.Event | None = None  #: A call waits for this before it takes effect.
+    calling: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Lamps(Adapter):
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def lamp(self, name: str) -> Lamp:
+        if self._world.blind:
+            raise Unreachable(f"lamp {name} does not answer")
+        return Lamp(color=self._world.lamps[name])
+
+    async def _see_paint(self, change: Paint) -> Seen:
+        now = (await self.lamp(change.lamp)).color
+        if now == change.color:
+            return Seen("applied", f"{change.lamp} is {now}")
+        return Seen("before" if now == change.replacing else "drifted", f"{change.lamp} is {now}")
+
+    async def _paint(self, change: Paint, key: Key) -> None:
+        await self._effect(change.command())
+        self._world.lamps[change.lamp] = change.color
+        self._answer()
+
+    async def _see_smash(self, change: Smash) -> Seen:
+        gone = change.lamp not in self._world.lamps
+        return Seen("applied" if gone else "before", "gone" if gone else "there")
+
+    async def _smash(self, change: Smash, key: Key) -> None:
+        await self._effect(change.command())
+        del self._world.lamps[change.lamp]
+        self._answer()
+
+    async def _see_hello(self, change: Hello) -> Seen:
+        return Seen("applied" if change.text in self._world.said else "before", "heard")
+
+    async def _hello(self, change: Hello, key: Key) -> None:
+        await self._effect(change.command())
+        self._world.said.add(change.text)
+        self._answer()
+
+    async def _effect(self, command: str) -> None:
+        self._world.calling.set()
+        if self._world.hold:
+            await self._world.hold.wait()
+        if self._world.refuse:
+            raise Refused(self._world.refuse)
+        self._world.effects.append(command)
+
+    def _answer(self) -> None:
+        if self._world.lose_answers:
+            self._world.lose_answers -= 1
+            raise Unreachable("the connection was dropped")
+
+    alters = (
+        pair(Paint, observe=_see_paint, apply=_paint),
+        pair(Smash, observe=_see_smash, apply=_smash),
+        pair(Hello, observe=_see_hello, apply=_hello),
+    )
+
+
+class Inputs(RunbookInputs):
+    lamp: str = "hall"
+
+
+def make_book() -> Runbook:
+    book = Runbook(id="RB-T-001", title="Lamps", severity="P3", category="Test", inputs=Inputs)
+    first = book.section("First", holds=False)
+
+    @first.action("Say hello", unattended="our own voice")
+    def greet(inputs: Inputs) -> Plan[Hello]:
+        return plan(Hello(text=f"hello {inputs.lamp}"))
+
+    @first.ask("Who leads?", meanwhile=True)
+    def leader() -> Question[Person]:
+        return question(Person, "Who leads?")
+
+    look = book.section("Look", together=True)
+
+    @look.check("What color is it?")
+    async def color(inputs: Inputs, lamps: Lamps) -> Found[Lamp]:
+        lamp = await lamps.lamp(inputs.lamp)
+        if lamp.color == "red":
+            return problem(f"{inputs.lamp} is red", lamp)
+        return ok(f"{inputs.lamp} is {lamp.color}", lamp)
+
+    @look.check("Is the attic there?")
+    async def attic(lamps: Lamps) -> Found[Lamp]:
+        return ok("It is", await lamps.lamp("attic"))
+
+    cure = book.section("Cure", pick=True)
+
+    @cure.action("Paint it green", suggested_by=color)
+    def paint(inputs: Inputs, color: Lamp) -> Plan[Paint] | Nothing:
+        if color.color == "green":
+            return nothing("It is green")
+        return plan(Paint(lamp=inputs.lamp, color="green", replacing=color.color), because="red")
+
+    @cure.action("Smash it", suggested_by=color)
+    def smash(inputs: Inputs) -> Plan[Smash]:
+        return plan(Smash(lamp=inputs.lamp))
+
+    @cure.watch(
+        "Watch it", every=seconds(0.01), lasting=seconds(30), until="ok", proves=(paint, smash)
+    )
+    async def painted(inputs: Inputs, lamps: Lamps) -> Watched[Lamp]:
+        lamp = await lamps.lamp(inputs.lamp)
+        return ok("green", lamp) if lamp.color == "green" else not_yet(f"still {lamp.color}", lamp)
+
+    after = book.section("After")
+
+    @after.action("Say goodbye", unattended="our own voice")
+    def part(leader: Person | None) -> Plan[Hello]:
+        return plan(Hello(text=f"goodbye {leader.user_id if leader else 'all'}"))
+
+    return book
+
+
+BOOK = make_book()
+DANA, RAVI, LENA, VERA = (Actor(user, "T1") for user in ("U1", "U2", "U3", "U4"))
+
+
+class People:
+    """Dana, Ravi and Lena are operators; Vera only views."""
+
+    def __init__(self) -> None:
+        everything = frozenset({"operator", "responder"})
+        self.members = {
+            "U1": Member("U1", "dana", everything, same_human_as=frozenset({"U9"})),
+            "U2": Member("U2", "ravi", everything),
+            "U3": Member("U3", "lena", everything),
+            "U4": Member("U4", "vera", frozenset({"viewer"})),
+            "U9": Member("U9", "dana too", everything, same_human_as=frozenset({"U1"})),
+        }
+        self.is_down = False
+
+    async def member(self, user_id: str) -> Member:
+        if self.is_down:
+            raise Unreachable("the directory does not answer")
+        return self.members[user_id]
+
+
+class Silent:
+    """Says nothing, and remembers what there was to say."""
+
+    def __init__(self) -> None:
+        self.said: list[Said] = []
+
+    def announce(self, run: RunRecord, said: Sequence[Said]) -> Sequence[Delivery]:
+        self.said.extend(said)
+        return ()
+
+
+@dataclass
+class Bot:
+    """A bot without Slack: the engine on a store, in a world."""
+
+    desk: EngineDesk
+    engine: Engine
+    world: World
+    people: People
+    announcer: Silent
+    changed: asyncio.Event
+
+    async def begin(self, key: str = "k1", **inputs: object) -> str:
+        intent = StartRun("RB-T-001", inputs, DANA, Origin("C1", "general"), key)
+        started = await self.desk.start_run(intent)
+        assert isinstance(started, Started), started
+        return started.run_id
+
+    async def until(self, run_id: str, truth: Callable[[RunRecord], bool]) -> RunRecord:
+        """Waits for what is to become true of a run."""
+        async with asyncio.timeout(20):
+            while True:
+                self.changed.clear()
+                record = await self.desk.record(run_id)
+                assert record
+                if truth(record):
+                    return record
+                await self.changed.wait()
+
+    async def to_the_pick(self, **inputs: object) -> str:
+        run_id = await self.begin(**inputs)
+        await self.until(run_id, lambda run: run.open_pick == "cure")
+        return run_id
+
+    async def planned(self, run_id: str, step: str = "paint") -> str:
+        """Picks an action; the id of its approval."""
+        await self.desk.pick(run_id, step, DANA, f"pick {step} {run_id}")
+        run = await self.until(run_id, lambda run: run.steps[step].status == "planned")
+        return next(a.id for a in run.approvals.values() if a.status == "pending")
+
+
+QUICK = ApplyTiming(call_limit=0.2, settle=0.05, look_every=0.01, applying_limit=5)
+
+
+@asynccontextmanager
+async def living_bot(
+    path: Path, world: World | None = None, url: str | None = None
+) -> AsyncIterator[Bot]:
+    world, people, announcer = world or World(), People(), Silent()
+    changed = asyncio.Event()
+    store = Store(url or f"sqlite:///{path}/bot.db")
+    await store.open()
+    engine = Engine(
+        store,
+        {"RB-T-001": BOOK},
+        Surroundings(Systems(Lamps(world))),
+        announcer,
+        _nowhere,
+        people,
+        LocalRunner(),
+        timing=QUICK,
+        on_commit=changed.set,
+    )
+    await engine.start()
+    try:
+        yield Bot(EngineDesk(engine), engine, world, people, announcer, changed)
+    finally:
+        await engine.stop(0.1)
+        await store.close()
+
+
+def _nowhere(_c: sa.Connection, _run_id: str, _deliveries: Sequence[Delivery]) -> None:
+    return None
