@@ -115,7 +115,8 @@ def op_id(name: str, revision: int) -> str:
 
 def _newest(c: sa.Connection, name: str) -> sa.Row[Any] | None:
     query = sa.select(outbox).where(outbox.c.name == name).order_by(outbox.c.revision.desc())
-    return c.execute(query.limit(1)).first()
+    # Locked: what the deliverer takes meanwhile must not be replaced under it.
+    return c.execute(query.limit(1).with_for_update()).first()
 
 
 def _insert(

@@ -231,6 +231,15 @@ async def test_the_card_says_how_long_slack_is_behind_and_then_no_more(world: Wo
     assert world.slack.texts("C-ORIGIN") == ["card", "post"]
 
 
+async def test_waiting_for_a_room_is_not_blamed_on_slack(world: World) -> None:
+    await world.store.tx(begin_room, "9QQQ", "C-ORIGIN", True)
+    await world.deliver(message("9QQQ/card", "card"), run="9QQQ")
+    await world.after(20)
+    assert world.outbox.behind is None
+    await world.room("C-ROOM", run="9QQQ")
+    assert world.slack.texts("C-ROOM") == ["card"]
+
+
 async def test_what_is_due_later_waits_and_holds_up_nothing(world: World) -> None:
     later = world.clock.now() + 30
     await world.deliver(said("reminder", "later", not_before=later), said("step/1", "now"))

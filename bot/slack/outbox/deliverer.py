@@ -41,8 +41,9 @@ from bot.store.store import Store
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two looks when nobody wakes us: another replica may have put something.
-LOOK_EVERY_S = 2.0
+#: Seconds between two looks when nobody wakes us: time has passed, or another replica has put
+#: something.
+LOOK_EVERY_S, LOOK_AMONG_REPLICAS_EVERY_S = 2.0, 0.5
 #: Seconds that one replica is the one that delivers, and how long before the end it renews that.
 #: On SQLite there is no other.
 LEASE_S, RENEW_BEFORE_S = 30.0, 20.0
@@ -72,6 +73,7 @@ class Outbox:
         fallback: str | None = None,
     ) -> None:
         self._store, self._clock, self._fallback = store, clock or Clock(), fallback
+        self._look_every_s = LOOK_EVERY_S if store.is_sqlite else LOOK_AMONG_REPLICAS_EVERY_S
         self._call_limit_s = calls.timeout_s
         self._sender = Sender(calls, Files(store, calls, draw), self._clock.now)
         self._looker = Looker(calls)
@@ -140,7 +142,7 @@ class Outbox:
         self._land()
         now = self._clock.now()
         if not await self._leads(now):
-            return LOOK_EVERY_S
+            return self._look_every_s
         board = await self._store.read(rows.board)
         orphans = [
             row.id for row in board.rows if row.state == "sending" and row.id not in self._flying
@@ -157,7 +159,7 @@ class Outbox:
         if changed := self._lateness.see(ready, now):
             await self._store.tx(rows.restate_cards, changed, now)
         later = [row.due_at - now for row in board.rows if row.due_at > now]
-        return min([LOOK_EVERY_S, nap, *later])
+        return min([self._look_every_s, nap, *later])
 
     def _land(self) -> None:
         """

@@ -16,26 +16,27 @@ MOST_BLOCKS = 50
 
 
 class Lateness:
+    """Counted from when a delivery could have gone: waiting for a room is not Slack's fault."""
+
     def __init__(self) -> None:
-        self._oldest: float | None = None
-        self._late: dict[str, float] = {}  #: Since when a run's oldest delivery is due.
+        self._ready: dict[int, float] = {}  #: By the row's place in the order, since when.
+        self._late: dict[str, float] = {}  #: By run, since when its oldest delivery waits.
 
     def see(self, routes: Sequence[Route], now: float) -> set[str]:
         """What could go and has not. The runs whose card must say something else now."""
-        self._oldest = min((route.row.due_at for route in routes), default=None)
+        self._ready = {route.row.seq: self._ready.get(route.row.seq, now) for route in routes}
         late: dict[str, float] = {}
         for route in routes:
-            if now - route.row.due_at > VISIBLE_AFTER_S:
-                since = late.get(route.row.run, route.row.due_at)
-                late[route.row.run] = min(since, route.row.due_at)
+            since = self._ready[route.row.seq]
+            if now - since > VISIBLE_AFTER_S:
+                late[route.row.run] = min(since, late.get(route.row.run, since))
         changed = self._late.keys() ^ late.keys()
         self._late = late
         return changed
 
     def behind(self, now: float) -> timedelta | None:
-        if self._oldest is None or now - self._oldest <= VISIBLE_AFTER_S:
-            return None
-        return timedelta(seconds=now - self._oldest)
+        oldest = min(self._ready.values(), default=now)
+        return timedelta(seconds=now - oldest) if now - oldest > VISIBLE_AFTER_S else None
 
     def stamped(self, route: Route, payload: Mapping[str, Any], now: float) -> Mapping[str, Any]:
         """The run's card says how far behind Slack is, while it is."""
