@@ -1,0 +1,1 @@
+"""Amazon ECS: services whose deployments take time, fail, and are rolled back."""

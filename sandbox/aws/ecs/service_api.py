@@ -1,0 +1,214 @@
+"""ECS's operations on services, their deployments and tasks."""
+
+from collections.abc import Mapping
+
+from sandbox.aws.ecs import shapes
+from sandbox.aws.ecs.cloud import EcsCloud, last
+from sandbox.aws.ecs.state import ARN, Service, Task
+from sandbox.aws.overlay import Handler
+from sandbox.aws.paging import page
+from sandbox.aws.wire import ACCOUNT, Answer, AwsError, Params
+
+MOST_SERVICES, MOST_TASKS, MOST_RECORDS = 10, 100, 20
+#: ECS forgets stopped tasks.
+STOPPED_KEPT_S = 3600.0
+ROLLING: Mapping[str, object] = {"maximumPercent": 200, "minimumHealthyPercent": 100}
+CREATED_BY = f"arn:aws:iam::{ACCOUNT}:role/deployer"
+NO_BREAKER = {"enable": False, "rollback": False}
+
+
+class ServiceApi:
+    def __init__(self, cloud: EcsCloud) -> None:
+        self._cloud = cloud
+        self.operations: dict[str, Handler] = {
+            "CreateService": self.create_service,
+            "UpdateService": self._update_service,
+            "DeleteService": self._delete_service,
+            "DescribeServices": self._describe_services,
+            "ListServices": self._list_services,
+            "ListServiceDeployments": self._list_service_deployments,
+            "DescribeServiceDeployments": self._describe_service_deployments,
+            "DescribeServiceRevisions": self._describe_service_revisions,
+            "ListTasks": self._list_tasks,
+            "DescribeTasks": self._describe_tasks,
+            "StopTask": self._stop_task,
+        }
+
+    def create_service(self, params: Params) -> Answer:
+        cluster, name = last(params.get("cluster", "default")), params["serviceName"]
+        self._cloud.check_cluster(cluster)
+        definition = self._cloud.definition(params["taskDefinition"])
+        existing = self._cloud.services.get((cluster, name))
+        token = params.get("clientToken", "")
+        if existing and existing.status == "ACTIVE":
+            if token and token == existing.token:
+                return {"service": shapes.service(existing, with_tags=True)}
+            raise _invalid("Creation of service was not idempotent.")
+        created = Service(
+            cluster=cluster,
+            name=name,
+            desired=int(params.get("desiredCount", 1)),
+            created_at=self._cloud.timeline.now,
+            created_by=CREATED_BY,
+            load_balancers=params.get("loadBalancers", []),
+            network=params.get("networkConfiguration", {}),
+            configuration=_configuration(params),
+            tags=params.get("tags", []),
+            token=token,
+        )
+        self._cloud.services[cluster, name] = created
+        self._cloud.rollouts.deploy(created, definition)
+        return {"service": shapes.service(created, with_tags=True)}
+
+    def _update_service(self, params: Params) -> Answer:
+        service = self._cloud.service(params.get("cluster", "default"), params["service"])
+        if service.status != "ACTIVE":
+            raise AwsError("ServiceNotActiveException", "Service was not ACTIVE.")
+        definition = service.primary.definition
+        if "taskDefinition" in params:
+            definition = self._cloud.definition(params["taskDefinition"])
+            if definition.status != "ACTIVE":
+                raise AwsError("ClientException", "TaskDefinition is inactive")
+        if "deploymentConfiguration" in params:
+            service.configuration = _configuration(params, service.configuration)
+        if "desiredCount" in params:
+            self._cloud.rollouts.scale(service, int(params["desiredCount"]))
+        if definition is not service.primary.definition or params.get("forceNewDeployment"):
+            self._cloud.rollouts.deploy(service, definition)
+        return {"service": shapes.service(service, with_tags=True)}
+
+    def _delete_service(self, params: Params) -> Answer:
+        service = self._cloud.service(params.get("cluster", "default"), params["service"])
+        if service.desired and not params.get("force"):
+            raise _invalid("The service cannot be stopped while it is scaled above 0.")
+        self._cloud.rollouts.scale(service, 0)
+        service.status = "INACTIVE"
+        return {"service": shapes.service(service, with_tags=True)}
+
+    def _describe_services(self, params: Params) -> Answer:
+        cluster = last(params.get("cluster", "default"))
+        self._cloud.check_cluster(cluster)
+        names = [last(name) for name in params["services"]]
+        if not names or len(names) > MOST_SERVICES:
+            raise _invalid("Services cannot be empty or more than 10.")
+        with_tags = "TAGS" in params.get("include", [])
+        found = {name: self._cloud.services.get((cluster, name)) for name in names}
+        return {
+            "services": [shapes.service(one, with_tags) for one in found.values() if one],
+            "failures": [
+                {"arn": f"{ARN}:service/{cluster}/{name}", "reason": "MISSING"}
+                for name, one in found.items()
+                if not one
+            ],
+        }
+
+    def _list_services(self, params: Params) -> Answer:
+        cluster = last(params.get("cluster", "default"))
+        self._cloud.check_cluster(cluster)
+        arns = [
+            one.arn
+            for one in self._cloud.services.values()
+            if one.cluster == cluster and one.status == "ACTIVE"
+        ]
+        return page("serviceArns", arns, params, "nextToken", params.get("maxResults", 10))
+
+    def _list_service_deployments(self, params: Params) -> Answer:
+        service = self._cloud.service(params.get("cluster", "default"), params["service"])
+        wanted = params.get("status", [])
+        briefs = [
+            shapes.service_deployment_brief(service, one)
+            for one in service.record
+            if not wanted or one.status in wanted
+        ]
+        return page(
+            "serviceDeployments", briefs, params, "nextToken", params.get("maxResults", 20)
+        )
+
+    def _describe_service_deployments(self, params: Params) -> Answer:
+        found = {
+            shapes.deployment_arn(service, one): shapes.service_deployment(service, one)
+            for service in self._cloud.services.values()
+            for one in service.record
+        }
+        return _described(found, params["serviceDeploymentArns"], "serviceDeployments")
+
+    def _describe_service_revisions(self, params: Params) -> Answer:
+        found = {
+            one.arn: shapes.service_revision(service, one)
+            for service in self._cloud.services.values()
+            for one in service.revisions.values()
+        }
+        return _described(found, params["serviceRevisionArns"], "serviceRevisions")
+
+    def _list_tasks(self, params: Params) -> Answer:
+        cluster = last(params.get("cluster", "default"))
+        self._cloud.check_cluster(cluster)
+        services = [one for one in self._cloud.services.values() if one.cluster == cluster]
+        if "serviceName" in params:
+            services = [self._cloud.service(cluster, params["serviceName"])]
+        wants_live = params.get("desiredStatus", "RUNNING") != "STOPPED"
+        arns = [
+            task.arn
+            for service in services
+            for task in self._remembered(service)
+            if task.is_live == wants_live
+            and params.get("family", task.definition.family) == task.definition.family
+            and params.get("startedBy", task.deployment) == task.deployment
+        ]
+        return page("taskArns", arns, params, "nextToken", params.get("maxResults", 100))
+
+    def _describe_tasks(self, params: Params) -> Answer:
+        cluster = last(params.get("cluster", "default"))
+        self._cloud.check_cluster(cluster)
+        names = params["tasks"]
+        if not names or len(names) > MOST_TASKS:
+            raise _invalid("Tasks cannot be empty or more than 100.")
+        found = {name: self._cloud.task(cluster, name) for name in names}
+        with_tags = "TAGS" in params.get("include", [])
+        return {
+            "tasks": [
+                shapes.task(*one, self._cloud.digest(one[1].definition.image), with_tags)
+                for one in found.values()
+                if one and one[1] in self._remembered(one[0])
+            ],
+            "failures": [
+                {"arn": name, "reason": "MISSING"}
+                for name, one in found.items()
+                if not one or one[1] not in self._remembered(one[0])
+            ],
+        }
+
+    def _stop_task(self, params: Params) -> Answer:
+        cluster = params.get("cluster", "default")
+        self._cloud.check_cluster(cluster)
+        found = self._cloud.task(cluster, params["task"])
+        if found is None:
+            raise _invalid("The referenced task was not found.")
+        service, task = found
+        if task.is_live:
+            reason = params.get("reason") or "Task stopped by user"
+            self._cloud.rollouts.stop_task(service, task, reason)
+        digest = self._cloud.digest(task.definition.image)
+        return {"task": shapes.task(service, task, digest, with_tags=False)}
+
+    def _remembered(self, service: Service) -> list[Task]:
+        since = self._cloud.timeline.now - STOPPED_KEPT_S
+        return [t for t in service.tasks if t.stopped_at is None or t.stopped_at > since]
+
+
+def _described(found: Mapping[str, Answer], arns: list[str], name: str) -> Answer:
+    if not arns or len(arns) > MOST_RECORDS:
+        raise _invalid(f"{name} cannot be empty or more than {MOST_RECORDS}.")
+    return {
+        name: [found[arn] for arn in arns if arn in found],
+        "failures": [{"arn": arn, "reason": "MISSING"} for arn in arns if arn not in found],
+    }
+
+
+def _configuration(params: Params, now: Mapping[str, object] = ROLLING) -> dict[str, object]:
+    given = params.get("deploymentConfiguration", {})
+    return {"deploymentCircuitBreaker": NO_BREAKER, **now, "strategy": "ROLLING", **given}
+
+
+def _invalid(message: str) -> AwsError:
+    return AwsError("InvalidParameterException", message)

@@ -1,0 +1,146 @@
+"""The parts of the world, put together: what one of them needs of another it is given here."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from bot.runbook.company import Company
+from sandbox.aws.ecr import REGISTRY, Registry
+from sandbox.aws.ecs.cloud import EcsCloud
+from sandbox.aws.ecs.definition_api import DefinitionApi
+from sandbox.aws.ecs.service_api import ServiceApi
+from sandbox.aws.ecs.state import Behaviour, Service, Task, TaskDefinition
+from sandbox.aws.elbv2 import Balancers
+from sandbox.aws.health import Health, condition
+from sandbox.aws.overlay import Handler, Part
+from sandbox.aws.rds.api import RdsApi
+from sandbox.aws.rds.cloud import RdsCloud
+from sandbox.aws.ssm import Parameters
+from sandbox.aws.timeline import Timeline
+from sandbox.aws.wire import ACCOUNT, REGION, Answer, Params
+
+PORT = 8000
+
+
+@dataclass(frozen=True)
+class Locked:
+    """Operations that are carried out one after the other, on the world as it is now."""
+
+    operations: Mapping[str, Handler]
+
+    @classmethod
+    def under(cls, timeline: Timeline, *apis: Part) -> "Locked":
+        def locked(handler: Handler) -> Handler:
+            def answer(params: Params) -> Answer:
+                with timeline.up_to_date():
+                    return handler(params)
+
+            return answer
+
+        return cls({name: locked(do) for api in apis for name, do in api.operations.items()})
+
+
+class Parts:
+    def __init__(
+        self, timeline: Timeline, company: Company, writer_moved: Callable[[str, str], None]
+    ) -> None:
+        self.timeline, self.company = timeline, company
+        self.health: dict[str, Health] = {name: Health() for name in company.service_names}
+        self.registry = Registry(timeline)
+        self.ecs = EcsCloud(timeline, self.registry.digest, self._note_health)
+        self.service_api = ServiceApi(self.ecs)
+        self.definition_api = DefinitionApi(self.ecs)
+        self.rds = RdsCloud(timeline, writer_moved)
+        self.balancers = Balancers(self._targets)
+        self.parameters = Parameters(timeline)
+
+    def by_service(self) -> Mapping[str, Part]:
+        """As boto3 names the services."""
+        return {
+            "ecs": Locked.under(self.timeline, self.service_api, self.definition_api),
+            "rds": Locked.under(self.timeline, RdsApi(self.rds)),
+            "elbv2": Locked.under(self.timeline, self.balancers),
+            "ecr": Locked.under(self.timeline, self.registry),
+            "ssm": Locked.under(self.timeline, self.parameters),
+        }
+
+    def service(self, name: str) -> Service:
+        return self.ecs.service(self.company.cluster, name)
+
+    def deploy(self, service: str, version: str, by: str) -> None:
+        if version not in self.registry.tags(service):
+            self.registry.push(service, version, {"LOW": 3, "MEDIUM": 1})
+        definition = self.register(service, version, by)
+        self.ecs.rollouts.deploy(self.service(service), definition)
+
+    def deploy_bad(self, service: str, how: Behaviour, version: str | None) -> str:
+        if self.service(service).primary.created_at > self.timeline.now:
+            raise ValueError(f"{service} was deployed after that moment")
+        version = version or self._next_version(service)
+        self.ecs.behaviours[image(service, version)] = how
+        if how != "cannot_pull":
+            self.registry.push(service, version, {"LOW": 3, "MEDIUM": 1})
+        definition = self.register(service, version, by="ci")
+        self.ecs.rollouts.deploy(self.service(service), definition)
+        return version
+
+    def register(self, service: str, version: str, by: str) -> TaskDefinition:
+        params = definition(service, version, by)
+        return self.definition_api.register(
+            params, f"arn:aws:sts::{ACCOUNT}:assumed-role/deployer/{by}"
+        )
+
+    def _next_version(self, service: str) -> str:
+        numbers = [
+            tuple(int(part) for part in tag.split("."))
+            for tag in self.registry.tags(service)
+            if tag.replace(".", "").isdigit()
+        ]
+        *first, final = max(numbers)
+        return ".".join(str(part) for part in (*first, final + 1))
+
+    def _targets(self, group: str) -> list[Task]:
+        return [
+            task
+            for service in self.ecs.services.values()
+            if group in service.target_groups
+            for task in service.tasks
+        ]
+
+    def _note_health(self, service: Service) -> None:
+        if service.cluster == self.company.cluster and service.deployments:
+            health = self.health.setdefault(service.name, Health())
+            health.add(self.timeline.now, condition(self.ecs, service))
+
+
+def image(service: str, version: str) -> str:
+    return f"{REGISTRY}/{service}:{version}"
+
+
+def definition(service: str, version: str, by: str) -> Params:
+    """What the company's pipeline registers."""
+    logs = {
+        "awslogs-group": f"/ecs/{service}",
+        "awslogs-region": REGION,
+        "awslogs-stream-prefix": "app",
+    }
+    container = {
+        "name": "app",
+        "image": image(service, version),
+        "cpu": 512,
+        "memory": 1024,
+        "essential": True,
+        "portMappings": [{"containerPort": PORT, "protocol": "tcp"}],
+        "environment": [{"name": "VERSION", "value": version}],
+        "logConfiguration": {"logDriver": "awslogs", "options": logs},
+    }
+    return {
+        "family": service,
+        "containerDefinitions": [container],
+        "requiresCompatibilities": ["FARGATE"],
+        "networkMode": "awsvpc",
+        "cpu": "512",
+        "memory": "1024",
+        "executionRoleArn": f"arn:aws:iam::{ACCOUNT}:role/ecs-execution",
+        "taskRoleArn": f"arn:aws:iam::{ACCOUNT}:role/{service}",
+        "tags": [{"key": "deployed-by", "value": by}, {"key": "version", "value": version}],
+    }

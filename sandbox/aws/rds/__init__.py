@@ -1,0 +1,1 @@
+"""Amazon RDS: clusters and instances whose failovers, reboots and snapshots take time."""

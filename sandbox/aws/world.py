@@ -1,0 +1,158 @@
+"""
+The sandbox's AWS: the company's account, as it would be if it were there.
+
+One handle for everything the other parts of the sandbox and the tests want of it. Its methods
+answer at once and may be called from any thread, also from an event loop.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+
+from bot.runbook.company import Company
+from sandbox.aws import seed
+from sandbox.aws.clock import Clock, RunningClock
+from sandbox.aws.ecs.cloud import TaskState
+from sandbox.aws.ecs.state import Behaviour
+from sandbox.aws.faults import Faults
+from sandbox.aws.overlay import AwsCall, Overlay
+from sandbox.aws.parts import Parts
+from sandbox.aws.seed import DatabaseKind
+from sandbox.aws.server import Server
+from sandbox.aws.timeline import Timeline
+
+TICK_S = 0.02
+WriterMoved = Callable[[str, str], None]
+
+
+class AwsWorld:
+    def __init__(
+        self,
+        company: Company | None = None,
+        database: DatabaseKind = "aurora",
+        scale: float = 1.0,
+        clock: Clock | None = None,
+    ) -> None:
+        """
+        `scale`: seconds of the clock that a second of a rollout, failover or snapshot takes; a
+        rollout takes 10 to 20 of them.
+        """
+        self.company = company or Company()
+        self.clock = clock or RunningClock()
+        self.faults = Faults()
+        self._database = database
+        self._timeline = Timeline(self.clock, scale)
+        self._parts = Parts(self._timeline, self.company, self._tell_writer_moved)
+        self._overlay = Overlay(self._timeline, self._parts.by_service(), self.faults)
+        self._server: Server | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopped = threading.Event()
+        self._listeners: list[WriterMoved] = []
+
+    async def start(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        await asyncio.to_thread(self._start)
+
+    async def stop(self) -> None:
+        self._stopped.set()
+        if self._server:
+            await asyncio.to_thread(self._server.stop)
+
+    @property
+    def endpoint_url(self) -> str:
+        """What AWS_ENDPOINT_URL is set to. Any credentials will do."""
+        if self._server is None:
+            raise RuntimeError("The sandbox's AWS has not been started.")
+        return self._server.url
+
+    @property
+    def calls(self) -> list[AwsCall]:
+        """What was asked of it, the oldest first."""
+        return list(self._overlay.calls)
+
+    def deploy(self, service: str, version: str, by: str = "ci") -> None:
+        """As the pipeline does: pushes an image, registers a task definition, updates."""
+        with self._timeline.up_to_date():
+            self._parts.deploy(service, version, by)
+
+    def deploy_bad(
+        self,
+        service: str,
+        how: Behaviour = "crashes",
+        version: str | None = None,
+        ago: timedelta = timedelta(),
+    ) -> str:
+        """
+        Deploys a version that does not do, and returns it. With `ago` it was deployed then, and
+        everything since (metrics, alarms, logs) tells of it; nothing else may have been deployed
+        in between.
+        """
+        with self._timeline.since(ago.total_seconds()):
+            return self._parts.deploy_bad(service, how, version)
+
+    def stop_tasks(self, service: str, count: int) -> None:
+        """Tasks end, and ECS replaces them."""
+        with self._timeline.up_to_date():
+            found = self._parts.service(service)
+            for task in found.running()[:count]:
+                self._parts.ecs.rollouts.stop_task(found, task, "Task stopped by user")
+
+    def task_state(self, service: str) -> TaskState:
+        with self._timeline.up_to_date():
+            return self._parts.ecs.state(self._parts.service(service))
+
+    def version_of(self, service: str) -> tuple[str, ...]:
+        """Of the running tasks, the oldest first: several while a deployment rolls."""
+        with self._timeline.up_to_date():
+            return self._parts.ecs.versions(self._parts.service(service))
+
+    def is_well(self, service: str) -> bool:
+        """Its tasks answer, and without errors. A good deployment does not make it unwell."""
+        with self._timeline.up_to_date():
+            return self._parts.health[service].at(self._timeline.now).is_well
+
+    def writer(self) -> str:
+        """The instance of the company's database that writes."""
+        with self._timeline.up_to_date():
+            return self._parts.rds.writer(self.company.database)
+
+    def on_writer_moved(self, tell: WriterMoved) -> None:
+        """
+        `tell` is called in the loop the world was started in, with who wrote and who writes. A
+        reboot with failover tells of the same instance twice: it is in another zone now.
+        """
+        self._listeners.append(tell)
+
+    def set_database_endpoints(self, endpoints: Mapping[str, tuple[str, int]]) -> None:
+        """Where each instance really listens: host and port, shown as its endpoint."""
+        with self._timeline.up_to_date():
+            self._parts.rds.endpoints.update(endpoints)
+
+    def set_instance_status(self, instance: str, status: str) -> None:
+        """Such as `storage-full`, in which it cannot take over; `available` is well."""
+        with self._timeline.up_to_date():
+            self._parts.rds.instance(instance).status = status
+
+    def parameter(self, name: str) -> str | None:
+        """What services read, such as a vendor's circuit breaker."""
+        with self._timeline.up_to_date():
+            return self._parts.parameters.value(name)
+
+    def _start(self) -> None:
+        with self._timeline.up_to_date():
+            seed.fill(self._parts, self._database)
+        self._server = Server(self._overlay)
+        self._server.start()
+        threading.Thread(target=self._tick, name="aws-time", daemon=True).start()
+
+    def _tick(self) -> None:
+        """What happens by itself is told of when it happens, not when somebody looks."""
+        while not self._stopped.wait(TICK_S):
+            self._timeline.catch_up()
+
+    def _tell_writer_moved(self, old: str, new: str) -> None:
+        if self._loop is None or self._loop.is_closed():
+            return
+        for tell in list(self._listeners):
+            self._loop.call_soon_threadsafe(tell, old, new)
