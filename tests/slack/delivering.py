@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.engine.clock import Clock
 from bot.slack.outbox import Outbox
-from bot.store import outbox as rows
+from bot.store import delivering, outbox
 from bot.store.deliveries import Delivery
 from bot.store.rooms import begin_room
 from bot.store.store import Store
@@ -119,8 +119,8 @@ class World:
             await self.quiet()
 
     async def states(self, *names: str) -> list[str | None]:
-        known = await self.store.read(rows.states, names)
+        known = await self.store.read(outbox.states, names)
         return [known.get(name) for name in names]
 
     async def open_rows(self) -> Sequence[Any]:
-        return (await self.store.read(rows.board)).rows
+        return (await self.store.read(delivering.board)).rows

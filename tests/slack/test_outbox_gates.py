@@ -9,7 +9,7 @@ from bot.slack.outbox.gates import PER_MINUTE, Gates
 from bot.slack.outbox.routing import Route
 from bot.slack.outbox.scheduling import AT_ONCE, Scheduler
 from bot.store.deliveries import Priority
-from bot.store.outbox import Waiting
+from bot.store.delivering import Waiting
 
 UPDATE = ("chat.update",)
 

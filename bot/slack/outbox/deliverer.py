@@ -33,9 +33,11 @@ from bot.slack.outbox.verdicts import (
     Refusal,
     Unsure,
 )
-from bot.store import outbox as rows
+from bot.store import delivering as rows
+from bot.store import outbox
 from bot.store.deliveries import Delivery
-from bot.store.outbox import Board, RowState
+from bot.store.delivering import Board
+from bot.store.outbox import RowState
 from bot.store.rooms import remember_room
 from bot.store.store import Store
 
@@ -112,7 +114,7 @@ class Outbox:
 
     async def put(self, run_id: str, deliveries: Sequence[Delivery]) -> None:
         """For what is said outside a transaction of the engine."""
-        await self._store.tx(rows.put, run_id, deliveries, now=self._clock.now)
+        await self._store.tx(outbox.put, run_id, deliveries, now=self._clock.now)
         self.wake()
 
     async def remember(self, run_id: str, channel_id: str, name: str) -> None:
@@ -122,7 +124,7 @@ class Outbox:
 
     async def states(self, names: Sequence[str]) -> Mapping[str, RowState]:
         """How far these names are; one that nobody put is left out."""
-        return await self._store.read(rows.states, names)
+        return await self._store.read(outbox.states, names)
 
     async def _forever(self) -> None:
         while True:

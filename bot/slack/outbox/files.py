@@ -11,7 +11,7 @@ from typing import Any
 from bot.slack.calls import Calls
 from bot.slack.outbox.routing import Route
 from bot.slack.outbox.verdicts import Arrived, NotArrived, Outcome, outcome_of
-from bot.store.outbox import mark_uploaded
+from bot.store.delivering import mark_uploaded
 from bot.store.store import Store
 
 #: Draws a plot as PNG; slow, so it is called in a thread.

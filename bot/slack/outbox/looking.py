@@ -19,7 +19,7 @@ from bot.slack.outbox.verdicts import (
     NotYetKnown,
     Outcome,
 )
-from bot.store.outbox import Sent
+from bot.store.delivering import Sent
 
 #: How far Slack's clock and ours may be apart, in seconds: history is read from that much before.
 CLOCKS_APART_S = 300.0

@@ -8,7 +8,7 @@ now. What hangs below it goes where it is.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bot.store.outbox import Board, Waiting
+from bot.store.delivering import Board, Waiting
 
 #: Seconds that a delivery waits for the run's room before it is said where the run was started:
 #: the question whether the room was opened must not wait for the room.

@@ -19,7 +19,7 @@ from bot.slack.outbox.verdicts import (
     Refusal,
     outcome_of,
 )
-from bot.store.outbox import Sent
+from bot.store.delivering import Sent
 
 Payload = Mapping[str, Any]
 EVENT_TYPE = "runbook_bot_delivery"

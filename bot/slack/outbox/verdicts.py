@@ -7,7 +7,7 @@ is kept as dead with its reason, and the rest goes on.
 
 from dataclasses import dataclass
 
-from bot.store.outbox import Sent
+from bot.store.delivering import Sent
 
 
 @dataclass(frozen=True)
