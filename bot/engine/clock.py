@@ -16,5 +16,6 @@ class Clock:
 
     async def wait(self, event: asyncio.Event, seconds: float) -> None:
         """Until the event is set, but no longer than that."""
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(event.wait(), max(0.0, seconds))
+        with contextlib.suppress(TimeoutError):  # not wait_for: in 3.11 it can swallow a cancel
+            async with asyncio.timeout(max(0.0, seconds)):
+                await event.wait()

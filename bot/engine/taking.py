@@ -255,7 +255,8 @@ class _Page:
 
     def _free(self, effect: Effect, report: Report) -> None:
         plan = self._plan(effect)
-        status = "outdated" if self.run.step(effect.step).attempt != effect.attempt else None
+        is_anew = self.run.status_of(effect.step) in ("waiting", "working")
+        status = "outdated" if is_anew else None
         self.c.execute(
             sa.update(plans)
             .where(plans.c.id == plan.id)
