@@ -70,7 +70,7 @@ class World:
         self.outbox = Outbox(
             self.store,
             self.slack,
-            lambda plot: f"png of {plot['title']}".encode(),
+            lambda plot: f"png of {plot.title}".encode(),
             clock=self.clock,
             fallback="C-ALERTS",
         )

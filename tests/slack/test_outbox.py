@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from bot.runbook import Plot
+from bot.runbook.showing import details_as_json
 from bot.store.deliveries import Delivery, Priority, message
 from bot.store.rooms import begin_room
 from tests.slack.delivering import World
@@ -206,7 +208,8 @@ async def test_a_file_that_was_not_shared_is_shared_with_the_same_upload(world: 
 
 
 async def test_a_plot_is_drawn_when_it_is_sent(world: World) -> None:
-    payload = {"filename": "p.png", "title": "p", "alt_text": "p", "plot": {"title": "errors"}}
+    plot = details_as_json({"plot": Plot("errors", "1/s", {})})["plot"]
+    payload = {"filename": "p.png", "title": "p", "alt_text": "p", "plot": plot}
     await world.deliver(Delivery("7F3K/plot", "file", payload))
     assert list(world.slack.uploads.values()) == [b"png of errors"]
 

@@ -61,7 +61,7 @@ STORE_AWAY = (OSError, DBAPIError)
 
 class Outbox:
     """
-    `draw` makes a PNG of a plot's payload. `fallback` is a channel to speak in when a run has
+    `draw` makes a PNG of a plot. `fallback` is a channel to speak in when a run has
     none that can be read, such as the alerts channel.
     """
 

@@ -8,6 +8,8 @@ import base64
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from bot.runbook import Plot
+from bot.runbook.showing import details_from_json
 from bot.slack.calls import Calls
 from bot.slack.outbox.routing import Route
 from bot.slack.outbox.verdicts import Arrived, NotArrived, Outcome, outcome_of
@@ -15,7 +17,7 @@ from bot.store.delivering import mark_uploaded
 from bot.store.store import Store
 
 #: Draws a plot as PNG; slow, so it is called in a thread.
-Draw = Callable[[Mapping[str, Any]], bytes]
+Draw = Callable[[Plot], bytes]
 UPLOAD_AGAIN_S = 5.0
 
 
@@ -48,7 +50,8 @@ class Files:
 
     async def _content(self, payload: Mapping[str, Any]) -> bytes:
         if "plot" in payload:
-            return await asyncio.to_thread(self._draw, payload["plot"])
+            plot = details_from_json({"plot": payload["plot"]})["plot"]
+            return await asyncio.to_thread(self._draw, plot)
         return base64.b64decode(payload["content"])
 
     async def _share(self, route: Route, file_id: str, title: str) -> Outcome:
