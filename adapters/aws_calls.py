@@ -10,10 +10,11 @@ up a change; a change that waited for a thread for too long is not sent at all.
 import asyncio
 import re
 import threading
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal, cast
 
@@ -40,9 +41,10 @@ LONGEST_MESSAGE = 300
 #: Pages can be empty and go on, as those of a long log do.
 MOST_PAGES = 50
 IAM_PREFIXES = {"elbv2": "elasticloadbalancing"}
-#: A write is given this much beyond botocore's own limits, so that they end it: what is given up
-#: from outside goes on in its thread.
+#: How long a write may wait for its turn. After that it is not sent at all, so that botocore's own
+#: limits have ended it before it is given up: a call given up from outside goes on in its thread.
 GRACE_S = 1.0
+CLOCK_RESOLUTION = timedelta(seconds=2)
 THROTTLED = re.compile("Throttl|TooManyRequests|RequestLimitExceeded|SlowDown|PriorRequest")
 DENIED = re.compile("AccessDenied|Unauthorized|NotAuthorized|^AuthFailure")
 BAD_CREDENTIALS = re.compile("ExpiredToken|InvalidClientTokenId|UnrecognizedClient|Signature")
@@ -82,6 +84,7 @@ class AwsCalls:
     ) -> None:
         self._region, self._endpoint_url, self._timeout_s = region, endpoint_url, timeout_s
         self._session: boto3.session.Session | None = None
+        self._ahead = timedelta()
         self._clients: dict[tuple[str, Kind], Any] = {}
         self._making = threading.Lock()
         self._pools: dict[Kind, ThreadPoolExecutor] = {
@@ -106,6 +109,7 @@ class AwsCalls:
             page = await self._run(call, lambda _: next(pages, None))
             if page is None:
                 return Pages(found, is_complete=True)
+            self._set_clock(page)
             found.extend(page.get(items, []))
             if len(found) > at_most:
                 break
@@ -115,28 +119,49 @@ class AwsCalls:
         """Makes one call, once. Unreachable means that nobody knows: look."""
         return await self._call(Call(service, operation, "write"), params)
 
+    def now(self) -> datetime:
+        """The time by AWS's clock, as its last answer had it, to the second."""
+        return datetime.now(UTC) + self._ahead
+
     async def close(self) -> None:
         """Drops what has not been sent yet; waits for nothing."""
         for pool in self._pools.values():
             pool.shutdown(wait=False, cancel_futures=True)
 
     async def _call(self, call: "Call", params: Answer) -> Answer:
-        return cast(
-            Answer, await self._run(call, lambda client: getattr(client, call.operation)(**params))
-        )
+        answer = await self._run(call, lambda client: getattr(client, call.operation)(**params))
+        self._set_clock(answer)
+        return cast(Answer, answer)
 
     async def _run(self, call: "Call", do: Callable[[Any], Any]) -> Any:
-        kind, limit = call.kind, self._timeout_s + (GRACE_S if call.kind == "write" else 0)
-        sent: Future[Any] = self._pools[kind].submit(lambda: do(self._client(call.service, kind)))
+        client = await self._client(call)
+        writes = call.kind == "write"
+        start_by = time.monotonic() + (GRACE_S if writes else self._timeout_s)
+
+        def send() -> Any:
+            if time.monotonic() > start_by:
+                raise call.not_sent()
+            return do(client)
+
+        sent: Future[Any] = self._pools[call.kind].submit(send)
+        limit = self._timeout_s + (2 * GRACE_S if writes else 0)
         try:
             return await asyncio.wait_for(asyncio.wrap_future(sent), limit)
         except TimeoutError:
-            # What still waited for a thread is cancelled here, and so is never sent late.
             raise call.not_sent() if sent.cancel() else call.unanswered() from None
         except (BotoCoreError, ClientError) as error:
             raise call.in_words(error) from None
 
-    def _client(self, service: str, kind: Kind) -> Any:
+    def _set_clock(self, answer: Answer) -> None:
+        ahead = answered_at(answer) - datetime.now(UTC)
+        self._ahead = ahead if abs(ahead) > CLOCK_RESOLUTION else timedelta()
+
+    async def _client(self, call: "Call") -> Any:
+        """Made apart from the call: it loads for a while, which is not AWS being slow."""
+        made = self._clients.get((call.service, call.kind))
+        return made or await asyncio.to_thread(self._made, call.service, call.kind)
+
+    def _made(self, service: str, kind: Kind) -> Any:
         with self._making:
             if (service, kind) not in self._clients:
                 self._clients[service, kind] = self._make(service, kind)
@@ -195,7 +220,7 @@ class Call:
 
     def not_sent(self) -> Unreachable:
         return Unreachable(
-            f"{self.permission} was not sent to AWS: too many calls already wait for an answer."
+            f"{self.permission} was not sent to AWS: too many calls still wait for an answer."
             f" {self._nothing_done} Try again."
         )
 

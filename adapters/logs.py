@@ -51,7 +51,7 @@ class Logs(Adapter):
         self, service: str, within: timedelta = timedelta(minutes=15), newest: int = 50
     ) -> ErrorLines:
         """Of the log group `/ecs/<service>`. Raises Refused when there is no such group."""
-        until = datetime.now(UTC)
+        until = self._calls.now()
         group = f"/ecs/{service}"
         whole = await self._read(group, until - within, until)
         # AWS gives the oldest first. Of a log too long to read, at least the last minute is.

@@ -18,6 +18,7 @@ READS: tuple[str, ...] = ("ssm:GetParameter",)
 
 class SetParameter(Change):
     effect = CHANGE
+    repeatable = True
 
     name: str
     value: str

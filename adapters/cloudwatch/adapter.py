@@ -5,7 +5,7 @@ is not counted to its end yet.
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from statistics import mean, median
 from typing import Any
 
@@ -54,7 +54,7 @@ class CloudWatch(Adapter):
         metric, composite = await asyncio.gather(
             self._alarms("MetricAlarm"), self._alarms("CompositeAlarm")
         )
-        every, now = [*metric, *composite], datetime.now(UTC)
+        every, now = [*metric, *composite], self._calls.now()
         wrong = sorted(
             (_alarm(one, now) for one in every if one["StateValue"] != "OK"),
             key=lambda alarm: alarm.since,
@@ -64,7 +64,7 @@ class CloudWatch(Adapter):
 
     async def error_rates(self, services: Sequence[str]) -> ErrorRates:
         """5xx answers as the load balancer counts them, now and at this hour of past days."""
-        where, until = await places(self._calls, services), _last_minute()
+        where, until = await places(self._calls, services), self._last_minute()
         recent, past = await asyncio.gather(
             lines(self._calls, _traffic(where, MINUTE), until - SHOWN, until),
             lines(self._calls, _traffic(where, HOUR), until - COMPARED - HOUR, until - HOUR),
@@ -89,7 +89,7 @@ class CloudWatch(Adapter):
         Since that moment, beside the hour before it; p95 is the median of each minute's. Raises
         Refused when the load balancer has counted no request since then.
         """
-        where, until = await places(self._calls, [service]), _last_minute()
+        where, until = await places(self._calls, [service]), self._last_minute()
         latency = Query("p95", BALANCER, LATENCY, where.get(service, NOWHERE), "p95", MINUTE)
         read = await lines(self._calls, [*_traffic(where, MINUTE), latency], since - HOUR, until)
         errors, requests, p95 = (
@@ -119,7 +119,7 @@ class CloudWatch(Adapter):
             Query(metric, "AWS/RDS", metric, place, "Average", MINUTE)
             for metric in DATABASE_METRICS
         ]
-        until = _last_minute()
+        until = self._last_minute()
         read = await lines(self._calls, queries, until - SHOWN, until)
         missing = [metric for metric, line in read.items() if not line]
         if missing:
@@ -137,6 +137,9 @@ class CloudWatch(Adapter):
             as_of=max(read["CPUUtilization"]),
         )
 
+    def _last_minute(self) -> datetime:
+        return self._calls.now().replace(second=0, microsecond=0)
+
     async def _alarms(self, kind: str) -> list[dict[str, Any]]:
         pages = await self._calls.read_pages(
             "cloudwatch", "describe_alarms", f"{kind}s", MOST_ALARMS, AlarmTypes=[kind]
@@ -150,10 +153,6 @@ def _traffic(where: Mapping[str, tuple[Dimensions, ...]], period: timedelta) -> 
         for service, at in where.items()
         for what, metric in (("errors", SERVER_ERRORS), ("requests", REQUESTS))
     ]
-
-
-def _last_minute() -> datetime:
-    return datetime.now(UTC).replace(second=0, microsecond=0)
 
 
 def _alarm(alarm: dict[str, Any], now: datetime) -> Alarm:

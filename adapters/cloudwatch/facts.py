@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from bot.runbook import Facts, Plot, Table
-from bot.runbook.durations import in_words
 
 
 class Alarm(Facts):
@@ -31,7 +30,7 @@ class Alarms(Facts):
         return tuple(a.name for a in self.alarms if a.state == "INSUFFICIENT_DATA")
 
     def table(self) -> Table:
-        rows = tuple((a.name, a.state, in_words(a.age), a.reason) for a in self.alarms)
+        rows = tuple((a.name, a.state, a.age, a.reason) for a in self.alarms)
         return Table(("Alarm", "State", "For", "Why"), rows)
 
 

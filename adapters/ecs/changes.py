@@ -21,7 +21,12 @@ class _OfService(Change):
 
 
 class UpdateService(_OfService):
-    """Point a service at another task definition. ECS starts a rolling deployment."""
+    """
+    Point a service at another task definition. ECS starts a rolling deployment; asked for what it
+    has already, it starts none.
+    """
+
+    repeatable = True
 
     task_definition: str  #: Family and revision, `complyai-core:41`, as is `replacing`.
     #: The deployment it replaces. With it, a deployment that ECS has taken back by itself is not
@@ -44,6 +49,7 @@ class ScaleService(_OfService):
     """Set how many tasks a service wants. To 0, it is down."""
 
     effect = DESTROY
+    repeatable = True
 
     desired: int
 

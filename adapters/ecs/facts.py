@@ -6,7 +6,6 @@ from typing import Literal
 
 from adapters.ecs.changes import RestartService, UpdateService
 from bot.runbook import Facts, Table
-from bot.runbook.durations import in_words
 
 Rollout = Literal["in progress", "completed", "failed", "stopped", "rolling back", "rolled back"]
 #: Of these rollouts one can say that the version itself did not come up.
@@ -148,4 +147,4 @@ def _deployment_row(d: Deployment) -> tuple[object, ...]:
     rollout = f"{d.rollout}: {d.reason}" if d.reason and d.rollout != "completed" else d.rollout
     breaker = "on" if d.circuit_breaker else "off"
     name = f"{d.service} (current)" if d.is_current else d.service
-    return (name, d.task_definition, d.image, in_words(d.age), d.deployed_by, rollout, breaker)
+    return (name, d.task_definition, d.image, d.age, d.deployed_by, rollout, breaker)

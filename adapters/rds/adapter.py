@@ -58,8 +58,10 @@ class Rds(Adapter):
             return Seen("applying", now)
         if writer == change.to:
             return Seen("applied", now)
-        if writer != change.replacing or status != "available":
+        if writer not in ("", change.replacing):
             return Seen("drifted", now)
+        if status != "available" or not writer:
+            return Seen("applying", now)
         return await self._ready(change, cluster, now)
 
     async def _ready(self, change: FailOver, cluster: Answer, now: str) -> Seen:
@@ -70,7 +72,7 @@ class Rds(Adapter):
             return Seen("drifted", f"{now}; {change.to} is no reader of it")
         status = answer["DBInstances"][0]["DBInstanceStatus"]
         if status != "available":
-            return Seen("drifted", f"{now}; {change.to} is {status} and cannot take over")
+            return Seen("applying", f"{now}; {change.to} is {status} and cannot take over yet")
         return Seen("before", now)
 
     async def _fail_over(self, change: FailOver, key: Key) -> None:
@@ -89,10 +91,8 @@ class Rds(Adapter):
         status, zone = instance["DBInstanceStatus"], instance.get("AvailabilityZone", "")
         now = f"{change.database} is {status} in {zone}"
         began, ended = await self._failovers(change)
-        if status == "rebooting" or began > ended:
+        if status != "available" or began > ended:
             return Seen("applying", now)
-        if status != "available":
-            return Seen("applying" if began else "drifted", now)
         # The zone that RDS names can lag behind the event that says it is done.
         if ended or zone != change.replacing:
             return Seen("applied", now)

@@ -49,7 +49,10 @@ class RebootWithFailover(Change):
 
 
 class TakeSnapshot(Change):
+    """RDS takes a snapshot's name once, so a second time is refused."""
+
     effect = CHANGE
+    repeatable = True
 
     database: str
     is_cluster: bool
