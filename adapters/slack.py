@@ -69,6 +69,7 @@ class CreateChannel(Change):
 
     effect = CHANGE
     ours = True
+    opens_room = True
 
     name: str  #: Without #.
     run: str

@@ -35,6 +35,7 @@ from bot.runbook.book import Menu
 from bot.runbook.changes import digest
 from bot.runbook.errors import StepError
 from bot.runbook.outline import Outline, outline
+from bot.store.rooms import begin_room
 from bot.store.tables import decisions, events, plans, runs
 
 log = logging.getLogger(__name__)
@@ -110,12 +111,18 @@ class EngineDesk:
                     started_at=now, updated_at=now,
                 )
             )  # fmt: skip
+            opens = not intent.dry and self._opens_a_room(intent.book_id)
+            begin_room(c, run_id, intent.origin.channel_id, opens)
             started = Event("started", by=intent.by.user_id)
             return Started(run_id), engine.taker.take(c, now, run_id, key, started).start
 
         answer, due = await engine.write(begin)
         engine.start_work(due)
         return answer
+
+    def _opens_a_room(self, book_id: str) -> bool:
+        steps = self._engine.books[book_id].steps.values()
+        return any(change.opens_room for step in steps for change in step.gives.changes)
 
     # Leading a run.
 

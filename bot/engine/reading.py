@@ -23,6 +23,7 @@ from bot.engine.state import RunState
 from bot.runbook.changes import Change, Plan
 from bot.runbook.outline import Outline
 from bot.runbook.showing import details_from_json
+from bot.store.rooms import room_of
 from bot.store.tables import changes, decisions, plans, runs, steps, waits, work
 
 Kinds = Mapping[str, type[Change]]
@@ -81,8 +82,14 @@ def _run(c: sa.Connection, row: Any, kinds: Kinds) -> RunRecord:
         undoable=undoable(outline, state),
         ended_at=_moment(row.ended_at),
         updated_at=_moment(row.updated_at),
+        room_name=_room_name(c, row.id),
         dry=bool(row.dry),
     )
+
+
+def _room_name(c: sa.Connection, run_id: str) -> str:
+    room = room_of(c, run_id)
+    return room.name if room else ""
 
 
 def _steps(

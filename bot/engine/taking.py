@@ -23,6 +23,7 @@ from bot.engine.reports import Report
 from bot.engine.state import NOT_OVER, Effect, Event, RunState
 from bot.runbook.outline import Outline
 from bot.store.deliveries import Delivery
+from bot.store.rooms import keep_to_origin
 from bot.store.tables import audit, changes, events, plans, runs, steps, waits, work
 
 #: Writes deliveries into the outbox, in the transaction it is given.
@@ -123,6 +124,8 @@ class _Page:
         for effect in effects:
             getattr(self, f"_{effect.what}")(effect, report)
         self._write_run(before)
+        if event.about in self.run.steps:
+            self._settle_room(event.about)
         note(
             self.c, self.now, self.run_id, event.kind, event.about, event.by,
             outcome=event.outcome, attempt=event.attempt, says=report.says,
@@ -140,6 +143,13 @@ class _Page:
             **({"ended_at": self.now} if ended else {}),
         }
         self.c.execute(sa.update(runs).where(runs.c.id == self.run_id).values(**values))
+
+    def _settle_room(self, key: str) -> None:
+        """A run whose channel could not be opened speaks where it was started."""
+        opening = [self.taker.kinds[name] for name in spec_of(self.outline, key).changes]
+        over = self.run.status_of(key) not in NOT_OVER
+        if over and self.run.status_of(key) != "given" and any(k.opens_room for k in opening):
+            keep_to_origin(self.c, self.run_id)
 
     def _write_steps(self, before: RunState, event: Event, report: Report) -> None:
         for key, step in self.run.steps.items():

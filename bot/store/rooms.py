@@ -41,6 +41,12 @@ def remember_room(connection: sa.Connection, run_id: str, channel: str, name: st
         connection.execute(sa.update(rooms).where(mine).values(**values))
 
 
+def keep_to_origin(connection: sa.Connection, run_id: str) -> None:
+    """The run's channel could not be opened: it speaks where it was started, and nothing waits."""
+    mine = sa.and_(rooms.c.run == run_id, rooms.c.channel.is_(None))
+    connection.execute(sa.update(rooms).where(mine).values(opens=0))
+
+
 def room_of(connection: sa.Connection, run_id: str) -> Room | None:
     row = connection.execute(sa.select(rooms).where(rooms.c.run == run_id)).first()
     return None if row is None else room_from(row)
