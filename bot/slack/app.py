@@ -1,0 +1,71 @@
+"""
+Bolt, set up so that a listener commits what is wanted and acknowledges within milliseconds.
+
+Who the bot is at Slack is asked once, at boot; Bolt would ask in the first command's 3 seconds.
+"""
+
+from dataclasses import dataclass
+
+from slack_bolt.async_app import AsyncApp
+from slack_bolt.authorization import AuthorizeResult
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.engine.intents import Desk, Directory
+from bot.runbook.errors import Refused
+from bot.slack.calls import Calls
+from bot.slack.listeners import register
+from bot.slack.listeners.errands import Errands
+from bot.slack.listeners.front import Front, KeepSecret
+from bot.slack.listeners.telling import Telling
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who the bot is, and in which workspace."""
+
+    team_id: str
+    user_id: str
+    bot_id: str
+    enterprise_id: str | None = None
+
+
+async def identify(calls: Calls) -> Identity:
+    """Raises Unreachable, and Refused when Slack does not know the token."""
+    said = await calls.call("auth.test")
+    if not said["ok"]:
+        raise Refused(
+            f"Slack does not accept the bot's token ({said.get('error')})."
+            " Put the bot token of the installed app (xoxb-...) into RUNBOOK_BOT_SLACK__BOT_TOKEN."
+        )
+    return Identity(
+        str(said["team_id"]), str(said["user_id"]), str(said["bot_id"]), said.get("enterprise_id")
+    )
+
+
+def build_app(
+    desk: Desk,
+    directory: Directory,
+    calls: Calls,
+    identity: Identity,
+    errands: Errands,
+    keep_secret: KeepSecret | None = None,
+) -> AsyncApp:
+    """`errands` are what a shutdown waits for; `keep_secret` stores what forms ask as secrets."""
+
+    async def authorize(**_: object) -> AuthorizeResult:
+        return AuthorizeResult(
+            enterprise_id=identity.enterprise_id,
+            team_id=identity.team_id,
+            bot_user_id=identity.user_id,
+            bot_id=identity.bot_id,
+            bot_token=calls.client.token,
+        )
+
+    # Bolt copies its client for every request; ours, with its session, stays out of that.
+    idle = AsyncWebClient(base_url=calls.client.base_url, retry_handlers=[])
+    app = AsyncApp(
+        name="runbook-bot", client=idle, authorize=authorize, process_before_response=True
+    )
+    telling = Telling(calls, errands)
+    register(app, Front(desk, directory, telling, identity.team_id, keep_secret))
+    return app

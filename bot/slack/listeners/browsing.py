@@ -1,0 +1,84 @@
+"""
+The catalogue, the Home tab, and what else only shows what there is.
+"""
+
+from dataclasses import replace
+
+from bot.slack.listeners.front import Front
+from bot.slack.listeners.visit import Answer, Later, Open, Private, Redraw, Visit
+from bot.slack.views import names
+from bot.slack.views.card import card
+from bot.slack.views.catalogue import catalogue_modal, summaries
+from bot.slack.views.ephemeral import refused, sentence
+from bot.slack.views.home import home
+from bot.slack.views.kit import View
+from bot.slack.views.names import Metadata, Strange
+from bot.slack.views.timeline import timeline
+
+#: Runs looked through for when each runbook was last used.
+LOOKED_THROUGH = 50
+ON_HOME = 10  #: Recent runs shown there.
+
+
+async def open_catalogue(front: Front, visit: Visit) -> Answer:
+    where = visit.channel
+    kept = Metadata(channel=where.channel_id or "", channel_name=where.channel_name)
+
+    async def build() -> View:
+        return await _catalogue(front, kept, None)
+
+    return Open(build, "Type `/runbook list` instead.")
+
+
+async def browse(front: Front, visit: Visit) -> Answer:
+    """Searched, turned a page, chose a runbook or went back to the list."""
+    pressed, kept, chosen = visit.pressed, visit.metadata, None
+    if pressed.name == names.SEARCH:
+        kept = replace(kept, search=pressed.typed, page=0)
+    elif pressed.name == names.PAGE:
+        kept = replace(kept, page=_page(pressed.id))
+    else:
+        chosen = pressed.id or None
+
+    async def build() -> View:
+        return await _catalogue(front, kept, chosen)
+
+    return Redraw(build) if visit.is_modal else Open(build, "Type `/runbook list` instead.")
+
+
+async def show_run(front: Front, visit: Visit) -> Answer:
+    run = await front.desk.record(visit.pressed.id)
+    return Private(card(run) if run else sentence(f"There is no run {visit.pressed.id} any more."))
+
+
+async def show_timeline(front: Front, visit: Visit) -> Answer:
+    run = await front.desk.record(visit.pressed.id)
+    if run is None:
+        return Private(sentence(f"There is no run {visit.pressed.id} any more."))
+    return Private(timeline(run))
+
+
+async def opened_home(front: Front, visit: Visit) -> Answer:
+    async def publish() -> None:
+        view = await _home(front, visit)
+        await front.telling.calls.call("views.publish", user_id=visit.actor.user_id, view=view)
+
+    return Later(publish)
+
+
+async def _home(front: Front, visit: Visit) -> View:
+    if refusal := await front.may_read(visit):
+        return {"type": "home", "blocks": refused(refusal).blocks}
+    running = await front.desk.recent(LOOKED_THROUGH, active=True)
+    return home(running, await front.desk.recent(ON_HOME))
+
+
+async def _catalogue(front: Front, kept: Metadata, chosen: str | None) -> View:
+    books = summaries(front.desk.books, await front.desk.recent(LOOKED_THROUGH))
+    return catalogue_modal(books, kept.search, chosen, kept)
+
+
+def _page(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 4):
+        raise Strange("a page that the catalogue has not")
+    return int(text)

@@ -1,0 +1,55 @@
+"""
+Approvals. A button carries an opaque id; what it stands for, who may decide and whether it is too
+late is known only to the desk, which judges every click and writes it down.
+"""
+
+from bot.engine.intents import Refusal
+from bot.slack.listeners.attaching import attach
+from bot.slack.listeners.front import Front
+from bot.slack.listeners.leading import said
+from bot.slack.listeners.visit import Answer, Later, Open, Private, Visit
+from bot.slack.listeners.wrong import wrong
+from bot.slack.views import names
+from bot.slack.views.deciding import approve_modal, deny_modal, read_decision
+from bot.slack.views.ephemeral import plan, sentence
+from bot.slack.views.kit import Rendered, View
+
+GONE = "This request does not exist any more. See the run's card for what is asked now."
+#: Characters of a plan that are readable in a private message; a longer one comes as a file.
+WHOLE_IN_A_MESSAGE = 8000
+
+
+async def approve(front: Front, visit: Visit) -> Answer:
+    """A CHANGE; Slack's own dialog has named it and was confirmed."""
+    return said(await front.desk.decide(visit.pressed.id, visit.actor, True, "", "", visit.key))
+
+
+async def decision_form(front: Front, visit: Visit) -> Answer:
+    """Approving a DESTROY and denying anything need words."""
+    form = deny_modal if visit.pressed.name == names.DENY else approve_modal
+    approval_id = visit.pressed.id
+
+    async def build() -> View | Rendered:
+        found = await front.desk.approval(approval_id)
+        return form(*found) if found else sentence(GONE)
+
+    return Open(build, "Press the button again.")
+
+
+async def decided(front: Front, visit: Visit) -> Answer:
+    """One of the two forms came back."""
+    approves = visit.view.get("callback_id") == names.APPROVE_MODAL
+    typed, reason = read_decision(visit.filled)
+    about = visit.metadata.about
+    answer = await front.desk.decide(about, visit.actor, approves, reason, typed, visit.key)
+    return wrong(visit, answer) if isinstance(answer, Refusal) else said(answer)
+
+
+async def whole_plan(front: Front, visit: Visit) -> Answer:
+    approval_id = visit.pressed.id
+    text = await front.desk.plan_text(approval_id)
+    if text is None:
+        return Private(sentence(GONE))
+    if len(text) <= WHOLE_IN_A_MESSAGE:
+        return Private(plan(text))
+    return Later(lambda: attach(front.telling.calls, visit, f"plan-{approval_id}.txt", text))

@@ -1,0 +1,111 @@
+"""
+The order of things on every visit: who is it and from where (Bolt has checked that it is Slack who
+says so), what do they want, note it, answer. What needs Slack's Web API happens after the answer.
+
+Whether this person may is judged by the desk, which also writes refusals into the audit log; what
+only reads is judged here. A visit that came twice has the same key, and the desk knows it.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import SecretStr
+from slack_bolt.async_app import AsyncAck
+
+from bot.engine.access import known
+from bot.engine.intents import Desk, Directory, Refusal
+from bot.runbook.values import Secret
+from bot.slack.listeners import visit as visits
+from bot.slack.listeners.telling import Telling
+from bot.slack.listeners.visit import Answer, Body, Next, Private, Visit, Wrong
+from bot.slack.views.ephemeral import refused, sentence
+
+log = logging.getLogger(__name__)
+
+#: Slack waits 3 s for an answer; this much of it is ours, in seconds.
+ANSWER_WITHIN_S = 2.6
+NOT_OURS = "Only members of the workspace that this bot serves can do this. Nothing was done."
+
+Listener = Callable[["Front", Visit], Awaitable[Answer]]
+BoltListener = Callable[[AsyncAck, dict[str, Any]], Awaitable[None]]
+#: Stores a secret below a name, and says where it is. The key makes a repetition harmless.
+KeepSecret = Callable[[str, SecretStr, str], Awaitable[Secret]]
+#: Puts an answer into the acknowledgement; False when it has to be given afterwards.
+Acknowledge = Callable[[AsyncAck, Answer], Awaitable[bool]]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of payload: how it is read, and what its acknowledgement can carry."""
+
+    read: Callable[[Body], Visit]
+    acknowledge: Acknowledge
+
+
+@dataclass(frozen=True)
+class Front:
+    """What listeners have at hand."""
+
+    desk: Desk
+    directory: Directory
+    telling: Telling
+    team_id: str
+    keep_secret: KeepSecret | None = None
+
+    def bolt(self, kind: Kind, listener: Listener, *, reads: bool = False) -> BoltListener:
+        """`reads`: it asks the desk for nothing that the desk would judge."""
+
+        async def answer(ack: AsyncAck, body: dict[str, Any]) -> None:
+            visit = kind.read(body)
+            found = await self._heard(listener, visit, reads)
+            if not await kind.acknowledge(ack, found):
+                self.telling.after(visit, found)
+
+        return answer
+
+    async def may_read(self, visit: Visit) -> Refusal | None:
+        member = await known(self.directory, visit.actor)
+        return member if isinstance(member, Refusal) else None
+
+    async def _heard(self, listener: Listener, visit: Visit, reads: bool) -> Answer:
+        if visit.actor.team_id != self.team_id:
+            log.warning("%s of %s was turned away", visit.actor.user_id, visit.actor.team_id)
+            return Private(sentence(NOT_OURS))
+        async with asyncio.timeout(ANSWER_WITHIN_S):
+            if reads and (refusal := await self.may_read(visit)):
+                return Private(refused(refusal))
+            return await listener(self, visit)
+
+
+async def _to_command(ack: AsyncAck, found: Answer) -> bool:
+    if isinstance(found, Private):
+        said = found.says
+        await ack(text=said.text, blocks=said.blocks, response_type="ephemeral")
+        return True
+    await ack()
+    return False
+
+
+async def _to_click(ack: AsyncAck, found: Answer) -> bool:
+    await ack()
+    return False
+
+
+async def _to_submission(ack: AsyncAck, found: Answer) -> bool:
+    if isinstance(found, Wrong):
+        await ack(response_action="errors", errors=dict(found.fields))
+    elif isinstance(found, Next):
+        await ack(response_action="push", view=found.view)
+    else:
+        await ack(response_action="clear")
+        return False
+    return True
+
+
+COMMAND = Kind(visits.of_command, _to_command)
+CLICK = Kind(visits.of_click, _to_click)
+SUBMISSION = Kind(visits.of_submission, _to_submission)
+EVENT = Kind(visits.of_event, _to_click)

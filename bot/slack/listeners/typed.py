@@ -1,0 +1,80 @@
+"""
+What was typed after `/runbook`, understood or not. Nothing is guessed: what is not clear is asked.
+"""
+
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+from bot.engine.intents import Refusal
+
+Verb = Literal["catalogue", "list", "show", "run", "dry", "status", "cancel", "history", "help"]
+WORDS = frozenset(get_args(Verb)) - {"catalogue", "run"}
+
+#: What a phone makes of quotes and dashes, and what Slack makes of &, < and >.
+AS_TYPED = str.maketrans("\u201c\u201d\u201e\u2018\u2019\u00a0", '"""\'\' ')
+ESCAPED = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
+
+KEY = re.compile(r"^[A-Za-z_][A-Za-z0-9_.-]*$")
+NEEDS_SUBJECT = {
+    "show": "Say which runbook: `/runbook show RB-INC-001`. `/runbook list` shows them all.",
+    "dry": "Say which runbook: `/runbook dry RB-INC-001`. `/runbook list` shows them all.",
+    "cancel": "Say which run: `/runbook cancel 7F3K`. `/runbook status` shows what is running.",
+}
+
+
+@dataclass(frozen=True)
+class Order:
+    """`subject`: a runbook's or a run's id, or what to look for. `inputs` are as typed."""
+
+    verb: Verb
+    subject: str = ""
+    inputs: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_order(text: str) -> Order | Refusal:
+    for mark, meant in ESCAPED:
+        text = text.replace(mark, meant)
+    try:
+        words = shlex.split(text.translate(AS_TYPED))
+    except ValueError:
+        return Refusal('A quote is not closed. Write `key="some words"`, with both quotes.')
+    if not words:
+        return Order("catalogue")
+    first = words[0].lower()
+    if first not in WORDS:
+        return _with_inputs("run", words)
+    rest = words[1:]
+    if first in NEEDS_SUBJECT and not rest:
+        return Refusal(NEEDS_SUBJECT[first])
+    if first == "dry":
+        return _with_inputs("dry", rest)
+    if first == "list":
+        return Order("list", " ".join(rest))
+    if len(rest) > 1:
+        return Refusal(f"`/runbook {first}` takes one id, and there are {len(rest)}.")
+    verb: Verb = first  # type: ignore[assignment]  # It is one of WORDS.
+    return Order(verb, rest[0].upper() if rest else "")
+
+
+def _with_inputs(verb: Verb, words: Sequence[str]) -> Order | Refusal:
+    inputs: dict[str, str] = {}
+    for word in words[1:]:
+        key, equals, value = word.partition("=")
+        if not equals or not KEY.match(key):
+            return Refusal(
+                f"I do not understand `{_plain(word)}`. Inputs are written key=value, with quotes"
+                ' round a value that has spaces: `brief_desc="core is down"`.'
+            )
+        name = key.replace("-", "_")
+        if name in inputs:
+            return Refusal(f"`{name}` is given twice. Several values are written {name}=one,two.")
+        inputs[name] = value
+    return Order(verb, words[0].upper(), inputs)
+
+
+def _plain(word: str) -> str:
+    """A typed word, to be shown within backticks."""
+    return word.replace("`", "'")[:60]

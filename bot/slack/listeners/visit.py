@@ -1,0 +1,189 @@
+"""
+What somebody did in Slack, as data, and what a listener answers. Payloads are checked here, at the
+edge; nothing in them is authority but the ids that Slack itself signs for.
+"""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bot.engine.intents import Actor
+from bot.engine.record import Origin
+from bot.slack.listeners.errands import Errand
+from bot.slack.views import names
+from bot.slack.views.kit import Rendered, View
+from bot.slack.views.names import Metadata, Pressed, Strange
+
+PERSON = re.compile(r"[UW][A-Z0-9]{2,30}")
+TEAM = re.compile(r"[TE][A-Z0-9]{2,30}")
+CHANNEL = re.compile(r"[CDG][A-Z0-9]{2,30}")
+TEXT_LIMIT = 3000  #: Characters after `/runbook`; Slack's own field takes more than anyone types.
+
+Body = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Visit:
+    """`key` names this one delivery: what came twice has the same key both times."""
+
+    actor: Actor
+    key: str
+    channel: Origin
+    thread: str = ""  #: The thread that the pressed message stands in.
+    message: str = ""  #: The ts of the pressed message.
+    trigger_id: str = ""  #: Opens one form within 3 s.
+    response_url: str = ""
+    text: str = ""
+    action: Mapping[str, Any] = field(default_factory=dict)
+    view: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def pressed(self) -> Pressed:
+        return names.pressed(self.action)
+
+    @property
+    def metadata(self) -> Metadata:
+        return names.unpack(str(self.view.get("private_metadata", "")))
+
+    @property
+    def filled(self) -> Mapping[str, Any]:
+        """The fields of a submitted form: `state.values`."""
+        values: Mapping[str, Any] = self.view.get("state", {}).get("values", {})
+        return values
+
+    @property
+    def is_modal(self) -> bool:
+        return self.view.get("type") == "modal"
+
+
+@dataclass(frozen=True)
+class Private:
+    """Said to this person alone."""
+
+    says: Rendered
+
+
+@dataclass(frozen=True)
+class Open:
+    """
+    A form to open once Slack has its answer; or, when there is none to open, what is said instead.
+    `instead` is what to type when it could not be opened in time.
+    """
+
+    build: Callable[[], Awaitable[View | Rendered]]
+    instead: str
+
+
+@dataclass(frozen=True)
+class Redraw:
+    """The form that was pressed in, drawn anew."""
+
+    build: Callable[[], Awaitable[View]]
+
+
+@dataclass(frozen=True)
+class Next:
+    """A form on top of the one that was submitted."""
+
+    view: View
+
+
+@dataclass(frozen=True)
+class Later:
+    """Something else to do once Slack has its answer."""
+
+    do: Callable[[], Errand]
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """The form stays open as it was filled in, with a sentence below these fields."""
+
+    fields: Mapping[str, str]
+
+
+Answer = Private | Open | Redraw | Next | Later | Wrong | None
+
+
+def of_command(body: Body) -> Visit:
+    """Raises Strange, as the others do."""
+    text = str(body.get("text") or "")
+    if len(text) > TEXT_LIMIT:
+        raise Strange(f"more than {TEXT_LIMIT} characters after /runbook")
+    return Visit(
+        actor=_actor(body.get("user_id"), body.get("team_id")),
+        key=_some(body.get("trigger_id")),
+        channel=_channel(body.get("channel_id"), body.get("channel_name")),
+        trigger_id=_some(body.get("trigger_id")),
+        response_url=str(body.get("response_url") or ""),
+        text=text,
+    )
+
+
+def of_click(body: Body) -> Visit:
+    action, container = body["actions"][0], body.get("container") or {}
+    view, channel = body.get("view") or {}, body.get("channel") or {}
+    if view and not channel:
+        kept = names.unpack(str(view.get("private_metadata", "")))
+        channel = {"id": kept.channel or None, "name": kept.channel_name}
+    message = str(container.get("message_ts") or "")
+    place = message or str(view.get("id") or "")
+    return Visit(
+        actor=_actor(*_person(body)),
+        key=f"{_some(place)}/{_some(action.get('action_ts'))}/{_person(body)[0]}",
+        channel=_channel(channel.get("id"), channel.get("name")),
+        thread=str(container.get("thread_ts") or ""),
+        message=message,
+        trigger_id=str(body.get("trigger_id") or ""),
+        response_url=str(body.get("response_url") or ""),
+        action=action,
+        view=view,
+    )
+
+
+def of_submission(body: Body) -> Visit:
+    view = body["view"]
+    kept = names.unpack(str(view.get("private_metadata", "")))
+    return Visit(
+        actor=_actor(*_person(body)),
+        key=f"{_some(view.get('id'))}/{_some(view.get('hash'))}",
+        channel=_channel(kept.channel or None, kept.channel_name),
+        trigger_id=str(body.get("trigger_id") or ""),
+        view=view,
+    )
+
+
+def of_event(body: Body) -> Visit:
+    event = body["event"]
+    return Visit(
+        actor=_actor(event.get("user"), body.get("team_id")),
+        key=_some(body.get("event_id")),
+        channel=_channel(event.get("channel"), ""),
+    )
+
+
+def _person(body: Body) -> tuple[object, object]:
+    """With the team the person belongs to, which in a shared channel may be another company's."""
+    user, team = body.get("user") or {}, body.get("team") or {}
+    return user.get("id"), user.get("team_id") or team.get("id")
+
+
+def _actor(user_id: object, team_id: object) -> Actor:
+    if not PERSON.fullmatch(str(user_id)) or not TEAM.fullmatch(str(team_id)):
+        raise Strange("a payload that says nobody's name")
+    return Actor(str(user_id), str(team_id))
+
+
+def _channel(channel_id: object, name: object) -> Origin:
+    if channel_id is None:
+        return Origin(None)
+    if not CHANNEL.fullmatch(str(channel_id)):
+        raise Strange("a payload from a place that is no channel")
+    return Origin(str(channel_id), str(name or ""))
+
+
+def _some(value: object) -> str:
+    if not isinstance(value, str) or not 0 < len(value) <= 200:
+        raise Strange("a payload without an id of its own")
+    return value
