@@ -1,9 +1,9 @@
 """The parts of the world, put together: what one of them needs of another it is given here."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 
 from bot.runbook.company import Company
+from sandbox.aws.cloudwatch.alarms import Alarms
 from sandbox.aws.ecr import REGISTRY, Registry
 from sandbox.aws.ecs.cloud import EcsCloud
 from sandbox.aws.ecs.definition_api import DefinitionApi
@@ -11,32 +11,14 @@ from sandbox.aws.ecs.service_api import ServiceApi
 from sandbox.aws.ecs.state import Behaviour, Service, Task, TaskDefinition
 from sandbox.aws.elbv2 import Balancers
 from sandbox.aws.health import Health, condition
-from sandbox.aws.overlay import Handler, Part
-from sandbox.aws.rds.api import RdsApi
+from sandbox.aws.load import LoadRecord
+from sandbox.aws.logs.api import LogApi
 from sandbox.aws.rds.cloud import RdsCloud
 from sandbox.aws.ssm import Parameters
 from sandbox.aws.timeline import Timeline
-from sandbox.aws.wire import ACCOUNT, REGION, Answer, Params
+from sandbox.aws.wire import ACCOUNT, REGION, Params
 
 PORT = 8000
-
-
-@dataclass(frozen=True)
-class Locked:
-    """Operations that are carried out one after the other, on the world as it is now."""
-
-    operations: Mapping[str, Handler]
-
-    @classmethod
-    def under(cls, timeline: Timeline, *apis: Part) -> "Locked":
-        def locked(handler: Handler) -> Handler:
-            def answer(params: Params) -> Answer:
-                with timeline.up_to_date():
-                    return handler(params)
-
-            return answer
-
-        return cls({name: locked(do) for api in apis for name, do in api.operations.items()})
 
 
 class Parts:
@@ -49,19 +31,14 @@ class Parts:
         self.ecs = EcsCloud(timeline, self.registry.digest, self._note_health)
         self.service_api = ServiceApi(self.ecs)
         self.definition_api = DefinitionApi(self.ecs)
-        self.rds = RdsCloud(timeline, writer_moved)
+        self._writer_moved = writer_moved
+        self.rds = RdsCloud(timeline, self._note_writer)
         self.balancers = Balancers(self._targets)
         self.parameters = Parameters(timeline)
-
-    def by_service(self) -> Mapping[str, Part]:
-        """As boto3 names the services."""
-        return {
-            "ecs": Locked.under(self.timeline, self.service_api, self.definition_api),
-            "rds": Locked.under(self.timeline, RdsApi(self.rds)),
-            "elbv2": Locked.under(self.timeline, self.balancers),
-            "ecr": Locked.under(self.timeline, self.registry),
-            "ssm": Locked.under(self.timeline, self.parameters),
-        }
+        self.load = LoadRecord()
+        self.alarms = Alarms(timeline)
+        self.logs = LogApi(timeline)
+        self.ecs.rollouts.crashed = self.logs.note_crash
 
     def service(self, name: str) -> Service:
         return self.ecs.service(self.company.cluster, name)
@@ -110,6 +87,11 @@ class Parts:
         if service.cluster == self.company.cluster and service.deployments:
             health = self.health.setdefault(service.name, Health())
             health.add(self.timeline.now, condition(self.ecs, service))
+            self.alarms.look()
+
+    def _note_writer(self, old: str, new: str) -> None:
+        self.load.add_writer(self.timeline.now, new)
+        self._writer_moved(old, new)
 
 
 def image(service: str, version: str) -> str:

@@ -15,6 +15,7 @@ from sandbox.aws.ecs.state import Behaviour
 from sandbox.aws.elbv2 import Balancer, Listener, TargetGroup
 from sandbox.aws.parts import PORT, Parts
 from sandbox.aws.rds.state import Cluster, Instance, Snapshot
+from sandbox.aws.watching import watch
 
 #: How the company's database is run: an Aurora cluster with a reader, an instance with a standby
 #: in another zone, or an instance alone.
@@ -123,6 +124,7 @@ def fill(parts: Parts, database: DatabaseKind) -> None:
     _database(parts, database)
     for vendor in parts.company.vendors:
         parts.parameters.put(vendor.circuit_parameter, CLOSED)
+    watch(parts)
 
 
 def plan_of(service: str) -> Plan:

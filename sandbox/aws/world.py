@@ -16,6 +16,8 @@ from sandbox.aws.clock import Clock, RunningClock
 from sandbox.aws.ecs.cloud import TaskState
 from sandbox.aws.ecs.state import Behaviour
 from sandbox.aws.faults import Faults
+from sandbox.aws.front import by_service
+from sandbox.aws.load import DatabaseLoad
 from sandbox.aws.overlay import AwsCall, Overlay
 from sandbox.aws.parts import Parts
 from sandbox.aws.seed import DatabaseKind
@@ -44,7 +46,7 @@ class AwsWorld:
         self._database = database
         self._timeline = Timeline(self.clock, scale)
         self._parts = Parts(self._timeline, self.company, self._tell_writer_moved)
-        self._overlay = Overlay(self._timeline, self._parts.by_service(), self.faults)
+        self._overlay = Overlay(self._timeline, by_service(self._parts), self.faults)
         self._server: Server | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopped = threading.Event()
@@ -133,6 +135,12 @@ class AwsWorld:
         """Such as `storage-full`, in which it cannot take over; `available` is well."""
         with self._timeline.up_to_date():
             self._parts.rds.instance(instance).status = status
+
+    def load_database(self, load: DatabaseLoad, ago: timedelta = timedelta()) -> None:
+        """What the writer has to do from then on; DatabaseLoad() is a usual day."""
+        with self._timeline.since(ago.total_seconds()):
+            self._parts.load.add(self._timeline.now, load)
+            self._parts.alarms.look()
 
     def parameter(self, name: str) -> str | None:
         """What services read, such as a vendor's circuit breaker."""

@@ -24,7 +24,7 @@ from sandbox.aws.timeline import Timeline
 
 LEAST_FAILURES, MOST_FAILURES = 3, 200
 WAIT_PER_FAILURE, LONGEST_WAIT = 2.0, 30.0
-MOST_TASKS_KEPT, MOST_RECORDED = 400, 100
+MOST_ENDED_KEPT, MOST_RECORDED = 400, 100
 
 
 def threshold(service: Service) -> int:
@@ -145,8 +145,7 @@ class Rollouts:
         if not started:
             return
         service.was_steady = False
-        service.tasks += started
-        del service.tasks[:-MOST_TASKS_KEPT]
+        service.tasks = [*_remembered(service.tasks), *started]
         for task in started:
             self._tasks.begin(service, task)
         self.say(service, f"has started {len(started)} tasks: {_named(started)}.")
@@ -244,6 +243,13 @@ class Rollouts:
 
 def _last_good(service: Service) -> ServiceDeployment | None:
     return next((one for one in service.record if one.status == "SUCCESSFUL"), None)
+
+
+def _remembered(tasks: list[Task]) -> list[Task]:
+    """Without those that ended longest ago."""
+    ended = [task for task in tasks if task.status == "STOPPED"]
+    forgotten = {task.id for task in ended[:-MOST_ENDED_KEPT]}
+    return [task for task in tasks if task.id not in forgotten]
 
 
 def _named(tasks: Sequence[Task]) -> str:
