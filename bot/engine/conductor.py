@@ -132,11 +132,12 @@ class _Score:
 
     def _returned(self, event: Event) -> bool:
         key, spec = event.about, spec_of(self.outline, event.about)
-        if self.run.status_of(key) != "working":
+        if self.run.status_of(key) != "working" or self.run.step(key).naps:
             return False
         if self.run.status == "cancelling":
             self._settle(key, "cancelled")
         elif event.outcome == "not yet":
+            self.run = self.run.with_step(key, naps=True)
             self._effect("tick", key)
         elif event.outcome == "asked" and not self.run.dry:
             self._become(key, "asked")
@@ -216,9 +217,9 @@ class _Score:
 
     def _due(self, event: Event) -> bool:
         step = self.run.step(event.about)
-        if step.status != "working" or self.run.status != "running":
+        if step.status != "working" or not step.naps or self.run.status != "running":
             return False
-        self.run = self.run.with_step(event.about, reading=step.reading + 1)
+        self.run = self.run.with_step(event.about, reading=step.reading + 1, naps=False)
         self._effect("call", event.about)
         return True
 
@@ -332,7 +333,9 @@ class _Score:
 
     def _call(self, key: str) -> None:
         attempt = self.run.step(key).attempt + 1
-        self.run = self.run.with_step(key, status="working", attempt=attempt, reading=1)
+        self.run = self.run.with_step(
+            key, status="working", attempt=attempt, reading=1, naps=False
+        )
         self._effect("call", key)
 
     def _settle(self, key: str, status: StepStatus) -> None:

@@ -58,6 +58,7 @@ class StepState:
     status: StepStatus = "waiting"
     attempt: int = 0
     reading: int = 0  #: Of a watch: how many were begun in this attempt.
+    naps: bool = False  #: Of a watch: it waits for its next reading.
     plans: int = 0  #: Of an action: how many were made since it was last begun by a person.
 
 

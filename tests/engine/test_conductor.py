@@ -1,0 +1,175 @@
+"""The conductor under every order of events that Hypothesis can think of."""
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.engine.conductor import UNDO, conduct, held_at, open_pick
+from bot.engine.state import NOT_OVER, Effect, Event, RunState
+from bot.runbook.outline import Outline, outline
+from tests.engine.small_world import BOOK
+
+LAMPS = outline(BOOK)
+CALLED = {
+    "check": ("ok", "warning", "problem", "unknown"),
+    "watch": ("ok", "problem", "unknown", "not yet", "nothing"),
+    "action": ("planned", "nothing", "failed"),
+    "ask": ("asked", "nothing", "failed"),
+    "confirm": ("asked", "nothing"),
+    "include": ("mapped", "nothing"),
+}
+APPLIED = ("given", "unsure", "outdated", "failed", "cancelled")
+DECIDED = ("approved", "denied", "expired")
+
+
+class Stage:
+    """What is out in the world while a run is conducted: work, waits, and people."""
+
+    def __init__(self, plan: Outline, dry: bool = False) -> None:
+        self.plan = plan
+        self.run, effects = conduct(plan, RunState(dry=dry), Event("started"))
+        self.out: list[Effect] = []
+        self.locked: set[tuple[str, int]] = set()
+        self.applies: list[tuple[str, int]] = []
+        self.approved: set[tuple[str, int]] = set()
+        self.take(effects)
+
+    def take(self, effects: list[Effect]) -> None:
+        for effect in effects:
+            at = (effect.step, effect.attempt)
+            if effect.what == "apply":
+                assert at not in self.applies, "applied twice for one plan"
+                step = self.plan.step(effect.step.removesuffix(UNDO))
+                assert at in self.approved or step.unattended, "applied without approval"
+                self.applies.append(at)
+                self.locked.add(at)
+            if effect.what == "free":
+                self.locked.discard(at)
+            if effect.what == "close":
+                self.out = [
+                    one
+                    for one in self.out
+                    if (one.step, one.attempt) != at or one.what in ("call", "apply")
+                ]
+            asked = effect.what != "propose" or not self._is_unattended(effect.step)
+            if effect.what not in ("stop", "close", "free") and asked:
+                self.out.append(effect)
+
+    def _is_unattended(self, key: str) -> bool:
+        return self.plan.step(key.removesuffix(UNDO)).unattended is not None
+
+    def send(self, event: Event) -> None:
+        again, late = conduct(self.plan, self.run, event), conduct(self.plan, self.run, event)
+        assert again == late, "not a function of its arguments"
+        self.run, effects = again
+        self.take(effects)
+        repeated, nothing = conduct(self.plan, self.run, event)
+        if event.kind in ("returned", "applied", "decided", "answered", "resolved"):
+            assert repeated is self.run and not nothing, "a doubled event did something"
+
+    def answers(self, effect: Effect) -> list[Event]:
+        """What the world may say to this."""
+        step, attempt = effect.step, effect.attempt
+        kind = self.plan.step(step.removesuffix(UNDO)).kind
+        by_what: dict[str, tuple[str, tuple[str, ...]]] = {
+            "call": ("returned", CALLED[kind]),
+            "apply": ("applied", APPLIED),
+            "propose": ("decided", DECIDED),
+            "ask": ("answered", ("",)),
+            "doubt": ("resolved", ("done", "not done", "stop")),
+            "tick": ("due", ("",)),
+        }
+        event, outcomes = by_what[effect.what]
+        return [Event(event, step, attempt, outcome) for outcome in outcomes]  # type: ignore[arg-type]
+
+    def wishes(self) -> list[Event]:
+        """What people may say."""
+        wishes = [Event("go on", key) for key in held_at(self.plan, self.run)]
+        if section := open_pick(self.plan, self.run):
+            wishes.append(Event("closed", section))
+        for key in self.run.steps:
+            wishes += [Event("picked", key), Event("undo", key), Event("again", key)]
+        return wishes
+
+    def answer(self, effect: Effect, event: Event) -> None:
+        self.out.remove(effect)
+        if event.kind == "decided" and event.outcome == "approved":
+            self.approved.add((event.about, event.attempt))
+        self.send(event)
+
+    def check(self) -> None:
+        if self.run.is_over:
+            assert not self.locked, "a run ended and kept a lock"
+            assert not [one for one in self.out if one.what in ("propose", "ask", "doubt")]
+            return
+        if self.run.status == "cancelling":
+            assert self.out, "cancelling, and nothing left to wait for"
+            return
+        waits_for_people = held_at(self.plan, self.run) or open_pick(self.plan, self.run)
+        assert self.out or waits_for_people, "stuck: nothing is out and nobody is asked"
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data(), st.booleans())
+def test_whatever_comes_in_whatever_order_a_run_is_never_stuck_and_never_unapproved(
+    data: st.DataObject, dry: bool
+) -> None:
+    stage = Stage(LAMPS, dry)
+    for _ in range(40):
+        stage.check()
+        if stage.run.is_over:
+            break
+        choices: list[Callable[[], None]] = []
+        for effect in stage.out:
+            for event in stage.answers(effect):
+                choices.append(lambda e=effect, v=event: stage.answer(e, v))  # type: ignore[misc]
+        for wish in [*stage.wishes(), Event("cancelled")]:
+            choices.append(lambda w=wish: stage.send(w))  # type: ignore[misc]
+        data.draw(st.sampled_from(choices))()
+    stage.check()
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_a_run_that_is_answered_always_comes_to_its_end(data: st.DataObject) -> None:
+    stage = Stage(LAMPS)
+    for _ in range(60):
+        if stage.run.is_over:
+            return
+        if stage.out:
+            effect = data.draw(st.sampled_from(stage.out))
+            final = [e for e in stage.answers(effect) if e.outcome not in ("not yet", "outdated")]
+            stage.answer(effect, data.draw(st.sampled_from(final)))
+        elif held := held_at(stage.plan, stage.run):
+            stage.send(Event("go on", held[0]))
+        else:
+            section = open_pick(stage.plan, stage.run)
+            assert section
+            stage.send(Event("closed", section))
+    assert stage.run.is_over
+
+
+def test_late_news_of_an_earlier_attempt_moves_nothing() -> None:
+    stage = Stage(LAMPS)
+    (greet,) = (one for one in stage.out if one.step == "greet")
+    stage.answer(greet, Event("returned", "greet", 1, "failed"))
+    stage.send(Event("again", "greet"))
+    before = stage.run
+    stage.send(Event("returned", "greet", 1, "planned"))
+    assert stage.run is before
+
+
+def test_the_state_survives_being_stored() -> None:
+    stage = Stage(LAMPS)
+    assert RunState.from_json(stage.run.as_json()) == stage.run
+
+
+@pytest.mark.parametrize("status", sorted(NOT_OVER - {"waiting"}))
+def test_a_cancelled_run_ends_once_nothing_is_being_applied(status: str) -> None:
+    stage = Stage(LAMPS)
+    stage.run = stage.run.with_step("greet", status=status)
+    stage.send(Event("cancelled"))
+    ended = status not in ("applying", "unsure")
+    assert stage.run.status == ("cancelled" if ended else "cancelling")
