@@ -13,8 +13,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.engine.intents import Desk, Directory
 from bot.runbook.errors import Refused
 from bot.slack.calls import Calls
+from bot.slack.errands import Errands
 from bot.slack.listeners import register
-from bot.slack.listeners.errands import Errands
 from bot.slack.listeners.front import Front, KeepSecret
 from bot.slack.listeners.telling import Telling
 

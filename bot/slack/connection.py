@@ -22,7 +22,7 @@ from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.slack.listeners.errands import Errands
+from bot.slack.errands import Errands
 
 log = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 from bot.engine.record import Origin
 from bot.runbook.errors import Unreachable
 from bot.slack.calls import Calls
-from bot.slack.listeners.errands import Errands
+from bot.slack.errands import Errands
 from bot.slack.listeners.visit import Answer, Later, Open, Private, Redraw, Visit
 from bot.slack.views.ephemeral import sentence
 from bot.slack.views.kit import Rendered, View

@@ -37,9 +37,7 @@ def explained(book: Outline, refusal: Refusal) -> Refusal:
     fields = {field.name: field for field in form_fields(book.inputs)}
     may_be = {name: allowed(field) for name, field in fields.items()}
     said = {
-        name: f"{why} ({allowed(fields[name])})"
-        if name in fields and allowed(fields[name])
-        else why
+        name: f"{why} ({may_be[name]})" if may_be.get(name) else why
         for name, why in refusal.fields.items()
     }
     return Refusal(refusal.why, said, refusal.nearest)

@@ -10,7 +10,7 @@ from typing import Any
 
 from bot.engine.intents import Actor
 from bot.engine.record import Origin
-from bot.slack.listeners.errands import Errand
+from bot.slack.errands import Errand
 from bot.slack.views import names
 from bot.slack.views.kit import Rendered, View
 from bot.slack.views.names import Metadata, Pressed, Strange
