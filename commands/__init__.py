@@ -1,0 +1,23 @@
+"""The Runbook Index: every runbook an operator can run, in the order of the prose index."""
+
+from bot.runbook import index
+from commands.rb_inc_001_service_outage import book as rb_inc_001
+
+#: In the company's prose index and not executable yet; other runbooks lead to them all the same.
+IN_PROSE = {
+    "RB-SYNC-001": "Manual Ad Sync Trigger",
+    "RB-SYNC-002": "Token Refresh",
+    "RB-SYNC-003": "Webhook Resubscription",
+    "RB-INC-002": "Data Breach Response",
+    "RB-INC-003": "Database Performance Degradation",
+    "RB-DB-001": "Schema Migration",
+    "RB-DB-002": "Data Backfill",
+    "RB-DEPLOY-001": "Standard Service Deployment",
+    "RB-DEPLOY-002": "Database Migration Deployment",
+    "RB-INT-001": "Meta API Rate Limit Recovery",
+    "RB-INT-002": "Stripe Webhook Replay",
+    "RB-REC-001": "Full Database Restore",
+    "RB-REC-002": "Service Recovery from Scratch",
+}
+
+RUNBOOKS = index(rb_inc_001, in_prose=IN_PROSE)
