@@ -5,7 +5,7 @@ is not counted to its end yet.
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from statistics import mean, median
 from typing import Any
 
@@ -156,7 +156,7 @@ def _traffic(where: Mapping[str, tuple[Dimensions, ...]], period: timedelta) -> 
 
 
 def _alarm(alarm: dict[str, Any], now: datetime) -> Alarm:
-    since = alarm["StateUpdatedTimestamp"]
+    since = alarm["StateUpdatedTimestamp"].astimezone(UTC)
     return Alarm(
         name=alarm["AlarmName"],
         state=alarm["StateValue"],

@@ -8,7 +8,7 @@ answers at all. Only the count of requests tells the two apart, so it is always 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from adapters.aws_calls import AwsCalls
@@ -64,7 +64,11 @@ async def lines(
         query, _ = asked[result["Id"]]
         line = found[query.name]
         for at, value in zip(result["Timestamps"], result["Values"], strict=True):
-            line[at] = line[at] + value if query.statistic == "Sum" else max(line[at], value)
+            minute = at.astimezone(UTC)
+            if query.statistic == "Sum":
+                line[minute] += value
+            else:
+                line[minute] = max(line[minute], value)
     return {name: dict(sorted(line.items())) for name, line in found.items()}
 
 

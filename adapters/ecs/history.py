@@ -8,7 +8,7 @@ are alive, and its task definition is the current one, so that rolling back to i
 import asyncio
 import re
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from adapters.aws_calls import Answer, AwsCalls, NotThere
 from adapters.ecs.facts import Deployment, Rollout
@@ -144,7 +144,7 @@ class History:
                 image=_image(revision.get("containerImages", [])),
                 rollout=ROLLOUTS[brief["status"]],
                 reason=brief.get("statusReason", ""),
-                created_at=brief["createdAt"],
+                created_at=brief["createdAt"].astimezone(UTC),
             )
             for brief in briefs
             if (revision := revisions.get(brief["targetServiceRevisionArn"]))
@@ -252,7 +252,7 @@ def _current(service: Answer, entries: list[_Entry]) -> _Entry | None:
         image="",
         rollout=ROLLOUTS.get(primary.get("rolloutState", "COMPLETED"), "completed"),
         reason=primary.get("rolloutStateReason", ""),
-        created_at=primary["createdAt"],
+        created_at=primary["createdAt"].astimezone(UTC),
     )
 
 

@@ -14,6 +14,11 @@ class Quiet(WSGIRequestHandler):
     def log(self, type: str, message: str, *args: Any) -> None:
         return
 
+    def send_response(self, code: int, message: str | None = None) -> None:
+        """Without a date of the machine's: the one that counts is of the world's clock."""
+        self.send_response_only(code, message)
+        self.send_header("Server", self.version_string())
+
 
 class Server:
     def __init__(self, overlay: Overlay) -> None:

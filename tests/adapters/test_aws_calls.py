@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -18,18 +17,15 @@ LOOK = {"cluster": "production", "services": ["complyai-core"]}
 
 
 @pytest.fixture
-def aws() -> Iterator[ScriptedAws]:
-    with ScriptedAws("ecs", "rds", "ssm", "logs") as scripted:
-        scripted.answers("ecs", "UpdateService", {})
-        scripted.answers("ecs", "DescribeServices", {"services": [], "failures": []})
-        yield scripted
+def aws(scripted: ScriptedAws) -> ScriptedAws:
+    scripted.answers("ecs", "UpdateService", {})
+    scripted.answers("ecs", "DescribeServices", {"services": [], "failures": []})
+    return scripted
 
 
 @pytest.fixture
-async def calls(aws: ScriptedAws) -> AsyncIterator[AwsCalls]:
-    made = AwsCalls("us-east-1", aws.url, timeout_s=2.0)
-    yield made
-    await made.close()
+def calls(scripted_calls: AwsCalls) -> AwsCalls:
+    return scripted_calls
 
 
 async def test_a_write_without_an_answer_is_sent_once(aws: ScriptedAws, calls: AwsCalls) -> None:
