@@ -1,0 +1,122 @@
+"""
+The plan card: the one message of a run that is edited in place, and says at a glance how it is.
+"""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from bot.engine.record import RunRecord
+from bot.slack.views import limits
+from bot.slack.views.escape import cut, mention, mrkdwn, one_line
+from bot.slack.views.fields import form_fields
+from bot.slack.views.kit import (
+    Rendered,
+    context,
+    header,
+    plain,
+    rich,
+    section,
+    text,
+)
+from bot.slack.views.kit import (
+    mrkdwn as mrkdwn_text,
+)
+from bot.slack.views.limits import Block, fit_blocks, fit_message
+from bot.slack.views.offers import for_the_run, held_steps, offered_actions
+from bot.slack.views.sections import ahead, line, section_block, stretches, unwell
+from bot.slack.views.words import ENDED, RUN_WORD, age, clock, count, lasted
+
+BEHIND_S = 10  #: From here on people are told that what they see is old.
+INPUTS_TEXT = 500
+NAMED_IN_TEXT = 3
+
+
+def card(run: RunRecord, behind_s: float = 0) -> Rendered:
+    """`behind_s`: for how long Slack has not taken what is to be shown."""
+    blocks = [
+        header(f"{run.outline.book} {run.outline.title} · {severity(run)}"),
+        context(mrkdwn_text(_about(run))),
+        *_inputs(run),
+        *_ended(run),
+    ]
+    coming = []
+    for stretch in stretches(run):
+        offers = offered_actions(stretch, run)
+        if stretch.is_ahead and not offers:
+            coming.append(stretch)
+        else:
+            blocks += [section_block(stretch, run), *offers]
+    if waiting := ahead(coming if run.status not in ENDED else []):
+        blocks.append(waiting)
+    tail = [*held_steps(run), *for_the_run(run), *_behind(behind_s)]
+    return Rendered(fit_message(card_text(run)), fit_blocks(blocks, tail=tail))
+
+
+def severity(run: RunRecord) -> str:
+    """The run's own, when its inputs say one; else the runbook's."""
+    own = run.inputs.get("severity")
+    return one_line(own) if isinstance(own, str) and own else run.outline.severity
+
+
+def named(run: RunRecord) -> str:
+    """`run 7F3K, RB-INC-001 Service Outage`, for a mrkdwn text."""
+    dry = "dry run" if run.dry else "run"
+    book = mrkdwn(f"{run.outline.book} {run.outline.title}", 200)
+    return f"{dry} {mrkdwn(run.id)}, {book}"
+
+
+def card_text(run: RunRecord) -> str:
+    """All that a screen reader and a notification have."""
+    said = f"{named(run)}: {RUN_WORD[run.status]} for {age(run)}"
+    if run.status in ENDED:
+        said = f"{named(run)}: {RUN_WORD[run.status]} after {age(run)}"
+    wrong = [mrkdwn(line(step, run), 300) for step in unwell(run)]
+    shown = wrong[:NAMED_IN_TEXT]
+    if more := len(wrong) - len(shown):
+        shown.append(f"and {more} more")
+    return ". ".join([said, *shown, *_next(run)]) + "."
+
+
+def _next(run: RunRecord) -> Iterator[str]:
+    if run.held:
+        yield f"It waits for somebody to say go on: {count(len(run.held), 'step')}"
+    if run.open_pick:
+        picks = [run.steps[key].title for key in run.suggested if key in run.steps]
+        yield "Pick what applies" + (f"; suggested: {mrkdwn(', '.join(picks), 300)}" * bool(picks))
+    if waiting := [one for one in run.approvals.values() if one.status == "pending"]:
+        yield f"Needs approval: {mrkdwn(', '.join(one.title for one in waiting), 300)}"
+    if run.questions:
+        asked = ", ".join(one.title for one in run.questions.values())
+        yield f"Needs an answer: {mrkdwn(asked, 300)}"
+
+
+def _about(run: RunRecord) -> str:
+    kind = "DRY RUN · " if run.dry else ""
+    started = f"started by {mention(run.started_by)} {clock(run.started_at)}"
+    return f"{kind}{started} · run {mrkdwn(run.id)} · *{RUN_WORD[run.status]}* · {age(run)}"
+
+
+def _inputs(run: RunRecord) -> Iterator[Block]:
+    secret = {one.name for one in form_fields(run.outline.inputs) if one.kind == "secret"}
+    shown = [f"{name}: {_input(v)}" for name, v in run.inputs.items() if name not in secret]
+    if shown:
+        yield context(plain(" · ".join(shown), INPUTS_TEXT))
+
+
+def _input(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    return "-" if value is None else str(value)
+
+
+def _ended(run: RunRecord) -> Iterator[Block]:
+    if run.status in ENDED:
+        because = cut(one_line(run.ended_because), limits.SECTION_TEXT - 200)
+        ended = f"{RUN_WORD[run.status]} after {age(run)}"
+        yield rich([text(ended, bold=True), text(f": {because}" if because else ".")])
+
+
+def _behind(behind_s: float) -> Iterator[Block]:
+    if behind_s >= BEHIND_S:
+        late = lasted(timedelta(seconds=behind_s))
+        yield section(plain(f"Slack is {late} behind: what you see here may be that old.", 300))
