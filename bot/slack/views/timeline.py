@@ -1,0 +1,100 @@
+"""
+What happened in a run and when, as a list for a message and as a text for a file. Both are made
+from the record, so they say the same.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.engine.record import ApprovalRecord, RunRecord, StepRecord
+from bot.slack.views import limits
+from bot.slack.views.approval import outcome
+from bot.slack.views.card import named
+from bot.slack.views.escape import clean, cut, mrkdwn, one_line
+from bot.slack.views.kit import Rendered, context, header, plain, rich, text
+from bot.slack.views.limits import fit_message
+from bot.slack.views.sections import title
+from bot.slack.views.words import OPEN, RUN_WORD, WORD, age, day_and_clock, exact, took
+
+SHOWN = 60  #: Entries in a message, the newest; the file has all.
+ENTRY = 300
+
+
+@dataclass(frozen=True)
+class Entry:
+    at: datetime
+    words: str
+
+
+def timeline(run: RunRecord) -> Rendered:
+    entries = list(timeline_entries(run))
+    shown = entries[-SHOWN:]
+    lines = [
+        [text(f"{exact(one.at)}  ", code=True), text(f" {cut(one_line(one.words), ENTRY)}")]
+        for one in shown
+    ]
+    blocks = [header(f"Timeline of run {run.id}"), rich(*lines)]
+    if left := len(entries) - len(shown):
+        blocks.append(context(plain(f"{left} earlier entries are in the file.", 200)))
+    newest = "; ".join(f"{exact(one.at)} {mrkdwn(one.words, ENTRY)}" for one in shown[-5:])
+    return Rendered(fit_message(f"Timeline of {named(run)}: {newest}"), blocks)
+
+
+def timeline_text(run: RunRecord) -> str:
+    """All of it, nothing cut."""
+    head = [
+        f"Timeline of run {run.id}: {run.outline.book} {run.outline.title}",
+        f"started by {run.started_by} at {day_and_clock(run.started_at)};"
+        f" {RUN_WORD[run.status].lower()}, {age(run)}",
+        "All times are UTC.",
+        "",
+    ]
+    lines = [f"{one.at:%Y-%m-%d %H:%M:%S}  {one.words}" for one in timeline_entries(run)]
+    return "\n".join(map(clean, [*head, *lines])) + "\n"
+
+
+def timeline_name(run: RunRecord) -> str:
+    return f"timeline-{run.id}.txt"[: limits.ID]
+
+
+def timeline_entries(run: RunRecord) -> list[Entry]:
+    """In the order in which it happened."""
+    begun = Entry(run.started_at, f"{run.outline.book} started by {run.started_by}")
+    found = [begun, *_ended(run)]
+    for step in run.steps.values():
+        found += _of_step(step)
+    for approval in run.approvals.values():
+        found += _of_approval(approval)
+    return sorted(found, key=lambda one: one.at)
+
+
+def _of_step(step: StepRecord) -> Iterator[Entry]:
+    if step.ended_at and step.status not in OPEN:
+        says = f": {step.says}" if step.says else ""
+        lasted = f" (took {took(step)})" if took(step) else ""
+        yield Entry(step.ended_at, f"{WORD[step.status]} {title(step)}{says}{lasted}")
+    elif step.started_at and step.status in OPEN:
+        yield Entry(step.started_at, f"{WORD[step.status]} {title(step)}")
+
+
+def _of_approval(approval: ApprovalRecord) -> Iterator[Entry]:
+    if approval.people:
+        asked = f"{approval.effect} asked by {approval.requested_by}: {approval.title}"
+        yield Entry(approval.asked_at, asked)
+    for change in approval.changes:
+        if change.state != "planned" and change.at:
+            seen = f" ({change.seen})" if change.seen else ""
+            yield Entry(change.at, f"{change.state}: {change.command}{seen}")
+    for one in approval.decisions:
+        reason = f": {one.reason}" if one.reason else ""
+        word = "approved" if one.approves else "denied"
+        yield Entry(one.at, f"{approval.title} {word} by {one.by}{reason}")
+    if approval.status == "expired":
+        yield Entry(approval.expires_at, f"{approval.title}: {outcome(approval)}")
+
+
+def _ended(run: RunRecord) -> Iterator[Entry]:
+    if run.ended_at:
+        because = f": {run.ended_because}" if run.ended_because else ""
+        yield Entry(run.ended_at, f"{run.outline.book} {RUN_WORD[run.status].lower()}{because}")
