@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.engine.clock import Clock
+from bot.slack.calls import Calls
 from bot.slack.outbox import Outbox
 from bot.store import delivering, outbox
 from bot.store.deliveries import Delivery
@@ -55,21 +56,24 @@ class StillClock(Clock):
 
 
 class World:
-    def __init__(self, path: Path) -> None:
+    """`calls`: to a whole workspace, over HTTP; else everything is in memory."""
+
+    def __init__(self, path: Path, calls: Calls | None = None) -> None:
         self._url = f"sqlite:///{path}/bot.db"
         self.clock, self.slack = StillClock(), SmallSlack()
+        self.calls = calls or self.slack
 
-    async def open(self) -> "World":
+    async def open(self, origin: str = "C-ORIGIN") -> "World":
         self.store = Store(self._url)
         await self.store.open()
-        await self.store.tx(begin_room, "7F3K", "C-ORIGIN", False)
+        await self.store.tx(begin_room, "7F3K", origin, False)
         self.start()
         return self
 
     def start(self) -> None:
         self.outbox = Outbox(
             self.store,
-            self.slack,
+            self.calls,
             lambda plot: f"png of {plot.title}".encode(),
             clock=self.clock,
             fallback="C-ALERTS",
