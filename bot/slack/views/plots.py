@@ -1,8 +1,8 @@
 """
 A plot as a PNG: lines over time, and the limit that the verdict used.
 
-Drawing takes a tenth of a second and more, so it is done in a thread. Each call has a figure of its
-own: matplotlib's global one is not for threads.
+Drawing takes a tenth of a second and more, so it is done in a thread. Each call has a figure
+of its own: matplotlib's global one is not for threads.
 """
 
 import io
@@ -61,7 +61,7 @@ def _draw(axes: "Axes", plot: Plot) -> None:
         kept = _thinned(points)
         times = [at.astimezone(UTC) for at, _ in kept]
         label = _literal(cut(one_line(name), 50))
-        axes.plot(times, [value for _, value in kept], label=label, **next(looks))  # type: ignore[arg-type]
+        axes.plot(times, [value for _, value in kept], label=label, **next(looks))
     if plot.limit is not None:
         words = f"limit {plot.limit:g}"
         axes.axhline(plot.limit, color="#B00020", linestyle=(0, (6, 3)), label=words)
@@ -73,9 +73,10 @@ def _draw(axes: "Axes", plot: Plot) -> None:
     if not shown:
         axes.text(0.5, 0.5, "no data", ha="center", va="center", transform=axes.transAxes)
         return
-    locator = AutoDateLocator(tz=UTC)
+    locator = AutoDateLocator(tz=UTC)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=UTC))
+    formatter = ConciseDateFormatter(locator, tz=UTC)  # type: ignore[no-untyped-call]
+    axes.xaxis.set_major_formatter(formatter)
     axes.set_xlabel("UTC")
     axes.legend(loc="best", fontsize=8, frameon=False)
 

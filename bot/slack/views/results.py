@@ -1,4 +1,6 @@
-"""What is said once: that a run started, and how it ended. New messages, because edits are silent."""
+"""
+What is said once: that a run started, and how it ended. New messages, because edits are silent.
+"""
 
 from collections.abc import Iterator
 
@@ -69,7 +71,7 @@ def finished(run: RunRecord) -> Rendered:
 
 
 def _lines(run: RunRecord) -> Iterator[str]:
-    changed = [step for step in run.steps.values() if _has_changed(step, run)]
+    changed = [step for step in run.steps.values() if _has_changed(step)]
     if changed:
         yield f"Changed: {'; '.join(_change(step) for step in changed[:LISTED])}."
     elif not _is_open_whether(run):
@@ -83,7 +85,7 @@ def _lines(run: RunRecord) -> Iterator[str]:
         yield f"and {more} more; the timeline has them."
 
 
-def _has_changed(step: StepRecord, run: RunRecord) -> bool:
+def _has_changed(step: StepRecord) -> bool:
     return step.kind == "action" and step.status == "given"
 
 
