@@ -146,6 +146,7 @@ class RunRecord:
     ended_because: str = ""
     updated_at: datetime | None = None
     room_name: str = ""  #: The channel's name once it is open, without #.
+    room_id: str = ""  #: Its id, so that people can be led there.
     dry: bool = False  #: Nothing is asked and nothing is applied.
 
     def section_steps(self, section_key: str) -> tuple[StepRecord, ...]:

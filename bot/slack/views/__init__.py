@@ -9,7 +9,7 @@ What people see: pure functions from what is known to Block Kit. No I/O, no cloc
     deciding.py   approve_modal(approval, run) -> View, deny_modal(approval, run) -> View
                   read_decision(state_values) -> (typed, reason)
     question.py   question_card(question, run) -> Rendered
-                  closed_question_card(run, step) -> Rendered
+                  closed_question_card(run, step | None) -> Rendered
                   answer_modal(question, run, errors={}, values=None) -> View
     start.py      start_modal(outline, menus={}, values={}, errors={}, metadata=Metadata()) -> View
     answers.py    read_values(schema, state_values) -> dict, the inverse of start_modal's fields

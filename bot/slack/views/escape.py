@@ -12,6 +12,7 @@ import unicodedata
 ELLIPSIS = "…"
 HALF_AN_ENTITY = re.compile(r"&[a-z]{0,3}$")
 USER_ID = re.compile(r"[UW][A-Z0-9]{2,30}")
+CHANNEL_ID = re.compile(r"[CG][A-Z0-9]{2,30}")
 GROUP_ID = re.compile(r"S[A-Z0-9]{2,30}")
 
 #: Printable by Unicode's book, and yet nothing is to be seen.

@@ -59,9 +59,9 @@ def question_card(question: QuestionRecord, run: RunRecord) -> Rendered:
     )
 
 
-def closed_question_card(run: RunRecord, step: StepRecord) -> Rendered:
-    """In place of the question, once nobody is asked any more."""
-    said = line(step, run)
+def closed_question_card(run: RunRecord, step: StepRecord | None) -> Rendered:
+    """In place of the question, once nobody is asked any more. None: the card says why."""
+    said = line(step, run) if step else "This question is closed; the run's card says why"
     summary = f"{named(run)}: {mrkdwn(said, 2500)}. Nobody is asked any more."
     return Rendered(
         fit_message(summary),

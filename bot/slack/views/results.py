@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from bot.engine.record import RunRecord, StepRecord
 from bot.slack.views import limits, names
 from bot.slack.views.card import named, severity
-from bot.slack.views.escape import cut, mention, mrkdwn, one_line
+from bot.slack.views.escape import CHANNEL_ID, cut, mention, mrkdwn, one_line
 from bot.slack.views.kit import (
     Element,
     Rendered,
@@ -32,7 +32,7 @@ NOTHING_CHANGED = "Nothing was changed."
 def started(run: RunRecord) -> Rendered:
     """For the channel it was started from."""
     dry = " as a dry run" if run.dry else ""
-    room = f" It goes on in #{run.room_name}." if run.room_name else ""
+    room = f"It goes on in #{run.room_name}." if run.room_name else ""
     begun = f"{severity(run)} · {run.outline.book} {run.outline.title}"
     blocks = [
         rich(
@@ -49,6 +49,12 @@ def started(run: RunRecord) -> Rendered:
     return Rendered(
         fit_message(f"{mrkdwn(severity(run))} {named(run)}, {by}.{mrkdwn(room)}"), blocks
     )
+
+
+def _room(run: RunRecord) -> list[Element]:
+    if CHANNEL_ID.fullmatch(run.room_id):
+        return [text("It goes on in "), {"type": "channel", "channel_id": run.room_id}]
+    return [text(f"It goes on in #{run.room_name}")] if run.room_name else []
 
 
 def finished(run: RunRecord) -> Rendered:

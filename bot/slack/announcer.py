@@ -1,0 +1,179 @@
+"""
+What happened in a run, as what is to be seen of it in Slack.
+
+Called within the transaction that makes it true: nothing here asks, draws or waits. Every name has
+one place: the card is edited in place, while what somebody must notice is a message of its own,
+because edits notify nobody.
+
+    <run>/card                    the plan card
+    <run>/step/<key>#<attempt>    what a step found, below the card; /plot /table /file with it
+    <run>/approval/<id>           /plan below it, when the card cannot show all of it
+    <run>/question/<id>
+    <run>/result                  how it ended; /result/origin where it was started
+    <run>/started                 where it was started, when it goes on in a room of its own
+"""
+
+import base64
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from bot.engine.record import RunRecord, Said, StepRecord, StepStatus
+from bot.runbook.findings import Details
+from bot.runbook.showing import details_as_json
+from bot.slack.views.approval import approval_card, needs_file
+from bot.slack.views.card import card
+from bot.slack.views.changes import plan_file, whole_plan_text
+from bot.slack.views.kit import Rendered
+from bot.slack.views.plots import alt_text
+from bot.slack.views.question import closed_question_card, question_card
+from bot.slack.views.results import finished, started
+from bot.slack.views.sections import title
+from bot.slack.views.step import needs_table_file, step_detail, table_file, table_text
+from bot.store.deliveries import Delivery, Priority, message
+
+#: What a step says in the thread; what only did not happen is on the card.
+TOLD: frozenset[StepStatus] = frozenset({"ok", "warning", "problem", "unknown", "given", "failed"})
+NOT_IN_A_NAME = re.compile(r"[^\w.-]+", re.ASCII)
+REDIRECT = "https://slack.com/app_redirect?channel="
+
+
+class SlackAnnouncer:
+    """`deciders`: by role, the ids of people and user groups that a new approval notifies."""
+
+    def __init__(self, deciders: Mapping[str, Sequence[str]] | None = None) -> None:
+        self._deciders = dict(deciders or {})
+
+    def announce(self, run: RunRecord, said: Sequence[Said]) -> Sequence[Delivery]:
+        if not said:
+            return ()
+        kinds = {one.kind for one in said}
+        deliveries = [self._card(run, kinds)]
+        for one in dict.fromkeys(said):
+            deliveries += self._told(run, one, said)
+        return deliveries
+
+    def _card(self, run: RunRecord, kinds: set[str]) -> Delivery:
+        priority = Priority.POST if "run started" in kinds else Priority.EDIT
+        if "run ended" in kinds:
+            priority = Priority.FINAL
+        return _said(f"{run.id}/card", card(run), priority)
+
+    def _told(self, run: RunRecord, one: Said, said: Sequence[Said]) -> Iterator[Delivery]:
+        if one.kind == "room opened":
+            yield from _room(run)
+        elif one.kind == "run ended":
+            yield from _result(run)
+        elif one.kind == "step ended" and one.about in run.steps:
+            yield from _step(run, run.steps[one.about])
+        elif one.kind in ("approval asked", "approval changed"):
+            yield from self._approval(run, one)
+        elif one.kind == "question asked" and one.about in run.questions:
+            yield from _question(run, one.about)
+        elif one.kind == "question closed":
+            closed = closed_question_card(run, _answered(run, said))
+            yield _said(f"{run.id}/question/{one.about}", closed, Priority.FINAL)
+
+    def _approval(self, run: RunRecord, one: Said) -> Iterator[Delivery]:
+        approval = run.approvals.get(one.about)
+        if approval is None or not approval.people:  # Nobody was asked: the step says it.
+            return
+        is_new = one.kind == "approval asked"
+        deciders = self._deciders.get(approval.role, ()) if is_new else ()
+        name = f"{run.id}/approval/{approval.id}"
+        shown = approval_card(approval, run, deciders)
+        yield _said(name, shown, Priority.APPROVAL if is_new else Priority.FINAL)
+        if is_new and needs_file(approval):
+            whole = whole_plan_text(approval, run)
+            payload = _file(plan_file(approval), f"The whole plan: {approval.title}", whole)
+            yield Delivery(
+                f"{name}/plan", "file", payload, thread=name, priority=Priority.APPROVAL
+            )
+
+
+def _said(
+    name: str,
+    shown: Rendered,
+    priority: Priority = Priority.POST,
+    *,
+    place: str = "run",
+    thread: str | None = None,
+) -> Delivery:
+    return message(name, shown.text, shown.blocks, place=place, thread=thread, priority=priority)
+
+
+def _room(run: RunRecord) -> Iterator[Delivery]:
+    """Its topic and purpose are the change's that opened it: by them it is found again."""
+    yield Delivery(f"{run.id}/card/pin", "pin", {"message": f"{run.id}/card"})
+    if run.origin.channel_id:
+        yield _said(f"{run.id}/started", started(run), place="origin")
+        bookmark = {
+            "title": f"Started in #{run.origin.channel_name or 'another channel'}"[:100],
+            "link": REDIRECT + run.origin.channel_id,
+        }
+        yield Delivery(f"{run.id}/bookmark", "bookmark", bookmark)
+
+
+def _result(run: RunRecord) -> Iterator[Delivery]:
+    yield _said(f"{run.id}/result", finished(run), Priority.FINAL)
+    if run.room_name and run.origin.channel_id:
+        yield _said(f"{run.id}/result/origin", finished(run), Priority.FINAL, place="origin")
+
+
+def _question(run: RunRecord, question_id: str) -> Iterator[Delivery]:
+    question = run.questions[question_id]
+    urgent = question.kind == "unsure"
+    priority = Priority.APPROVAL if urgent else Priority.POST
+    yield _said(f"{run.id}/question/{question_id}", question_card(question, run), priority)
+
+
+def _answered(run: RunRecord, said: Sequence[Said]) -> StepRecord | None:
+    """The step that a closed question was about: what moved together with it, if only one did."""
+    moved = {one.about for one in said if one.kind.startswith("step ")} & set(run.steps)
+    asking = [run.steps[key] for key in moved if run.steps[key].kind in ("ask", "confirm")]
+    acting = [run.steps[key] for key in moved if run.steps[key].kind == "action"]
+    candidates = asking or acting
+    return candidates[0] if len(candidates) == 1 else None
+
+
+def _step(run: RunRecord, step: StepRecord) -> Iterator[Delivery]:
+    if step.status not in TOLD:
+        return
+    name, thread = f"{run.id}/step/{step.key}#{step.attempt}", f"{run.id}/card"
+    yield _said(name, step_detail(run, step), thread=thread)
+    for kind, payload in _files(step, step.details):
+        yield Delivery(f"{name}/{kind}", "file", payload, thread=thread)
+
+
+def _files(step: StepRecord, details: Details) -> Iterator[tuple[str, dict[str, Any]]]:
+    if plot := details.get("plot"):
+        drawn_later = details_as_json(Details(plot=plot))["plot"]
+        yield (
+            "plot",
+            {
+                "filename": _file_name(f"{step.key}.png"),
+                "title": plot.title[:200],
+                "alt_text": alt_text(plot),
+                "plot": drawn_later,
+            },
+        )
+    if (whole := details.get("table")) and needs_table_file(step):
+        yield (
+            "table",
+            _file(table_file(step), f"{title(step)}: the whole table", table_text(whole)),
+        )
+    if file := details.get("file"):
+        yield "file", _file(file.name, f"{title(step)}: {file.name}", file.text)
+
+
+def _file(name: str, shown_title: str, content: str) -> dict[str, Any]:
+    return {
+        "filename": _file_name(name),
+        "title": shown_title[:200],
+        "alt_text": shown_title[:900],
+        "content": base64.b64encode(content.encode("utf-8", "replace")).decode(),
+    }
+
+
+def _file_name(name: str) -> str:
+    return NOT_IN_A_NAME.sub("_", name).lstrip(".")[-100:] or "file.txt"
