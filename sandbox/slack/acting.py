@@ -74,7 +74,8 @@ class Acting:
         if element["type"] == "button":
             return {}
         if element["type"] == "overflow":
-            chosen = [o for o in element["options"] if o["value"] == value]
+            wanted = value.get("value") if isinstance(value, Mapping) else value
+            chosen = [option for option in element["options"] if option["value"] == wanted]
             if not chosen:
                 raise CannotDo(f"{value} is not in the menu")
             return {"selected_option": chosen[0]}

@@ -137,9 +137,7 @@ IN_MESSAGES: dict[str, Check] = {
 }
 
 
-def problems_in_blocks(
-    blocks: object, at: str = "", *, in_view: bool = False
-) -> list[Problem]:
+def problems_in_blocks(blocks: object, at: str = "", *, in_view: bool = False) -> list[Problem]:
     report = Report()
     kinds, most = (EVERYWHERE, VIEW_BLOCKS_MAX) if in_view else (IN_MESSAGES, MESSAGE_BLOCKS_MAX)
     listing(by_type(kinds), most, 0)(blocks, at, report)

@@ -17,7 +17,11 @@ T = TypeVar("T")
 @dataclass(eq=False)
 class Subscription:
     user_id: str
-    events: asyncio.Queue[Json] = field(default_factory=asyncio.Queue)
+    events: asyncio.Queue[Json | None] = field(default_factory=asyncio.Queue)
+
+    def close(self) -> None:
+        """Nothing more comes: the queue ends with None."""
+        self.events.put_nowait(None)
 
 
 class Changes:

@@ -58,9 +58,7 @@ class Forms:
             raise CannotDo(f"the modal {view_id} is not the one before {user_id}")
         return stack[-1]
 
-    def _answers(
-        self, view: View, values: Mapping[str, Any]
-    ) -> list[tuple[str, dict[str, Json]]]:
+    def _answers(self, view: View, values: Mapping[str, Any]) -> list[tuple[str, dict[str, Json]]]:
         blocks = {block["block_id"]: block for block in view.body["blocks"]}
         found = []
         for block_id, given in values.items():

@@ -43,9 +43,7 @@ class HttpMode:
     async def verify(self) -> bool:
         """Whether the app answers the challenge Slack asks when a request URL is set."""
         challenge = secrets.token_hex(16)
-        body = json.dumps(
-            {"token": "sandbox", "challenge": challenge, "type": "url_verification"}
-        )
+        body = json.dumps({"token": "sandbox", "challenge": challenge, "type": "url_verification"})
         status, text, _ = await self._post(body, JSON_TYPE, {})
         return status == 200 and challenge in text
 

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from sandbox.slack.api.dispatch import WebApi
 from sandbox.slack.faults import FAULT_NAMES, Fault
+from sandbox.slack.pages import Pages
 from sandbox.slack.responding import respond
 from sandbox.slack.socket_mode import SocketMode
 from sandbox.slack.team import Team
@@ -20,7 +21,8 @@ UPLOAD_MAX = 100 * 2**20
 
 
 class Site:
-    def __init__(self, team: Team, api: WebApi, sockets: SocketMode) -> None:
+    def __init__(self, team: Team, api: WebApi, sockets: SocketMode, pages: Pages) -> None:
+        self._pages = pages
         self._team = team
         self._api = api
         self._sockets = sockets
@@ -36,9 +38,11 @@ class Site:
         app.router.add_get("/control/faults", self._faults)
         app.router.add_post("/control/faults", self._add_fault)
         app.router.add_delete("/control/faults", self._clear_faults)
+        self._pages.add_to(app)
         for route, handler in extra.items():
             method, path = route.split()
             app.router.add_route(method, path, handler)
+        self._pages.add_files_to(app)
         return app
 
     async def _upload(self, request: web.Request) -> web.Response:

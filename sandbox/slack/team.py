@@ -181,9 +181,7 @@ class Team:
         top = stack[-1].shape() if stack else None
         self.changes.tell({"type": "view", "view": top}, user_id)
 
-    def message_changed(
-        self, channel: Channel, message: Json, user_id: str | None = None
-    ) -> None:
+    def message_changed(self, channel: Channel, message: Json, user_id: str | None = None) -> None:
         event = {"type": "message", "channel": channel.id}
         if message.get("thread_ts"):
             event["thread_ts"] = message["thread_ts"]

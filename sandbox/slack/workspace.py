@@ -20,6 +20,7 @@ from sandbox.slack.faults import Faults
 from sandbox.slack.files import File
 from sandbox.slack.forms import Forms
 from sandbox.slack.http_mode import HttpMode
+from sandbox.slack.pages import Pages
 from sandbox.slack.people import Group, Person
 from sandbox.slack.pressing import Pressed
 from sandbox.slack.site import Handler, Site
@@ -53,6 +54,7 @@ class Workspace:
         self.forms = Forms(team, line, self.acting)
         self._api = WebApi(team)
         self._panel = dict(panel or {})
+        self.notices: list[str] = []  #: Lines the page shows on top.
         self._runner: web.AppRunner | None = None
         team.emit = Events(team, line).emit
         team.issue_ticket = self._socket_url
@@ -61,7 +63,8 @@ class Workspace:
     # -- life ------------------------------------------------------------------------------
 
     async def start(self, port: int = 0) -> None:
-        app = Site(self.team, self._api, self.socket_mode).app(self._panel)
+        pages = Pages(self.team, self.acting, self.forms, self.notices)
+        app = Site(self.team, self._api, self.socket_mode, pages).app(self._panel)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", port).start()
@@ -182,9 +185,7 @@ class Workspace:
         Raises CannotDo when the person has no such thing before them.
         """
         where = self.acting.surface(user_id, channel, ts_or_view_id)
-        return await self.acting.press(
-            user_id, where, Pressed(action_id, block_id, value), state
-        )
+        return await self.acting.press(user_id, where, Pressed(action_id, block_id, value), state)
 
     async def submit_view(
         self, user_id: str, view_id: str, values: Mapping[str, Any] | None = None

@@ -66,9 +66,7 @@ def _listed(call: Call) -> list[Channel]:
 
 async def list_(call: Call) -> Json:
     page, cursor = call.page(_listed(call))
-    shapes = [
-        _shape(call, channel) | {"num_members": len(channel.members)} for channel in page
-    ]
+    shapes = [_shape(call, channel) | {"num_members": len(channel.members)} for channel in page]
     return {"channels": shapes, "response_metadata": {"next_cursor": cursor}}
 
 
