@@ -5,18 +5,18 @@ from datetime import timedelta
 from typing import Literal
 
 from adapters.calendar import ScheduleMeeting
-from adapters.complyai import ComplyAi, Healths
 from adapters.pager import Page, Pager
 from adapters.postgres import Connectivity, Postgres
-from adapters.status_pages import StatusPages, VendorStatuses
 from adapters.tickets import CreateTicket
 from pydantic import Field
 
-from adapters.ecs import Deployments, Ecs, Services, UpdateService
+from adapters.complyai import ComplyAi, Healths
+from adapters.ecs import Deployment, Deployments, Ecs, Services, UpdateService
 from adapters.load_balancer import LoadBalancer
 from adapters.parameters import Parameters, SetParameter
 from adapters.rds import FailOver, Rds, RebootWithFailover
 from adapters.slack import CreateChannel, PostTimeline
+from adapters.status_pages import StatusPages, VendorStatuses
 from bot.runbook import (
     Company,
     Findings,
@@ -32,6 +32,7 @@ from bot.runbook import (
     Watched,
 )
 from bot.runbook.durations import hours, minutes, seconds
+from bot.runbook.showing import duration_text
 from bot.runbook.words import not_yet, nothing, ok, plan, problem, question, unknown, warning
 
 POST_MORTEM_WITHIN = hours(48)
@@ -147,11 +148,7 @@ async def recent_deployments(
     deployments = await ecs.deployments(inputs.affected(company), newest=5)
     suspects = deployments.suspects(limits.suspect_if_younger_than)
     if suspects:
-        return problem(
-            "; ".join(suspect.says() for suspect in suspects),
-            deployments,
-            table=deployments.table(),
-        )
+        return problem(_say(suspects), deployments, table=deployments.table())
     if deployments.taken_back:
         names = ", ".join(one.service for one in deployments.taken_back)
         return warning(
@@ -185,10 +182,19 @@ async def external_dependencies(status_pages: StatusPages) -> Found[VendorStatus
     vendors = await status_pages.statuses()
     if vendors.down:
         hops = (limited_by_meta(),) if "Meta" in vendors.down else ()
-        return problem(vendors.says(), vendors, table=vendors.table(), next_hops=hops)
+        return problem(vendors.troubles, vendors, table=vendors.table(), next_hops=hops)
     if vendors.unreadable:
-        return unknown(vendors.says(), table=vendors.table())
-    return ok(vendors.says(), vendors, table=vendors.table())
+        return unknown(vendors.troubles, table=vendors.table())
+    return ok("Meta, Stripe and Auth0 report no trouble", vendors, table=vendors.table())
+
+
+def _say(suspects: Sequence[Deployment]) -> str:
+    return "; ".join(
+        f"{one.service}: {one.task_definition} ({one.image}) deployed {duration_text(one.age)} ago"
+        f" by {one.deployed_by}, {one.rollout},"
+        f" circuit breaker {'on' if one.circuit_breaker else 'off'}"
+        for one in suspects
+    )
 
 
 recovery = book.section("Recovery Actions", pick=True)
@@ -205,7 +211,7 @@ def roll_back(recent_deployments: Deployments, limits: Limits) -> Plan[UpdateSer
     )
     return plan(
         *moves,
-        because="; ".join(suspect.says() for suspect in suspects),
+        because=_say(suspects),
         beware="Every task of the service is replaced, a few at a time",
         if_none=f"Nothing to roll back to. {why_not}",
     )
@@ -239,7 +245,7 @@ async def open_circuits(
     absent = [breaker.name for breaker in breakers if breaker.value is None]
     return plan(
         *(move for breaker in breakers if (move := breaker.set_to("open"))),
-        because=external_dependencies.says(),
+        because=external_dependencies.troubles,
         beware="The services answer from their cache, or without what the vendor gives",
         if_none=f"There is no parameter {', '.join(absent)}"
         if absent

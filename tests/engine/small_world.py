@@ -298,14 +298,17 @@ QUICK = ApplyTiming(call_limit=0.2, settle=0.05, look_every=0.01, applying_limit
 
 @asynccontextmanager
 async def living_bot(
-    path: Path, world: World | None = None, url: str | None = None
+    path: Path,
+    world: World | None = None,
+    url: str | None = None,
+    store: type[Store] = Store,
 ) -> AsyncIterator[Bot]:
     world, people, announcer = world or World(), People(), Silent()
     changed = asyncio.Event()
-    store = Store(url or f"sqlite:///{path}/bot.db")
-    await store.open()
+    opened = store(url or f"sqlite:///{path}/bot.db")
+    await opened.open()
     engine = Engine(
-        store,
+        opened,
         {"RB-T-001": BOOK},
         Surroundings(Systems(Lamps(world))),
         announcer,
@@ -320,7 +323,7 @@ async def living_bot(
         yield Bot(EngineDesk(engine), engine, world, people, announcer, changed)
     finally:
         await engine.stop(0.1)
-        await store.close()
+        await opened.close()
 
 
 def _nowhere(_c: sa.Connection, _run_id: str, _deliveries: Sequence[Delivery]) -> None:
