@@ -131,7 +131,8 @@ async def test_what_was_taken_in_is_answered_before_it_closes(bot: Bot) -> None:
     asked = asyncio.create_task(bot.command())
     await bot.taken.wait()
     closing = asyncio.create_task(bot.connection.close(5.0))
-    await asyncio.sleep(0)
+    with pytest.raises(TimeoutError):
+        await bot.slack.wait_for(lambda: bot.slack.socket_mode.connections == 0, timeout=0.2)
     bot.may_answer.set()
     assert await asked == "noted"
     await closing
