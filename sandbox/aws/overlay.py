@@ -6,6 +6,7 @@ owns the service, or to moto for the services nobody here has anything to add to
 when it is first needed.
 """
 
+import re
 import socket
 import threading
 from collections import deque
@@ -33,6 +34,7 @@ StartResponse = Callable[..., Any]
 Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 Handler = Callable[[Params], Answer]
 MOST_CALLS = 20_000
+SECRET = re.compile("Password|SecretString|SecretBinary")
 
 
 class Part(Protocol):
@@ -63,9 +65,8 @@ class Overlay:
     def __call__(self, environ: Environ, start: StartResponse) -> Iterable[bytes]:
         request = read(environ)
         params = request.params()
-        self.calls.append(
-            AwsCall(request.service, request.operation, params, self._timeline.clock.now())
-        )
+        shown, now = without_secrets(params), self._timeline.clock.now()
+        self.calls.append(AwsCall(request.service, request.operation, shown, now))
         fault = self._faults.take(request)
         if fault is None:
             return self._answer(environ, self._dated(start), request, params)
@@ -112,6 +113,7 @@ class Overlay:
             if handler is None:
                 code = "UnknownOperationException" if request.is_json else "InvalidAction"
                 raise AwsError(code, f"The sandbox does not know {request.operation}.")
+            request.check(params)
             response = answered(request, handler(params))
         except AwsError as error:
             response = self._refused(request, error)
@@ -141,6 +143,13 @@ class Overlay:
 
                 self._moto = DomainDispatcherApplication(create_backend_app)
             return self._moto
+
+
+def without_secrets(params: Params) -> Params:
+    hidden = {name for name in params if SECRET.search(name)}
+    if params.get("Type") == "SecureString":
+        hidden.add("Value")
+    return {name: "***" if name in hidden else value for name, value in params.items()}
 
 
 def _send(start: StartResponse, response: Response) -> Iterable[bytes]:

@@ -62,6 +62,17 @@ class Request:
         parsed: Params = parser.parse({"body": self.body, "values": values})
         return parsed
 
+    def check(self, params: Params) -> None:
+        """Clients look at this themselves; others are told as AWS tells them."""
+        model = operation_model(self.service, self.operation)
+        shape = model.input_shape if model else None
+        missing = [
+            name for name in (shape.required_members if shape else []) if name not in params
+        ]
+        if missing:
+            code = "ValidationException" if self.is_json else "MissingParameter"
+            raise AwsError(code, f"The request must contain {', '.join(missing)}.")
+
 
 @dataclass(frozen=True)
 class Response:
@@ -71,9 +82,11 @@ class Response:
 
 
 def read(environ: Environ) -> Request:
-    """The request, which can be read again by whoever answers it."""
-    body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-    environ["wsgi.input"] = io.BytesIO(body)
+    """The request, which can be read again by whoever answers it; a stream is left alone."""
+    body = b""
+    if environ.get("CONTENT_LENGTH"):
+        body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+        environ["wsgi.input"] = io.BytesIO(body)
     signed = CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
     service = signed[1] if signed else ""
     content_type = environ.get("CONTENT_TYPE", "")

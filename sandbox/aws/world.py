@@ -8,6 +8,7 @@ answer at once and may be called from any thread, also from an event loop.
 import asyncio
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import timedelta
 
 from bot.runbook.company import Company
@@ -50,6 +51,7 @@ class AwsWorld:
         self._server: Server | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopped = threading.Event()
+        self._time = threading.Thread(target=self._tick, name="aws-time", daemon=True)
         self._listeners: list[WriterMoved] = []
 
     async def start(self) -> None:
@@ -57,9 +59,7 @@ class AwsWorld:
         await asyncio.to_thread(self._start)
 
     async def stop(self) -> None:
-        self._stopped.set()
-        if self._server:
-            await asyncio.to_thread(self._server.stop)
+        await asyncio.to_thread(self._stop)
 
     @property
     def endpoint_url(self) -> str:
@@ -99,6 +99,11 @@ class AwsWorld:
             found = self._parts.service(service)
             for task in found.running()[:count]:
                 self._parts.ecs.rollouts.stop_task(found, task, "Task stopped by user")
+
+    def delete_image(self, service: str, version: str) -> None:
+        """As a clean-up of old images does: nothing can go back to that version."""
+        with self._timeline.up_to_date():
+            self._parts.registry.delete(service, version)
 
     def task_state(self, service: str) -> TaskState:
         with self._timeline.up_to_date():
@@ -152,7 +157,14 @@ class AwsWorld:
             seed.fill(self._parts, self._database)
         self._server = Server(self._overlay)
         self._server.start()
-        threading.Thread(target=self._tick, name="aws-time", daemon=True).start()
+        self._time.start()
+
+    def _stop(self) -> None:
+        self._stopped.set()
+        if self._server:
+            self._time.join()
+            self._server.stop()
+            self._server = None
 
     def _tick(self) -> None:
         """What happens by itself is told of when it happens, not when somebody looks."""
@@ -160,7 +172,7 @@ class AwsWorld:
             self._timeline.catch_up()
 
     def _tell_writer_moved(self, old: str, new: str) -> None:
-        if self._loop is None or self._loop.is_closed():
-            return
         for tell in list(self._listeners):
-            self._loop.call_soon_threadsafe(tell, old, new)
+            with suppress(RuntimeError):  # The loop has been closed: nobody listens any more.
+                if self._loop:
+                    self._loop.call_soon_threadsafe(tell, old, new)

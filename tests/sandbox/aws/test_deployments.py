@@ -1,11 +1,14 @@
 """Deployments of ECS: how they roll, fail, are taken back, and what is remembered of them."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from bot.runbook.company import Company, ServicePlace
+from sandbox.aws import AwsWorld
 from tests.sandbox.aws.conftest import CORE, MAESTRO, Account
 
 pytestmark = pytest.mark.slow
@@ -254,3 +257,22 @@ def test_an_operation_there_is_none_of_is_refused_as_aws_does(account: Account) 
     with pytest.raises(ClientError) as error:
         account.client("ecs").list_attributes(targetType="container-instance")
     assert code(error) == "UnknownOperationException"
+
+
+def test_a_service_cannot_go_back_to_an_image_that_is_gone(account: Account) -> None:
+    account.world.delete_image(CORE, "2.14.1")
+    account.update(taskDefinition=f"{CORE}:3")
+    account.pass_time(minutes=2)
+    assert account.service()["deployments"][0]["failedTasks"] > 2
+    assert account.world.version_of(CORE) == ("2.14.2",)
+
+
+def test_another_company_has_its_own_services_and_database() -> None:
+    place = ServicePlace(name="shop", health_url="http://shop.internal/health")
+    world = AwsWorld(Company(cluster="live", services=(place,), database="shop-db", vendors=()))
+    asyncio.run(world.start())
+    try:
+        assert world.version_of("shop") == ("1.1.0",)
+        assert world.writer() == "shop-db-1"
+    finally:
+        asyncio.run(world.stop())

@@ -1,5 +1,6 @@
 """What goes wrong between a client and AWS looks to boto3 as it would in life."""
 
+import httpx
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
@@ -85,3 +86,23 @@ def test_faults_strike_services_that_moto_answers_for(account: Account) -> None:
     account.world.faults.deny("sts", "GetCallerIdentity", times=1)
     with pytest.raises(ClientError, match="not authorized"):
         sts.get_caller_identity()
+
+
+def test_secrets_are_not_written_down(account: Account) -> None:
+    account.client("secretsmanager").create_secret(Name="token", SecretString="hunter2")
+    account.client("ssm").put_parameter(Name="/key", Value="hunter2", Type="SecureString")
+    assert "hunter2" not in repr(account.world.calls)
+
+
+def test_a_request_that_lacks_what_it_must_have_is_refused(account: Account) -> None:
+    sent = httpx.post(
+        account.world.endpoint_url,
+        content=b"{}",
+        headers={
+            "Content-Type": "application/x-amz-json-1.1",
+            "X-Amz-Target": "AmazonEC2ContainerServiceV20141113.UpdateService",
+            "Authorization": "AWS4-HMAC-SHA256 Credential=a/20261124/us-east-1/ecs/aws4_request",
+        },
+    )
+    assert sent.status_code == 400
+    assert sent.json()["__type"] == "ValidationException"
