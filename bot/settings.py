@@ -31,6 +31,7 @@ class SlackSettings(Group):
     signing_secret: SecretStr = SecretStr("")  #: For HTTP mode.
     api_url: str = "https://slack.com/api/"
     timeout_s: float = 10.0  #: Of one call to Slack's Web API.
+    fallback_channel: str = ""  #: Its id: where runs speak that have no channel to speak in.
 
 
 class StoreSettings(Group):

@@ -4,19 +4,19 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Literal
 
-from adapters.calendar import ScheduleMeeting
-from adapters.pager import Page, Pager
 from adapters.postgres import Connectivity, Postgres
-from adapters.tickets import CreateTicket
 from pydantic import Field
 
+from adapters.calendar import ScheduleMeeting, meeting_time
 from adapters.complyai import ComplyAi, Healths
 from adapters.ecs import Deployment, Deployments, Ecs, Services, UpdateService
 from adapters.load_balancer import LoadBalancer
+from adapters.pager import Page, Pager
 from adapters.parameters import Parameters, SetParameter
 from adapters.rds import FailOver, Rds, RebootWithFailover
 from adapters.slack import CreateChannel, PostTimeline
 from adapters.status_pages import StatusPages, VendorStatuses
+from adapters.tickets import CreateTicket
 from bot.runbook import (
     Company,
     Findings,
@@ -36,6 +36,7 @@ from bot.runbook.showing import duration_text
 from bot.runbook.words import not_yet, nothing, ok, plan, problem, question, unknown, warning
 
 POST_MORTEM_WITHIN = hours(48)
+PREPARATION = hours(4)  #: Before it, for those who write it up.
 
 
 class Limits(Thresholds):
@@ -88,7 +89,7 @@ immediate = book.section("Immediate Actions", holds=False)
     unattended="opens a channel of our own and touches nothing else",
 )
 async def create_channel(run: Run, inputs: Inputs, pager: Pager) -> Plan[CreateChannel]:
-    on_call = (await pager.on_call(run)).user_id
+    on_call = (await pager.on_call(run)).person
     return plan(
         CreateChannel(
             name=f"incident-{run.started_at:%Y%m%d}-{inputs.brief_desc}",
@@ -96,26 +97,26 @@ async def create_channel(run: Run, inputs: Inputs, pager: Pager) -> Plan[CreateC
             since=run.started_at,
             topic=f"{inputs.severity} {inputs.brief_desc}",
             purpose=f"Service outage: {inputs.brief_desc}",
-            invite=tuple(sorted({run.started_by, *filter(None, [on_call])})),
+            invite=(run.started_by, *([on_call.user_id] if on_call else [])),
         )
     )
 
 
 @immediate.ask("Assign Incident Commander (IC)", meanwhile=True)
 async def commander(run: Run, pager: Pager) -> Question[Person]:
-    on_call = (await pager.on_call(run)).user_id
-    proposed = Person(user_id=on_call) if on_call else None
-    return question(Person, "Who leads this incident?", proposed=proposed)
+    on_call = await pager.on_call(run)
+    return question(Person, "Who leads this incident?", proposed=on_call.person)
 
 
 @immediate.action(
     "Page on-call if not already engaged", unattended="paging is never wrong in an outage"
 )
 async def page_on_call(run: Run, inputs: Inputs, pager: Pager) -> Plan[Page] | Nothing:
-    on_call = await pager.on_call(run)
+    on_call = await pager.on_call(run, inputs.services)
     if on_call.is_engaged:
-        return nothing(f"On-call is engaged already: {on_call.engaged_because}")
-    return plan(Page(run=run.id, message=f"{inputs.severity} Service Outage: {inputs.brief_desc}"))
+        return nothing(f"On-call is engaged already: {on_call.says}")
+    message = f"{inputs.severity} Service Outage: {inputs.brief_desc}"
+    return plan(Page(run=run.id, message=message, services=inputs.services))
 
 
 diagnosis = book.section("Diagnosis Steps", together=True)
@@ -289,37 +290,38 @@ def document_timeline(run: Run) -> Plan[PostTimeline]:
 
 @afterwards.action("Schedule post-mortem within 48 hours", unattended="our own calendar")
 def schedule_post_mortem(
-    run: Run, inputs: Inputs, commander: Person | None
+    run: Run, inputs: Inputs, company: Company, commander: Person | None
 ) -> Plan[ScheduleMeeting]:
-    owner = commander.user_id if commander else run.started_by
+    latest = run.started_at + POST_MORTEM_WITHIN
     return plan(
         ScheduleMeeting(
             run=run.id,
+            since=run.started_at,
             title=f"Post-mortem {inputs.brief_desc}",
-            before=run.started_at + POST_MORTEM_WITHIN,
-            owner=owner,
+            starts_at=meeting_time(run.started_at + PREPARATION, latest, company.time_zone),
+            owner=commander or Person(user_id=run.started_by),
+            agenda=f"What happened, and what would have made it shorter? Run {run.id}",
         )
     )
 
 
 @afterwards.action("Create follow-up tickets for improvements", unattended="our own tickets")
 def create_tickets(run: Run, inputs: Inputs, findings: Findings) -> Plan[CreateTicket]:
-    bad = [
-        (key, found)
+    wrong = [
+        (f"{key.replace('_', ' ')}: {found.summary}", f"Found as {found.verdict}.")
         for key, found in findings.worst_first()
-        if found.verdict in ("problem", "unknown", "warning")
+        if found.verdict != "ok"
     ]
-    tickets = [(f"{key.replace('_', ' ')}: {found.summary}", found.verdict) for key, found in bad]
+    wanted = wrong or [("what would have made this shorter?", "Every check was well in the end.")]
     return plan(
         *(
             CreateTicket(
                 run=run.id,
                 number=number,
-                title=f"{inputs.brief_desc}: {title}"[:200],
-                body=f"Found as {verdict} in run {run.id} of {book.id} {book.title}.",
+                since=run.started_at,
+                title=f"{inputs.brief_desc}: {title}",
+                text=f"{text} Run {run.id} of {book.id} {book.title}.",
             )
-            for number, (title, verdict) in enumerate(
-                tickets or [("what would have made this quicker?", "ok")], start=1
-            )
+            for number, (title, text) in enumerate(wanted, start=1)
         )
     )
