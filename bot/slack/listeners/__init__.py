@@ -55,7 +55,7 @@ JUDGED_FORMS: Mapping[str, Listener] = {
     names.DENY_MODAL: deciding.decided,
     names.ANSWER_MODAL: answering.answered,
 }
-READING_FORMS: Mapping[str, Listener] = {names.CATALOGUE_MODAL: starting.chosen}
+READING_FORMS: Mapping[str, Listener] = {names.CATALOGUE_MODAL: browsing.submitted}
 
 
 def register(app: AsyncApp, front: Front) -> None:

@@ -5,18 +5,20 @@ The catalogue, the Home tab, and what else only shows what there is.
 from dataclasses import replace
 
 from bot.slack.listeners.front import Front
-from bot.slack.listeners.visit import Answer, Later, Open, Private, Redraw, Visit
+from bot.slack.listeners.starting import start_form
+from bot.slack.listeners.visit import Answer, Instead, Later, Next, Open, Private, Redraw, Visit
 from bot.slack.views import names
 from bot.slack.views.card import card
 from bot.slack.views.catalogue import catalogue_modal, summaries
 from bot.slack.views.ephemeral import refused, sentence
 from bot.slack.views.home import home
-from bot.slack.views.kit import View
+from bot.slack.views.kit import Rendered, View
 from bot.slack.views.names import Metadata, Strange
 from bot.slack.views.timeline import timeline
 
 #: Runs looked through for when each runbook was last used.
 LOOKED_THROUGH = 50
+SEARCH_BLOCK = "search"  #: The block_id of the search field.
 ON_HOME = 10  #: Recent runs shown there.
 
 
@@ -44,6 +46,20 @@ async def browse(front: Front, visit: Visit) -> Answer:
         return await _catalogue(front, kept, chosen)
 
     return Redraw(build) if visit.is_modal else Open(build, "Type `/runbook list` instead.")
+
+
+async def submitted(front: Front, visit: Visit) -> Answer:
+    """From a runbook that is shown to its start form; from the list, what was searched for."""
+    kept = visit.metadata
+    if not kept.book:
+        typed = visit.filled.get(SEARCH_BLOCK, {}).get(names.SEARCH, {}).get("value")
+        kept = replace(kept, search=str(typed or ""), page=0)
+        return Instead(await _catalogue(front, kept, None))
+    found = start_form(front, visit, kept.book, {})
+    if isinstance(found, Private):
+        return found
+    form = await found.build()
+    return Private(form) if isinstance(form, Rendered) else Next(form)
 
 
 async def show_run(front: Front, visit: Visit) -> Answer:

@@ -20,7 +20,7 @@ from bot.engine.intents import Desk, Directory, Refusal
 from bot.runbook.values import Secret
 from bot.slack.listeners import visit as visits
 from bot.slack.listeners.telling import Telling
-from bot.slack.listeners.visit import Answer, Body, Next, Private, Visit, Wrong
+from bot.slack.listeners.visit import Answer, Body, Instead, Next, Private, Visit, Wrong
 from bot.slack.views.ephemeral import refused, sentence
 
 log = logging.getLogger(__name__)
@@ -99,6 +99,8 @@ async def _to_submission(ack: AsyncAck, found: Answer) -> bool:
         await ack(response_action="errors", errors=dict(found.fields))
     elif isinstance(found, Next):
         await ack(response_action="push", view=found.view)
+    elif isinstance(found, Instead):
+        await ack(response_action="update", view=found.view)
     else:
         await ack(response_action="clear")
         return False

@@ -13,7 +13,7 @@ from bot.engine.record import Origin
 from bot.slack.listeners.front import Front
 from bot.slack.listeners.place import speaking_place
 from bot.slack.listeners.secrets import with_secrets_kept
-from bot.slack.listeners.visit import Answer, Next, Open, Private, Visit
+from bot.slack.listeners.visit import Answer, Open, Private, Visit
 from bot.slack.listeners.wrong import wrong
 from bot.slack.views.answers import read_values
 from bot.slack.views.ephemeral import sentence, unknown_book
@@ -72,16 +72,6 @@ async def submitted(front: Front, visit: Visit) -> Answer:
 
 async def pressed_start(front: Front, visit: Visit) -> Answer:
     return start_form(front, visit, visit.pressed.id, {})
-
-
-async def chosen(front: Front, visit: Visit) -> Answer:
-    """The catalogue was submitted: start what is shown in it."""
-    kept = visit.metadata
-    found = start_form(front, visit, kept.book, {})
-    if isinstance(found, Private):
-        return found
-    form = await found.build()
-    return Private(form) if isinstance(form, Rendered) else Next(form)
 
 
 async def next_hop(front: Front, visit: Visit) -> Answer:

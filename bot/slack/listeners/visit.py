@@ -90,6 +90,13 @@ class Next:
 
 
 @dataclass(frozen=True)
+class Instead:
+    """A form in the place of the one that was submitted."""
+
+    view: View
+
+
+@dataclass(frozen=True)
 class Later:
     """Something else to do once Slack has its answer."""
 
@@ -103,7 +110,7 @@ class Wrong:
     fields: Mapping[str, str]
 
 
-Answer = Private | Open | Redraw | Next | Later | Wrong | None
+Answer = Private | Open | Redraw | Next | Instead | Later | Wrong | None
 
 
 def of_command(body: Body) -> Visit:
