@@ -1,7 +1,7 @@
 # One virtual environment, made from pyproject.toml and constraints.txt; see CONTRIBUTING.md.
 PYTHON ?= python3
 BIN = .venv/bin
-SOURCES = app.py bot adapters commands sandbox benchmarks tests
+SOURCES = app.py assembly bot adapters commands sandbox benchmarks tests
 
 .PHONY: sandbox test check types outlines bench clean
 

@@ -1,0 +1,1 @@
+"""Puts the parts together, for app.py and the tests: nothing else imports this."""

@@ -1,0 +1,79 @@
+"""Every outside system there is, and what settings say of them and of people."""
+
+import contextlib
+from collections.abc import Mapping, Sequence
+
+from adapters.postgres import Postgres
+from pydantic import ValidationError
+
+from adapters.aws_calls import AwsCalls
+from adapters.calendar import Calendar
+from adapters.cloudwatch import CloudWatch
+from adapters.complyai import ComplyAi
+from adapters.ecr import Ecr
+from adapters.ecs import Ecs
+from adapters.http_calls import HttpCalls
+from adapters.load_balancer import LoadBalancer
+from adapters.logs import Logs
+from adapters.pager import Pager
+from adapters.parameters import Parameters
+from adapters.rds import Rds
+from adapters.status_pages import StatusPages
+from adapters.tickets import Tickets
+from assembly.room import RunRoom
+from bot.runbook import Adapter, Thresholds
+from bot.runbook.errors import BookError
+from bot.settings import Settings
+from commands import RUNBOOKS
+
+#: Seconds of one question for a service's health.
+HEALTH_TIMEOUT_S = 5.0
+
+
+def outside(
+    settings: Settings, stack: contextlib.AsyncExitStack, room: RunRoom
+) -> Sequence[Adapter]:
+    """Every outside system but Slack, closed when the stack is."""
+    aws = AwsCalls(settings.aws.region, settings.aws.endpoint_url, settings.aws.timeout_s)
+    stack.push_async_callback(aws.close)
+
+    def http(timeout_s: float) -> HttpCalls:
+        calls = HttpCalls(timeout_s)
+        stack.push_async_callback(calls.close)
+        return calls
+
+    return (
+        Calendar(room),
+        CloudWatch(aws),
+        ComplyAi(http(HEALTH_TIMEOUT_S), settings.company.services),
+        Ecr(aws),
+        Ecs(aws, settings.company.cluster),
+        LoadBalancer(aws),
+        Logs(aws),
+        Pager(http(settings.pager.timeout_s), settings.pager, room),
+        Parameters(aws),
+        Postgres(settings.postgres),
+        Rds(aws),
+        StatusPages(http(settings.status_pages.timeout_s), settings.status_pages),
+        Tickets(http(settings.tickets.timeout_s), settings.tickets, room),
+    )
+
+
+def thresholds(settings: Settings) -> Mapping[type[Thresholds], Thresholds]:
+    """What settings say of each book's thresholds. Raises BookError for a strange one."""
+    found: dict[type[Thresholds], Thresholds] = {}
+    for book_id, fields in settings.thresholds.items():
+        book = RUNBOOKS.get(book_id)
+        if book is None or book.thresholds is None:
+            raise BookError(f"settings: {book_id} is no runbook here that has thresholds")
+        try:
+            found[book.thresholds] = book.thresholds.model_validate(fields)
+        except ValidationError as error:
+            wrong = "; ".join(f"{one['loc'][0]}: {one['msg']}" for one in error.errors())
+            raise BookError(f"settings: thresholds of {book_id}: {wrong}") from None
+    return found
+
+
+def deciders(settings: Settings) -> Mapping[str, Sequence[str]]:
+    """Whom a request for approval notifies, by role."""
+    return {name: (*role.groups, *role.users) for name, role in settings.roles.items()}

@@ -1,0 +1,124 @@
+"""The whole bot: everything but the intake (`running_bot`), and with it (`serve`)."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from adapters.slack import Slack
+from assembly.outside import deciders, outside, thresholds
+from assembly.room import RunRoom
+from bot.engine.calling import Surroundings
+from bot.engine.desk import EngineDesk
+from bot.engine.engine import Engine
+from bot.engine.runners.local import LocalRunner
+from bot.engine.systems import Systems
+from bot.runbook.errors import Unreachable
+from bot.settings import Settings
+from bot.slack.announcer import SlackAnnouncer
+from bot.slack.app import Identity, build_app, identify
+from bot.slack.calls import Calls, open_calls
+from bot.slack.connection import Connection
+from bot.slack.errands import Errands
+from bot.slack.outbox import Outbox
+from bot.slack.people import People
+from bot.slack.views.plots import draw
+from bot.store import outbox as outbox_rows
+from bot.store.store import Store
+from commands import RUNBOOKS
+
+log = logging.getLogger("runbook-bot")
+
+#: Seconds that a shutdown gives to what is being done: below what orchestrators wait (30 s).
+GRACE_S = 20.0
+SLACK_AGAIN_S = 3.0  #: Between two tries to reach Slack at start.
+
+
+@dataclass(frozen=True)
+class Bot:
+    """A bot that runs, without its intake."""
+
+    engine: Engine
+    desk: EngineDesk
+    outbox: Outbox
+    people: People
+    calls: Calls
+
+
+@asynccontextmanager
+async def running_bot(settings: Settings) -> AsyncIterator[Bot]:
+    """Everything but the intake. It goes on at once with what an earlier life left."""
+    async with contextlib.AsyncExitStack() as stack:
+        calls = await stack.enter_async_context(open_calls(settings.slack))
+        store = Store(settings.store.url)
+        await store.open()
+        stack.push_async_callback(store.close)
+        outbox = Outbox(store, calls, draw, fallback=settings.slack.fallback_channel or None)
+        people = People(calls, settings.roles, settings.aliases)
+        room = RunRoom(outbox)
+        slack = Slack(calls, room, outbox, room.timeline)
+        systems = Systems(*outside(settings, stack, room), slack)
+        systems.check(RUNBOOKS.values())
+        engine = Engine(
+            store,
+            RUNBOOKS,
+            Surroundings(systems, settings.company, thresholds(settings)),
+            SlackAnnouncer(deciders(settings)),
+            outbox_rows.put,
+            people,
+            LocalRunner(),
+            expires_after_s=settings.approvals.expires_after_s,
+            on_commit=outbox.wake,
+        )
+        room.engine = engine
+        await engine.start()
+        stack.push_async_callback(engine.stop, GRACE_S / 2)
+        outbox.start()
+        stack.push_async_callback(outbox.stop, GRACE_S / 4)
+        yield Bot(engine, EngineDesk(engine), outbox, people, calls)
+
+
+async def serve(settings: Settings, stop: asyncio.Event) -> None:
+    """Until `stop` is set. Raises Unreachable, Refused, StoreInUse, NewerSchema, BookError."""
+    async with running_bot(settings) as bot:
+        errands = Errands()
+        identity = await _identify(bot.calls, stop)
+        if identity is None:
+            return
+        bolt = build_app(bot.desk, bot.people, bot.calls, identity, errands)
+        token = settings.slack.app_token.get_secret_value()
+        connection = Connection(bolt, token, bot.calls.client, errands)
+        opening = asyncio.create_task(connection.open(), name="opening the connection")
+        try:
+            await _first(opening, stop)
+            if not stop.is_set():
+                log.info("connected: /runbook is answered in workspace %s", identity.team_id)
+            await stop.wait()
+        finally:
+            opening.cancel()
+            await asyncio.gather(opening, return_exceptions=True)
+            await connection.close(GRACE_S / 4)
+
+
+async def _identify(calls: Calls, stop: asyncio.Event) -> Identity | None:
+    """Who we are at Slack, asked until it answers. Raises Refused; None when we are to stop."""
+    while not stop.is_set():
+        try:
+            return await identify(calls)
+        except Unreachable as error:
+            log.warning("%s Runs go on meanwhile.", error)
+            await _first(asyncio.create_task(asyncio.sleep(SLACK_AGAIN_S)), stop)
+    return None
+
+
+async def _first(task: asyncio.Task[None], stop: asyncio.Event) -> None:
+    """Waits for whichever comes first. Raises what the task raises."""
+    stopped = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            task.result()
+    finally:
+        stopped.cancel()
