@@ -15,10 +15,10 @@ because edits notify nobody.
 
 import base64
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
 
-from bot.engine.record import RunRecord, Said, StepRecord, StepStatus
+from bot.engine.record import RunRecord, Said, SaidKind, StepRecord, StepStatus
 from bot.runbook.findings import Details
 from bot.runbook.showing import details_as_json
 from bot.slack.views.approval import approval_card, needs_file
@@ -53,7 +53,7 @@ class SlackAnnouncer:
             deliveries += self._told(run, one, said)
         return deliveries
 
-    def _card(self, run: RunRecord, kinds: set[str]) -> Delivery:
+    def _card(self, run: RunRecord, kinds: Set[SaidKind]) -> Delivery:
         priority = Priority.POST if "run started" in kinds else Priority.EDIT
         if "run ended" in kinds:
             priority = Priority.FINAL
@@ -160,7 +160,7 @@ def _files(step: StepRecord, details: Details) -> Iterator[tuple[str, dict[str, 
     if (whole := details.get("table")) and needs_table_file(step):
         yield (
             "table",
-            _file(table_file(step), f"{title(step)}: the whole table", table_text(whole)),
+            _file(table_file(step), f"{title(step)}: all rows", table_text(whole)),
         )
     if file := details.get("file"):
         yield "file", _file(file.name, f"{title(step)}: {file.name}", file.text)

@@ -71,13 +71,13 @@ def _heading(approval: ApprovalRecord) -> str:
 
 def _asked(approval: ApprovalRecord, run: RunRecord, deciders: Sequence[str]) -> Iterator[Block]:
     asked_by = mention(approval.requested_by)
-    line = f"asked by {asked_by} for run {mrkdwn(run.id)} ({mrkdwn(run.outline.book)})"
+    line = f"asked by {asked_by} for run {mrkdwn(run.id, 40)} ({mrkdwn(run.outline.book, 40)})"
     if approval.status != "pending":
         yield context(mrkdwn_text(f"{line} at {clock(approval.asked_at)}"))
         return
     for_long = lasted(approval.expires_at - approval.asked_at)
     line += f" · expires {clock(approval.expires_at)} ({for_long} after it was asked)"
-    role = mrkdwn(missing_people(approval))
+    role = mrkdwn(missing_people(approval), 300)
     yield context(mrkdwn_text(f"{line} · {role}; {asked_by} does not count"))
     if deciders:
         yield section(mrkdwn_text("For " + ", ".join(map(mention, deciders[:20]))))
@@ -171,5 +171,5 @@ def _text(approval: ApprovalRecord, run: RunRecord) -> str:
             for one in approval.decisions
         )
         return f"{start}: {mrkdwn(outcome(approval), 1000)}" + (f" ({people})" if people else "")
-    who = f"{mrkdwn(missing_people(approval))}, not {mention(approval.requested_by)}"
+    who = f"{mrkdwn(missing_people(approval), 300)}, not {mention(approval.requested_by)}"
     return f"{start}: {what}. {who}, until {clock(approval.expires_at)}."

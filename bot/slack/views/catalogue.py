@@ -166,7 +166,9 @@ def _book(one: BookSummary) -> Iterator[Block]:
     if outline.when:
         yield rich([text("When: ", bold=True), text(cut("; ".join(outline.when), 1500))])
     for part in outline.sections:
-        yield rich([text(f"{part.title}{MODE[part.mode]}", bold=True)], *_steps(part))
+        yield rich(
+            [text(f"{cut(one_line(part.title), 150)}{MODE[part.mode]}", bold=True)], *_steps(part)
+        )
     yield rich(*_what_it_may(outline))
     if fields := form_fields(outline.inputs):
         named = [f.title + (" (required)" if f.required else "") for f in fields]

@@ -44,7 +44,7 @@ def sentence(words: str) -> Rendered:
 
 
 def noted(answer: Noted) -> Rendered:
-    return sentence(answer.says or "Noted.")
+    return sentence(answer.says.strip() or "Noted.")
 
 
 def refused(refusal: Refusal, books: Mapping[str, Outline] | None = None) -> Rendered:
@@ -115,7 +115,7 @@ def run_line(run: RunRecord) -> list[Element]:
     dry = " (dry)" if run.dry else ""
     return [
         text(run.id, code=True),
-        text(f" {run.outline.book} {run.outline.title}{dry} · "),
+        text(f" {run.outline.book} {cut(one_line(run.outline.title), 150)}{dry} · "),
         text(RUN_WORD[run.status], bold=True),
         text(f"{ended} · started {day_and_clock(run.started_at)} by "),
         person(run.started_by),

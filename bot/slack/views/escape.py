@@ -19,6 +19,7 @@ GROUP_ID = re.compile(r"S[A-Z0-9]{2,30}")
 BLANKS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | {
     chr(code) for code in (*range(0x180B, 0x1810), *range(0xFE00, 0xFE0F))
 }
+LONGEST_LINE = 12_000  #: No place in Slack shows as much; what is not shown need not be read.
 MARKS_IN_A_ROW = 3  #: More combining marks than this on one letter paint over other lines.
 
 
@@ -32,6 +33,7 @@ def clean(text: str) -> str:
 
 def one_line(text: str) -> str:
     """For places where a line of its own could pass for one of ours."""
+    text = cut(text, LONGEST_LINE)
     return " ".join(filter(None, (part.strip() for part in clean(text).split("\n"))))
 
 

@@ -100,7 +100,8 @@ def menu(placeholder: str, name: str, options: Sequence[Element], suffix: str = 
 def text(words: str, bold: bool = False, code: bool = False, italic: bool = False) -> Element:
     """A piece of a line of rich text; what stands in it is shown as it is."""
     style = {name: True for name, on in (("bold", bold), ("code", code), ("italic", italic)) if on}
-    element = {"type": "text", "text": clean(words).replace("\n", " ") or " "}
+    shown = cut(clean(words).replace("\n", " "), limits.SECTION_TEXT)
+    element = {"type": "text", "text": shown or " "}
     return element | ({"style": style} if style else {})
 
 
@@ -112,7 +113,8 @@ def person(user_id: str) -> Element:
 
 def rich(*lines: Sequence[Element]) -> Block:
     """Each line a section of its own."""
-    elements = [{"type": "rich_text_section", "elements": list(line)} for line in lines if line]
+    kept = [list(line) for line in lines if line] or [[text(" ")]]
+    elements = [{"type": "rich_text_section", "elements": line} for line in kept]
     return {"type": "rich_text", "elements": elements}
 
 

@@ -37,18 +37,14 @@ def started(run: RunRecord) -> Rendered:
     blocks = [
         rich(
             [text(f"{begun} ", bold=True), text("started by "), person(run.started_by)],
-            [
-                text(f"at {clock(run.started_at)}{dry}, run "),
-                text(run.id, code=True),
-                text(room or " "),
-            ],
+            [text(f"at {clock(run.started_at)}{dry}, run "), text(run.id, code=True)],
+            _room(run),
         ),
         *actions([button("Show how it is", names.SHOW_RUN, run.id)]),
     ]
     by = f"started by {mention(run.started_by)} at {clock(run.started_at)}"
-    return Rendered(
-        fit_message(f"{mrkdwn(severity(run))} {named(run)}, {by}.{mrkdwn(room)}"), blocks
-    )
+    summary = f"{mrkdwn(severity(run))} {named(run)}, {by}. {mrkdwn(room)}".strip()
+    return Rendered(fit_message(summary), blocks)
 
 
 def _room(run: RunRecord) -> list[Element]:
