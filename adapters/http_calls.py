@@ -1,0 +1,276 @@
+"""
+Calls over HTTP, for adapters whose other side is a web API.
+
+Reading may be tried again; writing is done once. Every call has one time limit, for connecting,
+waiting and reading the answer together. No header, query or body of ours is ever put into a
+message or a log: a message names the other side in words, and what it said.
+"""
+
+import asyncio
+import ipaddress
+import json
+import logging
+import re
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from bot.runbook.errors import Refused, Unreachable
+
+LARGEST_ANSWER = 2_000_000  #: In bytes.
+READ_TRIES = 3
+PAUSE_S = 0.2  #: Between two tries.
+#: Nothing was done, and asking again soon may help.
+PASSING = frozenset({429, 500, 502, 503, 504})
+
+#: httpx logs every URL, with its query, at INFO; what is asked is nobody else's business.
+logging.getLogger("httpx").setLevel(logging.WARNING)
+
+Query = Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What `who` answered. The body was read whole."""
+
+    who: str
+    status: int
+    headers: Mapping[str, str]  #: Names in lower case.
+    body: bytes
+    took: timedelta  #: From the call until the whole answer was here.
+
+    @property
+    def is_good(self) -> bool:
+        return 200 <= self.status < 300
+
+    @property
+    def is_page(self) -> bool:
+        """A web page, as a login wall or a single-page application answers to anything."""
+        return "html" in self.headers.get("content-type", "") or self.body.lstrip()[:1] == b"<"
+
+    def json(self) -> Any:
+        """Raises Unreachable when it is not JSON."""
+        if self.is_page:
+            raise Unreachable(f"{self.who} answered with a web page instead of data")
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            raise Unreachable(
+                f"{self.who} answered with something that cannot be read ({len(self.body)} bytes)"
+            ) from None
+
+
+class HttpCalls:
+    """
+    `timeout_s` is for one call as a whole, all its tries included. Proxies and certificates come
+    from the environment; loopback is never proxied.
+    """
+
+    def __init__(self, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
+        self._client = httpx.AsyncClient(
+            timeout=httpx.Timeout(timeout_s),
+            follow_redirects=False,
+            mounts={"all://127.0.0.1": None, "all://localhost": None},
+        )
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    async def ask(
+        self,
+        who: str,
+        url: str,
+        query: Query = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Reads once and gives whatever is answered, good or not. Raises Unreachable."""
+        request = self._client.build_request(
+            "GET", url, params=tuple(query) or None, headers=headers
+        )
+        return await self._limited(who, self._send(who, request))
+
+    async def read(
+        self,
+        who: str,
+        url: str,
+        query: Query = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Reads, at most three times. Raises Unreachable, or Refused on a clear no."""
+        request = self._client.build_request(
+            "GET", url, params=tuple(query) or None, headers=headers
+        )
+        return _good(await self._limited(who, self._send_again(who, request)))
+
+    async def write(
+        self,
+        who: str,
+        url: str,
+        body: Mapping[str, Any],
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """
+        Sends once. Raises Refused when nothing was done; Unreachable when that is not known: look
+        before sending again.
+        """
+        request = self._client.build_request("POST", url, json=dict(body), headers=headers)
+        return _good(await self._limited(who, self._send(who, request)), writing=True)
+
+    async def _limited(self, who: str, sending: Any) -> Answer:
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                answer: Answer = await sending
+                return answer
+        except TimeoutError:
+            raise Unreachable(f"{who} did not answer within {self._timeout_s:g} s") from None
+
+    async def _send_again(self, who: str, request: httpx.Request) -> Answer:
+        for left in range(READ_TRIES - 1, 0, -1):
+            try:
+                answer = await self._send(who, request)
+            except Unreachable:
+                pass
+            else:
+                if answer.status not in PASSING:
+                    return answer
+            await asyncio.sleep(PAUSE_S * (READ_TRIES - left))
+        return await self._send(who, request)
+
+    async def _send(self, who: str, request: httpx.Request) -> Answer:
+        _keep_secrets_off_the_wire(who, request)
+        began = time.monotonic()
+        try:
+            response = await self._client.send(request, stream=True)
+            try:
+                body = await _whole(who, response)
+            finally:
+                await response.aclose()
+        except httpx.TimeoutException:
+            raise TimeoutError from None
+        except httpx.HTTPError as error:
+            raise Unreachable(f"{who} {_trouble(error)}") from None
+        took = timedelta(seconds=time.monotonic() - began)
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        return Answer(who, response.status_code, headers, body, took)
+
+
+def plain(text: object, longest: int = 200) -> str:
+    """What somebody else wrote, as one line without control characters, at most so long."""
+    line = re.sub(r"[\s\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e]+", " ", str(text)).strip()
+    return line if len(line) <= longest else f"{line[: longest - 1].rstrip()}…"
+
+
+async def _whole(who: str, response: httpx.Response) -> bytes:
+    body = bytearray()
+    async for part in response.aiter_bytes():
+        body += part
+        if len(body) > LARGEST_ANSWER:
+            raise Unreachable(
+                f"{who} answered with more than {LARGEST_ANSWER // 1_000_000} MB; it was not read"
+            )
+    return bytes(body)
+
+
+def _good(answer: Answer, writing: bool = False) -> Answer:
+    who, status = answer.who, answer.status
+    if answer.is_good:
+        return answer
+    if _is_too_often(answer):
+        limited = f"{who} says we ask too often (HTTP {status}). Try again{_when(answer)}"
+        raise Refused(f"{limited}; nothing was done") if writing else Unreachable(limited)
+    if status == 401:
+        raise Refused(f"{who} does not accept our credentials (HTTP 401). Nothing was done.")
+    if status >= 500:
+        known = "; it is not known whether it was done" if writing else ""
+        raise Unreachable(f"{who} answered with an error of its own (HTTP {status}){known}")
+    if 300 <= status < 400:
+        raise Refused(f"{who} sent us elsewhere (HTTP {status}). Check its address in settings.")
+    raise Refused(f"{who} refused (HTTP {status}){_said(answer)}")
+
+
+def _is_too_often(answer: Answer) -> bool:
+    """GitHub says so with 403."""
+    used_up = answer.headers.get("x-ratelimit-remaining") == "0"
+    waits = "retry-after" in answer.headers or used_up
+    return answer.status == 429 or (answer.status == 403 and waits)
+
+
+def _when(answer: Answer) -> str:
+    after = answer.headers.get("retry-after", "")
+    return f" in {after} s" if after.isdecimal() else " in a minute"
+
+
+def _said(answer: Answer) -> str:
+    """The sentence in an error's JSON, where most APIs put one."""
+    try:
+        content = json.loads(answer.body)
+    except ValueError:
+        return ""
+    if not isinstance(content, dict):
+        return ""
+    says = [content.get("message"), *_listed(content.get("errors"))]
+    texts = [plain(one, 120) for one in says if isinstance(one, str) and one]
+    texts += [plain(one, 120) for one in _listed(content.get("errorMessages")) if one]
+    return f": {'; '.join(texts[:4])}" if texts else ""
+
+
+def _listed(errors: object) -> list[object]:
+    if isinstance(errors, dict):
+        return [f"{field}: {why}" for field, why in errors.items()]
+    if isinstance(errors, list):
+        return [_one_error(one) for one in errors]
+    return []
+
+
+def _one_error(error: object) -> object:
+    if isinstance(error, dict):
+        parts = (error.get(key) for key in ("field", "code", "message"))
+        return " ".join(str(part) for part in parts if part)
+    return error
+
+
+def _keep_secrets_off_the_wire(who: str, request: httpx.Request) -> None:
+    if "authorization" not in request.headers or request.url.scheme == "https":
+        return
+    if not _is_loopback(str(request.url)):
+        raise Refused(
+            f"{who} has an address without TLS; no credentials are sent there. Use https"
+        )
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _trouble(error: httpx.HTTPError) -> str:
+    """What went wrong, without the error's own text: that may hold the URL."""
+    reasons = {str(one).lower() for one in _causes(error)}
+    if any("certificate" in reason or "ssl" in reason for reason in reasons):
+        return "cannot be trusted: its certificate was not accepted"
+    if any("name or service not known" in one or "getaddrinfo" in one for one in reasons):
+        return "cannot be found: its name is not known to the network"
+    if isinstance(error, httpx.ConnectError):
+        return "does not accept connections"
+    if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError | httpx.WriteError):
+        return "broke the connection before it had answered"
+    if isinstance(error, httpx.UnsupportedProtocol | httpx.LocalProtocolError):
+        return "has an address that cannot be called: check settings"
+    return "could not be asked"
+
+
+def _causes(error: BaseException | None) -> list[BaseException]:
+    found: list[BaseException] = []
+    while error is not None:
+        found.append(error)
+        error = error.__cause__ or error.__context__
+    return found

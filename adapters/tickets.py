@@ -1,0 +1,223 @@
+"""
+Follow-up tickets: issues at GitHub or Jira; with no tracker, a list in the run's channel.
+
+Every ticket carries a mark of its run, and is found again by it. Neither tracker has an
+idempotency key, so one whose answer was lost is looked for and never simply made again.
+"""
+
+import base64
+from collections.abc import AsyncIterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Literal, Protocol
+from urllib.parse import quote
+
+from pydantic import Field
+
+from adapters.http_calls import HttpCalls, Query, plain
+from bot.runbook import CHANGE, Adapter, Change, Key, Seen, pair
+from bot.runbook.errors import Unreachable
+from bot.settings import TicketSettings
+
+LABEL = "runbook-bot"
+LONGEST_TITLE = 250  #: GitHub takes 256 characters, Jira 255.
+PAGE, MOST_PAGES = 100, 10
+#: How far the tracker's clock and ours may be apart.
+CLOCKS_APART = timedelta(minutes=2)
+
+
+class Room(Protocol):
+    """The run's channel. What is said under an `op` is said once. Texts are Slack's mrkdwn."""
+
+    async def say(
+        self, op: str, run: str, text: str, *, not_before: datetime | None = None
+    ) -> None: ...
+
+    async def state(self, op: str) -> Literal["absent", "queued", "delivered", "dead"]: ...
+
+
+class CreateTicket(Change):
+    effect = CHANGE
+    ours = True
+
+    run: str
+    number: int = Field(ge=1)  #: Which of the run's tickets it is, from 1.
+    since: datetime  #: When the run was started: an older ticket cannot be its own.
+    title: str = Field(min_length=1)
+    text: str = ""
+
+    def target(self) -> str:
+        return f"tickets/{self.run}/{self.number}"
+
+    def command(self) -> str:
+        return f'create ticket "{plain(self.title)}"'
+
+    @property
+    def mark(self) -> str:
+        """What only this ticket has in its text."""
+        return f"runbook-run:{self.run}/{self.number}"
+
+    @property
+    def short_title(self) -> str:
+        return plain(self.title, LONGEST_TITLE)
+
+
+class Tracker(Protocol):
+    async def find(self, change: CreateTicket) -> str | None:
+        """What the ticket is called there, such as `#42`. Raises Unreachable."""
+
+    async def create(self, change: CreateTicket) -> None: ...
+
+
+class Tickets(Adapter):
+    """Raises ValueError when the settings name a tracker and not where or as whom to use it."""
+
+    def __init__(self, calls: HttpCalls, settings: TicketSettings, room: Room) -> None:
+        self._room, self._tracker = room, _tracker(calls, settings)
+
+    async def _see(self, change: CreateTicket) -> Seen:
+        if self._tracker is None:
+            return await self._see_listed(change)
+        name = await self._tracker.find(change)
+        if name is None:
+            return Seen("before", f'There is no ticket "{plain(change.title)}" of this run')
+        return Seen("applied", f"Ticket {name} is made")
+
+    async def _see_listed(self, change: CreateTicket) -> Seen:
+        state = await self._room.state(change.target())
+        if state == "absent":
+            return Seen("before", "It is not listed in the channel")
+        if state == "dead":
+            return Seen("unreadable", "Slack refused to list it: note it yourself")
+        if state == "queued":
+            return Seen("applying", "It is on its way to the channel")
+        return Seen("applied", "It is listed in the channel")
+
+    async def _create(self, change: CreateTicket, key: Key) -> None:
+        if self._tracker is not None:
+            return await self._tracker.create(change)
+        lines = [f"*Follow-up {change.number}:* {_escaped(change.short_title)}"]
+        if change.text:
+            lines.append(_escaped(change.text))
+        await self._room.say(change.target(), change.run, "\n".join(lines))
+
+    alters = (
+        pair(
+            CreateTicket,
+            observe=_see,
+            apply=_create,
+            permissions=("GitHub: Issues, read and write", "Jira: Browse projects, Create issues"),
+        ),
+    )
+
+
+class GitHub:
+    """
+    Issues are listed by time and not by label: GitHub silently drops the labels of whoever may
+    not push. The list is current, which GitHub's search is not.
+    """
+
+    def __init__(self, calls: HttpCalls, settings: TicketSettings) -> None:
+        owner, _, repository = settings.project.partition("/")
+        if not owner or not repository or "/" in repository:
+            raise ValueError("tickets.project for GitHub is owner/repository")
+        base = settings.api_url.rstrip("/")
+        self._url = f"{base}/repos/{quote(owner, safe='')}/{quote(repository, safe='')}/issues"
+        self._calls = calls
+        self._headers = {
+            "authorization": f"Bearer {settings.token.get_secret_value()}",
+            "accept": "application/vnd.github+json",
+            "x-github-api-version": "2022-11-28",
+        }
+
+    async def find(self, change: CreateTicket) -> str | None:
+        async for issue in self._since(change.since - CLOCKS_APART):
+            lines = str(issue.get("body") or "").splitlines()
+            if any(line.strip() == change.mark for line in lines):
+                return f"#{issue.get('number')}"
+        return None
+
+    async def create(self, change: CreateTicket) -> None:
+        body = {"title": change.short_title, "body": _body(change), "labels": [LABEL]}
+        await self._calls.write("GitHub", self._url, body, self._headers)
+
+    async def _since(self, moment: datetime) -> AsyncIterator[Mapping[str, Any]]:
+        for page in range(1, MOST_PAGES + 1):
+            issues = await self._page(page, moment)
+            for issue in issues:
+                yield issue
+            if len(issues) < PAGE:
+                return
+        raise Unreachable(
+            f"GitHub has more than {PAGE * MOST_PAGES} issues since the run was started; the"
+            " ticket was not found among these. Look for it yourself"
+        )
+
+    async def _page(self, number: int, moment: datetime) -> list[Mapping[str, Any]]:
+        query = [
+            ("state", "all"),
+            ("since", f"{moment:%Y-%m-%dT%H:%M:%SZ}"),
+            ("sort", "created"),
+            ("direction", "desc"),
+            ("per_page", str(PAGE)),
+            ("page", str(number)),
+        ]
+        content = (await self._calls.read("GitHub", self._url, query, self._headers)).json()
+        if not isinstance(content, list) or not all(isinstance(one, dict) for one in content):
+            raise Unreachable("GitHub answered without a list of issues")
+        return content
+
+
+class Jira:
+    """Issues are found by a label. Jira's search may be some seconds behind."""
+
+    def __init__(self, calls: HttpCalls, settings: TicketSettings) -> None:
+        if not settings.project.isalnum() or not settings.user:
+            raise ValueError("for Jira, tickets.project is a project's key, and tickets.user set")
+        self._calls, self._project = calls, settings.project
+        self._url = f"{settings.api_url.rstrip('/')}/rest/api/3"
+        known = f"{settings.user}:{settings.token.get_secret_value()}".encode()
+        self._headers = {
+            "authorization": f"Basic {base64.b64encode(known).decode()}",
+            "accept": "application/json",
+        }
+
+    async def find(self, change: CreateTicket) -> str | None:
+        jql = f'project = "{self._project}" AND labels = "{change.mark}"'
+        query: Query = [("jql", jql), ("fields", "summary"), ("maxResults", "2")]
+        url = f"{self._url}/search/jql"
+        content = (await self._calls.read("Jira", url, query, self._headers)).json()
+        issues = content.get("issues") if isinstance(content, dict) else None
+        if not isinstance(issues, list):
+            raise Unreachable("Jira answered without a list of issues")
+        return plain(issues[0].get("key"), 40) if issues else None
+
+    async def create(self, change: CreateTicket) -> None:
+        paragraphs = [_paragraph(line) for line in _body(change).splitlines() if line.strip()]
+        fields = {
+            "project": {"key": self._project},
+            "issuetype": {"name": "Task"},
+            "summary": change.short_title,
+            "description": {"type": "doc", "version": 1, "content": paragraphs},
+            "labels": [LABEL, change.mark],
+        }
+        await self._calls.write("Jira", f"{self._url}/issue", {"fields": fields}, self._headers)
+
+
+def _tracker(calls: HttpCalls, settings: TicketSettings) -> Tracker | None:
+    if settings.tracker == "none":
+        return None
+    if not settings.token.get_secret_value():
+        raise ValueError(f"tickets.token is not set, and tickets.tracker is {settings.tracker}")
+    return GitHub(calls, settings) if settings.tracker == "github" else Jira(calls, settings)
+
+
+def _body(change: CreateTicket) -> str:
+    return f"{change.text}\n\n{change.mark}".strip()
+
+
+def _paragraph(line: str) -> dict[str, Any]:
+    return {"type": "paragraph", "content": [{"type": "text", "text": line}]}
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
