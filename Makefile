@@ -1,44 +1,47 @@
-# One virtual environment, made from pyproject.toml and constraints.txt; see CONTRIBUTING.md.
+# One virtual environment, made once from pyproject.toml and constraints.txt. CONTRIBUTING.md says
+# what each target is for.
 PYTHON ?= python3
 BIN = .venv/bin
-SOURCES = app.py assembly bot adapters commands sandbox benchmarks tests
+SOURCES = app.py bot adapters commands sandbox benchmarks tests
+INSTALL = $(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e
 
-.PHONY: sandbox test check types outlines bench clean
+.PHONY: sandbox test check outlines bench clean static
 
 sandbox: .venv/.sandbox
 	$(BIN)/python app.py sandbox $(ARGS)
 
-test: .venv/.dev
-	$(BIN)/ruff format --check -q $(SOURCES)
-	$(BIN)/ruff check -q $(SOURCES)
-	$(BIN)/mypy
-	$(BIN)/lint-imports
+test: static
+	@command -v chromium >/dev/null || { echo "The tests of the sandbox's page need Chromium: apt-get install chromium"; exit 1; }
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
-check: .venv/.dev
-	$(BIN)/ruff format --check -q $(SOURCES)
-	$(BIN)/ruff check -q $(SOURCES)
+check: static
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow"
+
+static: .venv/.dev
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q -n 2 -m "not slow"
 
 outlines: .venv/.dev
 	$(BIN)/python app.py outline --write
 
 bench: .venv/.dev
-	for file in benchmarks/bench_*.py; do $(BIN)/python $$file; done
+	set -e; for file in $(wildcard benchmarks/bench_*.py); do $(BIN)/python $$file; done
 
 clean:
-	rm -rf .venv var build .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	rm -rf .venv var build *.egg-info
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .venv/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11")'
 	$(PYTHON) -m venv .venv
 	touch $@
 
 .venv/.sandbox: .venv/.made pyproject.toml constraints.txt
-	$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[sandbox]'
+	$(INSTALL) '.[sandbox]'
 	touch $@
 
 .venv/.dev: .venv/.made pyproject.toml constraints.txt
-	$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
-	touch $@ .venv/.sandbox
+	$(INSTALL) '.[dev]'
+	touch .venv/.sandbox $@
