@@ -194,9 +194,8 @@ class Rollouts:
             return
         primary.failed += 1
         primary.updated_at = self._timeline.now
-        wait = min(LONGEST_WAIT, WAIT_PER_FAILURE * primary.failed)
-        primary.next_start = self._timeline.now + wait * self._timeline.scale
-        self._timeline.after(wait, lambda: self.settle(service))
+        if task.started_at is None:  # ECS waits only for those that did not even come to run.
+            self._wait(service, primary)
         if primary.failed == service.desired or primary.failed == LEAST_FAILURES:
             self.say(service, "is unable to consistently start tasks successfully.")
         entry = self._entry_of(service, primary)
@@ -208,6 +207,11 @@ class Rollouts:
             and primary.failed >= threshold(service)
         ):
             self._trip(service, primary, entry)
+
+    def _wait(self, service: Service, primary: Deployment) -> None:
+        seconds = min(LONGEST_WAIT, WAIT_PER_FAILURE * primary.failed)
+        primary.next_start = self._timeline.now + seconds * self._timeline.scale
+        self._timeline.after(seconds, lambda: self.settle(service))
 
     def _trip(
         self, service: Service, failing: Deployment, entry: ServiceDeployment | None

@@ -12,7 +12,7 @@ from sandbox.aws.ecs.state import Behaviour, Deployment, Service, Task
 from sandbox.aws.timeline import Timeline
 
 PENDING_AFTER, RUNNING_AFTER, HEALTHY_AFTER = 1.0, 3.0, 3.0
-PULL_FAILS_AFTER, UNHEALTHY_AFTER, GIVEN_UP_AFTER = 2.0, 3.0, 6.0
+PULL_FAILS_AFTER, UNHEALTHY_AFTER, GIVEN_UP_AFTER = 2.0, 3.0, 20.0
 STOPPED_AFTER = 2.0
 ZONES = ("us-east-1a", "us-east-1b")
 
