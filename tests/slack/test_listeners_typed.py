@@ -52,9 +52,7 @@ def test_a_word_means_what_the_help_says(text: str, order: Order) -> None:
 
 def test_inputs_are_quoted_as_in_a_shell() -> None:
     read = read_order("dry RB-INC-001 brief-desc='core is down' services=a,b")
-    assert read == Order(
-        "dry", "RB-INC-001", {"brief_desc": "core is down", "services": "a,b"}
-    )
+    assert read == Order("dry", "RB-INC-001", {"brief_desc": "core is down", "services": "a,b"})
 
 
 def test_the_quotes_of_a_phone_are_quotes() -> None:

@@ -1,0 +1,116 @@
+"""
+A workspace with the real Bolt app in it, over real Socket Mode, and a small desk behind it.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import SecretStr
+from slack_bolt.async_app import AsyncApp
+
+from bot.runbook.values import Secret
+from bot.settings import SlackSettings
+from bot.slack.app import build_app, identify
+from bot.slack.calls import Calls, open_calls
+from bot.slack.connection import Connection
+from bot.slack.errands import Errands
+from bot.slack.views.kit import Rendered
+from sandbox.slack.acks import Ack
+from sandbox.slack.workspace import Workspace
+from tests.slack.small_desk import SmallDesk, SmallDirectory
+
+GENERAL, DANA, LENA = "C0GENERAL", "U0DANA", "U0LENA"
+MANIFEST = yaml.safe_load((Path(__file__).parents[2] / "manifest.yml").read_text())
+
+
+@dataclass
+class Office:
+    slack: Workspace
+    calls: Calls
+    desk: SmallDesk
+    directory: SmallDirectory
+    errands: Errands
+    app: AsyncApp = field(init=False)
+    kept: list[tuple[str, str]] = field(default_factory=list)  #: Secrets: field and value.
+
+    async def type(self, text: str, user: str = DANA, channel: str = GENERAL) -> Ack:
+        return await self.slack.command(user, channel, "/runbook", text)
+
+    async def told(self, text: str, user: str = DANA) -> str:
+        """What `/runbook text` is answered with at once, to that person alone."""
+        ack = await self.type(text, user)
+        assert ack.payload["response_type"] == "ephemeral", ack
+        return str(ack.payload["text"])
+
+    async def post(self, says: Rendered, thread: str | None = None) -> str:
+        said = await self.calls.call(
+            "chat.postMessage",
+            channel=GENERAL, text=says.text, blocks=says.blocks, thread_ts=thread,
+        )  # fmt: skip
+        assert said["ok"], said
+        return str(said["ts"])
+
+    async def press(self, ts: str, action: str, value: object = None, user: str = DANA) -> Ack:
+        ack = await self.slack.click(user, GENERAL, ts, None, action, value)
+        assert ack.acked, ack
+        return ack
+
+    async def press_in_form(self, action: str, value: object = None, user: str = DANA) -> Ack:
+        form = self.slack.views(user)[-1]
+        ack = await self.slack.click(user, None, form["id"], None, action, value)
+        assert ack.acked, ack
+        return ack
+
+    async def form(self, callback_id: str, user: str = DANA) -> dict[str, Any]:
+        """The form on top, once it is that one."""
+
+        def on_top() -> Mapping[str, Any] | None:
+            open_now = self.slack.views(user)
+            return (
+                open_now[-1] if open_now and open_now[-1]["callback_id"] == callback_id else None
+            )
+
+        return dict(await self.slack.wait_for(on_top))  # type: ignore[arg-type]
+
+    async def submit(self, user: str = DANA, **values: Any) -> Ack:
+        form = self.slack.views(user)[-1]
+        return await self.slack.submit_view(user, form["id"], values)
+
+    async def whispered(self, user: str = DANA, channel: str = GENERAL) -> str:
+        """The newest of what only this person saw in the channel, once there is something."""
+        seen = await self.slack.wait_for(lambda: self.slack.ephemerals(user, channel))
+        return str(seen[-1]["text"])
+
+    async def settled(self) -> None:
+        await self.errands.drain(5.0)
+
+    async def keep(self, name: str, value: SecretStr, key: str) -> Secret:
+        self.kept.append((name, value.get_secret_value()))
+        return Secret(name=f"runs/{name}", version="1")
+
+
+@asynccontextmanager
+async def office(with_secret_store: bool = True) -> AsyncIterator[Office]:
+    slack = Workspace(manifest=MANIFEST)
+    slack.add_person(DANA, "dana")
+    slack.add_person(LENA, "lena")
+    slack.add_channel("general", [DANA, LENA], id=GENERAL)
+    await slack.start()
+    settings = SlackSettings(bot_token=SecretStr(slack.bot_token), api_url=slack.api_url)
+    async with open_calls(settings) as calls:
+        made = Office(slack, calls, SmallDesk(), SmallDirectory(), Errands())
+        keep = made.keep if with_secret_store else None
+        identity = await identify(calls)
+        made.app = build_app(made.desk, made.directory, calls, identity, made.errands, keep)
+        connection = Connection(made.app, slack.app_token, calls.client, made.errands)
+        await connection.open()
+        await slack.wait_connected()
+        try:
+            yield made
+        finally:
+            await connection.close(2.0)
+            await slack.stop()
