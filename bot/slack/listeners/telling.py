@@ -57,11 +57,8 @@ class Telling:
             return
         if visit.channel.channel_id and await self._whisper(visit, says):
             return
-        said = await self.calls.call(
-            "chat.postMessage", channel=visit.actor.user_id, text=says.text, blocks=says.blocks
-        )
-        if not said["ok"]:
-            log.warning("%s could not be told: %s", visit.actor.user_id, said.get("error"))
+        if not await self._try("chat.postMessage", says, channel=visit.actor.user_id):
+            log.warning("%s could not be told: %s", visit.actor.user_id, says.text)
 
     def _run(self, visit: Visit, errand: Coroutine[Any, Any, None], what: str) -> None:
         self.errands.run(errand, what, or_else=lambda: self.say(visit, sentence(NOT_DONE)))
@@ -107,14 +104,19 @@ class Telling:
         return said.status_code == 200
 
     async def _whisper(self, visit: Visit, says: Rendered) -> bool:
-        said = await self.calls.call(
+        return await self._try(
             "chat.postEphemeral",
+            says,
             channel=visit.channel.channel_id,
             user=visit.actor.user_id,
             thread_ts=visit.thread or None,
-            text=says.text,
-            blocks=says.blocks,
         )
+
+    async def _try(self, method: str, says: Rendered, **where: str | None) -> bool:
+        try:
+            said = await self.calls.call(method, text=says.text, blocks=says.blocks, **where)
+        except Unreachable:
+            return False
         return bool(said["ok"])
 
 
