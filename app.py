@@ -13,12 +13,12 @@ import sys
 from collections.abc import Awaitable, Mapping, Sequence
 from pathlib import Path
 
-from adapters.postgres import Postgres
 from pydantic import ValidationError
 
 from adapters.aws_calls import AwsCalls
 from adapters.ecs import Ecs
 from adapters.rds import Rds
+from assembly.outside import postgres
 from assembly.serving import serve
 from bot.runbook.coverage import coverage, coverage_text
 from bot.runbook.errors import BookError, StepError
@@ -50,12 +50,11 @@ async def doctor(settings: Settings) -> int:
         calls = await stack.enter_async_context(open_calls(settings.slack))
         aws = AwsCalls(settings.aws.region, settings.aws.endpoint_url, settings.aws.timeout_s)
         stack.push_async_callback(aws.close)
-        postgres = Postgres(settings.postgres)
         looks: Mapping[str, Awaitable[object]] = {
             "Slack": identify(calls),
             "ECS": Ecs(aws, settings.company.cluster).services(settings.company.service_names),
             "RDS": Rds(aws).database(settings.company.database),
-            "PostgreSQL": postgres.connectivity(),
+            "PostgreSQL": postgres(settings).connectivity(),
         }
         for name, look in looks.items():
             try:

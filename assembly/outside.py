@@ -3,7 +3,6 @@
 import contextlib
 from collections.abc import Mapping, Sequence
 
-from adapters.postgres import Postgres
 from pydantic import ValidationError
 
 from adapters.aws_calls import AwsCalls
@@ -17,6 +16,7 @@ from adapters.load_balancer import LoadBalancer
 from adapters.logs import Logs
 from adapters.pager import Pager
 from adapters.parameters import Parameters
+from adapters.postgres import Postgres
 from adapters.rds import Rds
 from adapters.status_pages import StatusPages
 from adapters.tickets import Tickets
@@ -52,10 +52,17 @@ def outside(
         Logs(aws),
         Pager(http(settings.pager.timeout_s), settings.pager, room),
         Parameters(aws),
-        Postgres(settings.postgres),
+        postgres(settings),
         Rds(aws),
         StatusPages(http(settings.status_pages.timeout_s), settings.status_pages),
         Tickets(http(settings.tickets.timeout_s), settings.tickets, room),
+    )
+
+
+def postgres(settings: Settings) -> Postgres:
+    dsn, replica = settings.postgres.dsn, settings.postgres.replica_dsn
+    return Postgres(
+        dsn.get_secret_value(), replica.get_secret_value(), settings.postgres.timeout_s
     )
 
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Literal
 
-from adapters.postgres import Connectivity, Postgres
 from pydantic import Field
 
 from adapters.calendar import ScheduleMeeting, meeting_time
@@ -13,6 +12,7 @@ from adapters.ecs import Deployment, Deployments, Ecs, Services, UpdateService
 from adapters.load_balancer import LoadBalancer
 from adapters.pager import Page, Pager
 from adapters.parameters import Parameters, SetParameter
+from adapters.postgres import Connectivity, Postgres
 from adapters.rds import FailOver, Rds, RebootWithFailover
 from adapters.slack import CreateChannel, PostTimeline
 from adapters.status_pages import StatusPages, VendorStatuses
@@ -166,7 +166,9 @@ async def recent_deployments(
 async def database_connectivity(postgres: Postgres, limits: Limits) -> Found[Connectivity]:
     answer = await postgres.connectivity()
     if answer.answered_in is None:
-        return problem(f"SELECT 1 failed: {answer.error}", answer, next_hops=(lost_database(),))
+        return problem(answer.says(), answer, next_hops=(lost_database(),))
+    if answer.in_recovery is None:
+        return problem(answer.says(), answer)
     if answer.in_recovery:
         return problem(f"What should be the writer is in recovery; {answer.says()}", answer)
     if answer.share_of_connections >= limits.connections_share:
@@ -267,7 +269,7 @@ async def recovered(
     health = await complyai.healths(inputs.affected(company))
     services = await ecs.services(inputs.affected(company))
     database = await postgres.connectivity()
-    writes = database.answered_in is not None and not database.in_recovery
+    writes = database.in_recovery is False
     silent = "" if writes else f"the database is not writable: {database.says()}"
     waiting_for = "; ".join(filter(None, (services.troubles, health.troubles, silent)))
     if waiting_for:
