@@ -40,6 +40,7 @@ READS: tuple[str, ...] = (
 )
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 RECENT, SHOWN, COMPARED = timedelta(minutes=15), timedelta(hours=3), timedelta(days=7)
+STOPPED_AFTER = timedelta(minutes=5)
 DATABASE_METRICS = ("CPUUtilization", "DatabaseConnections", "ReadIOPS", "WriteIOPS")
 MOST_ALARMS = 2000
 NOWHERE: tuple[Dimensions, ...] = ()
@@ -72,11 +73,7 @@ class CloudWatch(Adapter):
         rates = (
             ErrorRate(
                 service=service,
-                now=_per_minute(
-                    _after(recent[f"{service} errors"], until - RECENT),
-                    _after(recent[f"{service} requests"], until - RECENT),
-                    RECENT,
-                ),
+                now=_now(recent[f"{service} errors"], recent[f"{service} requests"], until),
                 usual=_usual(past[f"{service} errors"], past[f"{service} requests"], until),
                 over_time=_counted(recent[f"{service} errors"], recent[f"{service} requests"]),
             )
@@ -95,7 +92,7 @@ class CloudWatch(Adapter):
         errors, requests, p95 = (
             read[name] for name in (f"{service} errors", f"{service} requests", "p95")
         )
-        now = _per_minute(_after(errors, since), _after(requests, since), until - since)
+        now = _per_minute(_after(errors, since), _after(requests, since))
         slow = _p95(_after(p95, since))
         if now is None or slow is None:
             raise Refused(
@@ -105,7 +102,7 @@ class CloudWatch(Adapter):
         return Response(
             service=service,
             errors_per_min=now,
-            errors_before=_per_minute(_before(errors, since), _before(requests, since), HOUR),
+            errors_before=_per_minute(_before(errors, since), _before(requests, since)),
             p95=slow,
             p95_before=_p95(_before(p95, since)),
             over_time=_counted(errors, requests),
@@ -166,11 +163,17 @@ def _alarm(alarm: dict[str, Any], now: datetime) -> Alarm:
     )
 
 
-def _per_minute(errors: Line, requests: Line, length: timedelta) -> float | None:
-    """None when there were no requests: no errors are then no good sign."""
-    if not sum(requests.values()):
+def _now(errors: Line, requests: Line, until: datetime) -> float | None:
+    """None when the requests have stopped: what was before says nothing about now."""
+    if not _after(requests, until - STOPPED_AFTER):
         return None
-    return sum(errors.values()) / max(1.0, length / MINUTE)
+    return _per_minute(_after(errors, until - RECENT), _after(requests, until - RECENT))
+
+
+def _per_minute(errors: Line, requests: Line) -> float | None:
+    """Of the minutes with requests; None without any: no errors are then no good sign."""
+    minutes = sum(1 for count in requests.values() if count)
+    return sum(errors.values()) / minutes if minutes else None
 
 
 def _usual(errors: Line, requests: Line, until: datetime) -> float | None:

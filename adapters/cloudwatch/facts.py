@@ -44,7 +44,7 @@ class ErrorRate(Facts):
 
     service: str
     now: float | None  #: In the last 15 minutes; None: no requests are seen, so it cannot be told.
-    usual: float | None  #: In the same 15 minutes of the past 7 days; None: nothing to compare.
+    usual: float | None  #: In this hour of the past 7 days; None: there is nothing to compare.
     over_time: tuple[Point, ...] = ()  #: The last 3 hours, per minute.
 
 

@@ -1,0 +1,117 @@
+"""Alarms, error rates and load, against the company's AWS in a box."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from adapters.aws_calls import AwsCalls
+from adapters.cloudwatch import CloudWatch, ErrorRate, ErrorRates
+from bot.runbook.errors import Refused
+from sandbox.aws.clock import StandingClock
+from sandbox.aws.world import AwsWorld
+
+pytestmark = pytest.mark.slow
+
+CORE, API = "complyai-core", "complyai-api"
+
+
+@pytest.fixture
+def cloudwatch(calls: AwsCalls) -> CloudWatch:
+    return CloudWatch(calls)
+
+
+async def test_alarms_say_which_and_since_when_and_how_many_there_are(
+    cloudwatch: CloudWatch, world: AwsWorld
+) -> None:
+    world.deploy_bad(CORE, how="errors", ago=timedelta(minutes=40))
+    alarms = await cloudwatch.alarms()
+    assert any(name.startswith(CORE) for name in alarms.in_alarm)
+    assert alarms.without_data == ("nightly-export-age",)
+    assert alarms.total > len(alarms.alarms)
+    newest = alarms.alarms[0]
+    assert timedelta() < newest.age < timedelta(minutes=40)
+    assert newest.since.tzinfo is UTC
+
+
+async def test_alarms_that_cannot_be_read_are_an_error_and_not_none(
+    cloudwatch: CloudWatch, world: AwsWorld
+) -> None:
+    world.faults.deny("cloudwatch", "DescribeAlarms")
+    with pytest.raises(Refused, match="cloudwatch:DescribeAlarms"):
+        await cloudwatch.alarms()
+
+
+async def test_a_quiet_night_is_as_usual(cloudwatch: CloudWatch, world: AwsWorld) -> None:
+    rates = await cloudwatch.error_rates(world.company.service_names)
+    assert [rate.service for rate in rates.rates] == list(world.company.service_names)
+    assert rates.above(3.0) == rates.without_data == ()
+    assert all(rate.usual is not None for rate in rates.rates)
+    assert all(len(rate.over_time) > 170 for rate in rates.rates)
+
+
+async def test_a_version_that_answers_5xx_stands_out_against_the_past_week(
+    cloudwatch: CloudWatch, world: AwsWorld
+) -> None:
+    world.deploy_bad(CORE, how="errors", ago=timedelta(minutes=40))
+    rates = await cloudwatch.error_rates([CORE, API])
+    assert rates.above(3.0) == (CORE,)
+    first, *_, last = rates.rates[0].over_time
+    assert last.value > 20 > first.value
+    assert rates.plot().unit == "per minute"
+
+
+async def test_a_service_nobody_can_reach_has_no_error_rate_rather_than_a_good_one(
+    cloudwatch: CloudWatch, world: AwsWorld, calls: AwsCalls, clock: StandingClock
+) -> None:
+    await calls.write("ecs", "update_service", cluster="production", service=CORE, desiredCount=0)
+    clock.advance(8 * 60)
+    rates = await cloudwatch.error_rates([CORE, API])
+    assert rates.without_data == (CORE,)
+    assert rates.rates[0].usual is not None
+
+
+async def test_a_service_without_a_target_group_has_no_error_rate(
+    cloudwatch: CloudWatch,
+) -> None:
+    assert (await cloudwatch.error_rates(["complyai"])).without_data == ("complyai",)
+
+
+def test_a_few_errors_are_not_unusual_only_because_there_were_none_before() -> None:
+    at = datetime(2026, 11, 24, tzinfo=UTC)
+    rate = ErrorRate(service=CORE, now=2.0, usual=0.0)
+    assert ErrorRates(rates=(rate,), as_of=at).above(3.0) == ()
+
+
+async def test_the_response_since_a_deployment_is_beside_the_hour_before(
+    cloudwatch: CloudWatch, world: AwsWorld, clock: StandingClock
+) -> None:
+    since = datetime.fromtimestamp(clock.now(), UTC) - timedelta(minutes=30)
+    calm = await cloudwatch.response(CORE, since)
+    assert not calm.is_worse(2.0)
+    world.deploy_bad(CORE, how="errors", ago=timedelta(minutes=30))
+    answers = await cloudwatch.response(CORE, since)
+    assert answers.is_worse(2.0)
+    assert answers.errors_before is not None and answers.errors_before < 5
+    assert timedelta(milliseconds=20) < answers.p95 < timedelta(seconds=5)
+
+
+async def test_a_response_that_nobody_asked_for_is_not_made_up(
+    cloudwatch: CloudWatch, clock: StandingClock
+) -> None:
+    now = datetime.fromtimestamp(clock.now(), UTC)
+    with pytest.raises(Refused, match="has counted no request of complyai-core since 03:12 UTC"):
+        await cloudwatch.response(CORE, now)
+
+
+async def test_the_load_of_the_database_is_of_the_instance_asked_for(
+    cloudwatch: CloudWatch,
+) -> None:
+    load = await cloudwatch.database_load("complyai-prod-1")
+    assert 1 < load.cpu_percent < 60
+    assert load.connections > 10
+    assert len(load.over_time) > 170
+
+
+async def test_an_instance_without_data_is_refused_and_not_idle(cloudwatch: CloudWatch) -> None:
+    with pytest.raises(Refused, match=r"no CPUUtilization, .* of complyai-prod-9"):
+        await cloudwatch.database_load("complyai-prod-9")
