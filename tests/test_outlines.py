@@ -1,0 +1,51 @@
+"""What a reviewer reads is what the code does: golden outlines, and the prose line by line."""
+
+from pathlib import Path
+
+import pytest
+
+import app
+from bot.runbook.coverage import coverage
+from bot.runbook.errors import BookError
+from bot.runbook.outline import Outline, outline, text
+from commands import IN_PROSE, RUNBOOKS
+
+DOCS = Path(app.__file__).with_name("docs")
+
+
+@pytest.mark.parametrize("book_id", RUNBOOKS)
+def test_the_outline_is_as_in_the_docs(book_id: str) -> None:
+    golden = (DOCS / "outlines" / f"{book_id}.txt").read_text()
+    assert "\n".join(text(outline(RUNBOOKS[book_id]))) + "\n" == golden, "run `make outlines`"
+
+
+@pytest.mark.parametrize("book_id", RUNBOOKS)
+def test_an_outline_survives_being_stored_with_a_run(book_id: str) -> None:
+    whole = outline(RUNBOOKS[book_id])
+    assert Outline.from_json(whole.as_json()) == whole
+
+
+def test_every_line_of_the_prose_has_a_step_and_the_page_says_so() -> None:
+    assert app.coverage_page() == (DOCS / "coverage.md").read_text(), "run `make outlines`"
+
+
+def test_a_line_of_the_prose_without_a_step_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "RB-INC-001.toml"
+    path.write_text(
+        '[[line]]\npart = "Recovery"\nprose = "Turn it off and on"\nstep = "restart"\n'
+    )
+    with pytest.raises(BookError, match="Turn it off and on"):
+        coverage(outline(RUNBOOKS["RB-INC-001"]), tmp_path)
+
+
+@pytest.mark.parametrize("book_id", RUNBOOKS)
+def test_every_step_carries_out_some_line_of_the_prose(book_id: str) -> None:
+    whole = outline(RUNBOOKS[book_id])
+    carried = {line.key for line in coverage(whole, DOCS / "prose")}
+    proofs = {key for section in whole.sections for step in section.steps for key in step.proofs}
+    steps = {step.key for section in whole.sections for step in section.steps}
+    assert steps - carried <= proofs
+
+
+def test_what_is_only_prose_is_not_executable_as_well() -> None:
+    assert not set(IN_PROSE) & set(RUNBOOKS)
