@@ -12,7 +12,9 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.runbook.errors import Refused, Unreachable
 from bot.settings import SlackSettings
+from bot.slack.app import identify
 from bot.slack.calls import open_calls
 from bot.slack.connection import Connection
 from bot.slack.errands import Errands
@@ -56,8 +58,7 @@ class Bot:
 
 @asynccontextmanager
 async def connected(slack: Workspace, ping_interval_s: float = 0.05) -> AsyncIterator[Bot]:
-    settings = SlackSettings(bot_token=SecretStr(slack.bot_token), api_url=slack.api_url)
-    async with open_calls(settings) as calls:
+    async with open_calls(settings_for(slack)) as calls:
         bot = Bot(slack)
         bot.may_answer.set()
         bot.connection = Connection(
@@ -178,6 +179,33 @@ async def test_no_log_has_a_ticket_of_socket_mode(
     ours = [r for r in caplog.records if r.name.startswith("bot.slack.connection")]
     assert any("Failed to connect" in record.getMessage() for record in ours)
     assert not [r for r in ours if "ticket=" in r.getMessage() or r.exc_info]
+
+
+async def test_the_bot_learns_who_it_is_once_at_boot(slack: Workspace) -> None:
+    async with open_calls(settings_for(slack)) as calls:
+        identity = await identify(calls)
+    assert (identity.team_id, identity.user_id) == (slack.team.id, slack.bot_user_id)
+
+
+async def test_a_wrong_token_is_answered_with_where_the_right_one_belongs(
+    slack: Workspace,
+) -> None:
+    wrong = SlackSettings(bot_token=SecretStr("xoxb-wrong-wrong"), api_url=slack.api_url)
+    async with open_calls(wrong) as calls:
+        with pytest.raises(Refused, match="RUNBOOK_BOT_SLACK__BOT_TOKEN") as refused:
+            await identify(calls)
+    assert "xoxb-wrong-wrong" not in str(refused.value)
+
+
+async def test_a_slack_that_does_not_answer_at_boot_is_unreachable(slack: Workspace) -> None:
+    slack.faults.server_error("auth.test")
+    async with open_calls(settings_for(slack)) as calls:
+        with pytest.raises(Unreachable):
+            await identify(calls)
+
+
+def settings_for(slack: Workspace) -> SlackSettings:
+    return SlackSettings(bot_token=SecretStr(slack.bot_token), api_url=slack.api_url)
 
 
 def tickets(slack: Workspace) -> int:

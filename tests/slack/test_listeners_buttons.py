@@ -194,6 +194,13 @@ async def test_the_whole_plan_is_shown_to_who_asks(bot: Office) -> None:
     assert "--cluster production" in await bot.whispered()
 
 
+async def test_a_guest_is_not_shown_a_plan(bot: Office) -> None:
+    bot.directory.make_guest(LENA)
+    ts = await bot.post(one_button(names.WHOLE_PLAN, "ap1"))
+    await bot.press(ts, names.WHOLE_PLAN, user=LENA)
+    assert "Only active, full members" in await bot.whispered(LENA)
+
+
 async def test_a_plan_too_long_for_a_message_comes_whole_as_a_file(bot: Office) -> None:
     bot.desk.text = "\n".join(f"aws ecs update-service --number {n}" for n in range(1000))
     ts = await bot.post(one_button(names.WHOLE_PLAN, "ap1"))
