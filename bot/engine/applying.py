@@ -11,7 +11,7 @@ on from the rows.
 import asyncio
 import logging
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -42,7 +42,8 @@ class ApplyTiming:
 
     call_limit: float = 30.0  #: One call that alters something.
     settle: float = 10.0  #: After the limit, until a lost call can no longer take effect.
-    look_every: float = 3.0
+    look_first: float = 0.05  #: Until the second look; then twice as long each time,
+    look_every: float = 3.0  #: up to this.
     applying_limit: float = 1800.0  #: How long the other side may be at it.
 
 
@@ -120,11 +121,18 @@ class Applier:
     async def _look_before(self, turn: _Turn) -> Seen:
         """Nothing was sent yet, so there is time to wait for a clear view."""
         until = self._clock.now() + self._timing.call_limit
-        while True:
+        for nap in self._naps():
             seen = await look(turn.change, self._systems)
             if seen.state not in ("unreadable", "applying") or self._clock.now() >= until:
-                return seen
-            await self._clock.sleep(self._timing.look_every)
+                break
+            await self._clock.sleep(nap)
+        return seen
+
+    def _naps(self) -> Iterator[float]:
+        nap = self._timing.look_first
+        while True:
+            yield min(nap, self._timing.look_every)
+            nap *= 2
 
     async def _intend(self, job: Job, turn: _Turn) -> bool:
         now = self._clock.now()
@@ -154,7 +162,7 @@ class Applier:
         """Looks until it is clear what became of a change that was intended."""
         assert turn.intent_at is not None
         began = turn.intent_at
-        while True:
+        for nap in self._naps():
             seen = await look(turn.change, self._systems)
             now = self._clock.now()
             if seen.state == "applied":
@@ -181,7 +189,8 @@ class Applier:
             )
             if seen.state != "before" and now >= began + patience:
                 return _unsure(turn, seen)
-            await self._clock.sleep(self._timing.look_every)
+            await self._clock.sleep(nap)
+        raise AssertionError("the naps never end")
 
     async def _mark(self, job: Job, turn: _Turn, state: str, seen: Seen) -> None:
         now = self._clock.now()

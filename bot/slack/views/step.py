@@ -5,7 +5,6 @@ long it took, and where it leads. What does not fit is attached whole, and said 
 
 import csv
 import io
-import re
 from collections.abc import Iterator
 
 from bot.engine.record import RunRecord, StepRecord
@@ -13,17 +12,16 @@ from bot.runbook.findings import NextHop, Table
 from bot.slack.views import names
 from bot.slack.views.escape import clean, cut, mrkdwn, one_line
 from bot.slack.views.kit import (
-    Element,
     Rendered,
     actions,
     button,
     context,
-    person,
     plain,
     rich,
     section,
     table,
     text,
+    with_people,
 )
 from bot.slack.views.limits import Block, fit_blocks, fit_message, table_fits
 from bot.slack.views.sections import line, title
@@ -34,7 +32,6 @@ SAID = 2500  #: Of what a step says; all of it is in the timeline.
 PREVIEW_ROWS = 10  #: Of a table that does not fit.
 PREVIEW_COLUMNS = 6
 PREVIEW_CELL = 60
-PEOPLE = re.compile(r"\b([UW][A-Z0-9]{8,})\b")
 
 
 def step_detail(run: RunRecord, step: StepRecord) -> Rendered:
@@ -77,14 +74,7 @@ def _text(run: RunRecord, step: StepRecord) -> str:
 def _said(step: StepRecord) -> Iterator[Block]:
     if step.says:
         said = cut(one_line(step.says), SAID)
-        yield rich(list(_with_people(said)) if step.kind == "ask" else [text(said)])
-
-
-def _with_people(said: str) -> Iterator[Element]:
-    """An answer names people by their ids; they are read by name."""
-    for number, part in enumerate(PEOPLE.split(said)):
-        if part:
-            yield person(part) if number % 2 else text(part)
+        yield rich(with_people(said) if step.kind == "ask" else [text(said)])
 
 
 def _table(step: StepRecord) -> Iterator[Block]:
@@ -129,7 +119,7 @@ def _attached(step: StepRecord) -> Iterator[Block]:
 def _footer(step: StepRecord) -> Iterator[Block]:
     lasted = f"took {took(step)}" if took(step) else ""
     ended = f"as of {exact(step.ended_at)}" if step.ended_at else ""
-    again = f"attempt {step.attempt + 1}" if step.attempt else ""
+    again = f"attempt {step.attempt}" if step.attempt > 1 else ""
     if footer := join(step.kind, lasted, ended, again):
         yield context(plain(footer, 500))
 
