@@ -76,7 +76,7 @@ def _asked(approval: ApprovalRecord, run: RunRecord, deciders: Sequence[str]) ->
         yield context(mrkdwn_text(f"{line} at {clock(approval.asked_at)}"))
         return
     for_long = lasted(approval.expires_at - approval.asked_at)
-    line += f" · expires {clock(approval.expires_at)} ({for_long} after it was asked)"
+    line += f" · expires {clock(approval.expires_at)} ({for_long})"
     role = mrkdwn(missing_people(approval), 300)
     yield context(mrkdwn_text(f"{line} · {role}; {asked_by} does not count"))
     if deciders:

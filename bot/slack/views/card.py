@@ -23,7 +23,7 @@ from bot.slack.views.kit import (
 )
 from bot.slack.views.limits import Block, fit_blocks, fit_message
 from bot.slack.views.offers import for_the_run, held_steps, offered_actions
-from bot.slack.views.sections import ahead, line, section_block, stretches, unwell
+from bot.slack.views.sections import ahead, line, only_a_person, section_block, stretches, unwell
 from bot.slack.views.words import ENDED, RUN_WORD, age, clock, count, lasted
 
 BEHIND_S = 10  #: From here on people are told that what they see is old.
@@ -93,7 +93,13 @@ def _next(run: RunRecord) -> Iterator[str]:
 def _about(run: RunRecord) -> str:
     kind = "DRY RUN · " if run.dry else ""
     started = f"started by {mention(run.started_by)} {clock(run.started_at)}"
-    return f"{kind}{started} · run {mrkdwn(run.id)} · *{RUN_WORD[run.status]}* · {age(run)}"
+    leads = [
+        f" · {mrkdwn(step.title, 100)}: {mention(who)}"
+        for step in run.steps.values()
+        if (who := only_a_person(step))
+    ]
+    how = f"run {mrkdwn(run.id)} · *{RUN_WORD[run.status]}* · {age(run)}"
+    return f"{kind}{started} · {how}{''.join(leads[:5])}"
 
 
 def _inputs(run: RunRecord) -> Iterator[Block]:

@@ -26,7 +26,7 @@ MARKS_IN_A_ROW = 3  #: More combining marks than this on one letter paint over o
 def clean(text: str) -> str:
     """Whatever cannot be seen is written out as `⟨U+202E⟩`. Newlines stay, tabs are spaces."""
     text = text.replace("\r\n", "\n").replace("\t", "    ")
-    if text.isascii() and text.replace("\n", "").isprintable():
+    if text.replace("\n", "").isprintable() and _is_plain(text):
         return text
     return _without_towers("".join(map(_seen, text)))
 
@@ -57,6 +57,12 @@ def mention(id: str) -> str:
     if GROUP_ID.fullmatch(id):
         return f"<!subteam^{id}>"
     return mrkdwn(id, 80)
+
+
+def _is_plain(text: str) -> bool:
+    return text.isascii() or (
+        BLANKS.isdisjoint(text) and not any(map(unicodedata.combining, text))
+    )
 
 
 def _seen(char: str) -> str:

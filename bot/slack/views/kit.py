@@ -5,6 +5,7 @@ The pieces of Block Kit, each made to fit and safe for text from outside.
 notation; mrkdwn carries only what escape.py made of it.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -14,6 +15,7 @@ from bot.slack.views.escape import USER_ID, clean, cut, one_line
 from bot.slack.views.limits import Block
 
 View = dict[str, Any]
+PEOPLE = re.compile(r"(?:<@)?\b([UW][A-Z0-9]{8,20})\b>?")
 Element = dict[str, Any]
 Style = Literal["primary", "danger"]
 
@@ -109,6 +111,13 @@ def person(user_id: str) -> Element:
     if USER_ID.fullmatch(user_id):
         return {"type": "user", "user_id": user_id}
     return text(cut(one_line(user_id), 80))
+
+
+def with_people(words: str) -> list[Element]:
+    """Ids of people in it are read as their names; they notify nobody anew in an edit."""
+    parts = PEOPLE.split(cut(one_line(words), limits.SECTION_TEXT))
+    pieces = [person(part) if n % 2 else text(part) for n, part in enumerate(parts) if part]
+    return pieces or [text(" ")]
 
 
 def rich(*lines: Sequence[Element]) -> Block:

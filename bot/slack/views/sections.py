@@ -5,6 +5,7 @@ What is over and well folds away, what is still to come is one line, and what ne
 shown whole: a card of sixty steps stays readable and within Slack's limits.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -30,8 +31,9 @@ from bot.slack.views.words import (
 )
 
 UNDO = ".undo"
+A_PERSON = re.compile(r"<@([UW][A-Z0-9]{2,30})>")
 SHOWN_WELL = 6  #: Steps of a section that are shown although they are well.
-STEPS_UNFOLDED = 24  #: In a longer run, sections that are over and well fold altogether.
+STEPS_UNFOLDED = 24  #: In a longer run, what is well of sections that are over folds.
 TASKS = 60  #: Of one section; Slack documents no limit.
 
 
@@ -45,10 +47,6 @@ class Stretch:
     @property
     def is_ahead(self) -> bool:
         return all(step.status == "waiting" for step in self.steps)
-
-    @property
-    def is_well(self) -> bool:
-        return all(step.status in WELL for step in self.steps)
 
     @property
     def on_demand(self) -> bool:
@@ -66,6 +64,7 @@ def stretches(run: RunRecord) -> list[Stretch]:
 
 
 def section_block(stretch: Stretch, run: RunRecord) -> Block:
+    """A plan; a heading, when none of its steps is to be shown."""
     shown, folded = _fold(stretch, run)
     tasks = [_task(step, run) for step in shown[:TASKS]]
     if left := [*folded, *shown[TASKS:]]:
@@ -74,6 +73,8 @@ def section_block(stretch: Stretch, run: RunRecord) -> Block:
         title = f"{tally(left)} folded: {names}"
         tasks.append(_card(f"folded.{stretch.section.key}", title, worst))
     title = f"{one_line(stretch.section.title)} · {progress(stretch, run)}"
+    if not tasks:
+        return rich([text(title, bold=True)])
     return {"type": "plan", "title": cut(title, limits.TASK_TITLE), "tasks": tasks}
 
 
@@ -107,7 +108,7 @@ def tally(steps: Sequence[StepRecord]) -> str:
 
 def line(step: StepRecord, run: RunRecord) -> str:
     """A step in one line: the word, the title, what it says and as of when."""
-    said = one_line(step.says)
+    said = "" if only_a_person(step) else one_line(step.says)
     parts = [f"{WORD[step.status]} · {title(step)}"]
     if watching := _watching(step, run.updated_at):
         parts.append(watching)
@@ -117,6 +118,12 @@ def line(step: StepRecord, run: RunRecord) -> str:
         parts.append(said)
     spoken = parts[0] + (": " + " · ".join(parts[1:]) if parts[1:] else "")
     return spoken + _as_of(step)
+
+
+def only_a_person(step: StepRecord) -> str:
+    """The id, when all that a step was answered is a person: who is named with their name."""
+    found = A_PERSON.fullmatch(step.says.strip()) if step.kind == "ask" else None
+    return found[1] if found else ""
 
 
 def title(step: StepRecord) -> str:
@@ -146,8 +153,8 @@ def _fold(stretch: Stretch, run: RunRecord) -> tuple[list[StepRecord], list[Step
     if stretch.on_demand:  # What was never picked is offered below, or never came up.
         return [step for step in stretch.steps if step.status != "waiting"], []
     well = [step for step in stretch.steps if step.status in WELL]
-    whole = stretch.is_well and len(run.steps) > STEPS_UNFOLDED
-    if len(well) <= SHOWN_WELL and not whole:
+    long = len(run.steps) > STEPS_UNFOLDED and not any(s.status in OPEN for s in stretch.steps)
+    if len(well) <= (1 if long else SHOWN_WELL):
         return list(stretch.steps), []
     return [step for step in stretch.steps if step.status not in WELL], well
 

@@ -12,7 +12,7 @@ from bot.slack.views import limits
 from bot.slack.views.approval import outcome
 from bot.slack.views.card import named
 from bot.slack.views.escape import clean, cut, mrkdwn, one_line
-from bot.slack.views.kit import Rendered, context, header, plain, rich, text
+from bot.slack.views.kit import Rendered, context, header, plain, rich, text, with_people
 from bot.slack.views.limits import fit_message
 from bot.slack.views.sections import title
 from bot.slack.views.words import OPEN, RUN_WORD, WORD, age, day_and_clock, exact, took
@@ -31,7 +31,7 @@ def timeline(run: RunRecord) -> Rendered:
     entries = list(timeline_entries(run))
     shown = entries[-SHOWN:]
     lines = [
-        [text(f"{exact(one.at)}  ", code=True), text(f" {cut(one_line(one.words), ENTRY)}")]
+        [text(exact(one.at), code=True), text("  "), *with_people(cut(one_line(one.words), ENTRY))]
         for one in shown
     ]
     blocks = [header(f"Timeline of run {run.id}"), rich(*lines)]

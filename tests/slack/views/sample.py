@@ -93,7 +93,7 @@ def outage() -> RunRecord:
     book = outage_outline()
     done = {
         "create_channel": ("given", "#incident-20260306-api-down is open"),
-        "commander": ("given", f"user_id {RAVI}"),
+        "commander": ("given", f"<@{RAVI}>"),
         "services": ("problem", "complyai-core runs 0 of 4 tasks"),
         "deployments": ("problem", "complyai-core:42 deployed 11 min ago by ci"),
         "database": ("ok", "writer answers in 3 ms, 61 of 400 connections"),
@@ -104,6 +104,7 @@ def outage() -> RunRecord:
     steps: dict[str, StepRecord] = {}
     for section in book.sections:
         for step in section.steps:
+            status: Any
             status, says = done.get(step.key, ("waiting", ""))
             known: dict[str, Any] = {}
             if status != "waiting":
@@ -212,7 +213,7 @@ def long_run(sections: int = 12, steps: int = 5) -> RunRecord:
         inside = tuple(outlined(f"s{s}_{n}", title=f"Check part {n} of {s}") for n in range(steps))
         made.append(SectionOutline(f"s{s}", f"Section {s}", "in order", True, inside))
         for n, step in enumerate(inside):
-            status = words[n % 5] if s < 6 else "working" if s == 6 and n == 0 else "waiting"
+            status: Any = words[n % 5] if s < 6 else "working" if s == 6 and n == 0 else "waiting"
             known = {"says": "fine " * 40, "started_at": T0, "ended_at": after(9)}
             extra: Any = known if s < 6 else {}
             records[step.key] = StepRecord(step.key, step.title, "check", f"s{s}", status, **extra)
