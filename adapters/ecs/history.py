@@ -263,14 +263,13 @@ def _earlier(current: _Entry, entries: list[_Entry]) -> list[_Entry]:
     """
     same = (e.created_at for e in entries if e.task_definition == current.task_definition)
     first = min(same, default=current.created_at)
-    fit = [
-        entry
-        for entry in entries
-        if entry.rollout == "completed"
-        and entry.created_at < first
-        and not _is_forward(entry.task_definition, current.task_definition)
-    ]
-    return list({entry.task_definition: entry for entry in reversed(fit)}.values())[::-1]
+    fit: dict[str, _Entry] = {}
+    for entry in entries:
+        is_earlier = entry.created_at < first
+        is_forward = _is_forward(entry.task_definition, current.task_definition)
+        if entry.rollout == "completed" and is_earlier and not is_forward:
+            fit.setdefault(entry.task_definition, entry)
+    return list(fit.values())
 
 
 def _is_forward(to: str, now: str) -> bool:
