@@ -18,6 +18,7 @@ RUN useradd --uid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nolog
 COPY --from=build /venv /venv
 WORKDIR /app
 COPY app.py ./
+COPY assembly ./assembly
 COPY bot ./bot
 COPY adapters ./adapters
 COPY commands ./commands

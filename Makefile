@@ -2,7 +2,7 @@
 # what each target is for.
 PYTHON ?= python3
 BIN = .venv/bin
-SOURCES = app.py bot adapters commands sandbox benchmarks tests
+SOURCES = app.py assembly bot adapters commands sandbox benchmarks tests
 INSTALL = $(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e
 
 .PHONY: sandbox test check outlines bench clean static
