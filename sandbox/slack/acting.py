@@ -117,6 +117,25 @@ class Acting:
             "state": {"values": state_of(where.blocks, {})},
         }
 
+    async def shortcut(self, user_id: str, callback_id: str, where: Surface | None = None) -> Ack:
+        """A shortcut of the app's manifest; `where`: the message it is used on."""
+        team = self._team
+        kind = "message" if where else "global"
+        known = team.app.manifest.get("features", {}).get("shortcuts", [])
+        if not any(s["callback_id"] == callback_id and s["type"] == kind for s in known):
+            raise CannotDo(f"{callback_id} is not a {kind} shortcut of the app's manifest")
+        name = "message_action" if where else "shortcut"
+        payload = payloads.interaction(team, name, user_id)
+        payload |= {"callback_id": callback_id, "action_ts": team.stamps.next()}
+        if where is None:
+            payload["trigger_id"] = team.triggers.issue(user_id)
+        else:
+            payload |= self._place(user_id, where)
+        ack = await self._line.carry("interactive", payload)
+        if ack.error:
+            team.show_error(user_id, NO_ANSWER.format(error=ack.error))
+        return ack
+
     async def suggest(self, user_id: str, where: Surface, pressed: Pressed) -> list[Json]:
         """What an external select offers for what is typed into it."""
         typed = str(pressed.value or "")

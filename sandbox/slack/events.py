@@ -20,6 +20,8 @@ class Events:
     def __init__(self, team: Team, line: Line) -> None:
         self._team = team
         self._line = line
+        self.delivered = 0  #: Events the app has acked.
+        self.missed = 0  #: Attempts that it has not.
 
     def emit(self, event: Json) -> None:
         if _subscribed(self._team.app, event):
@@ -50,7 +52,11 @@ class Events:
         clock: Clock = self._team.clock
         for attempt, pause_s in enumerate((0.0, *RETRIES_AFTER_S)):
             await clock.sleep(pause_s)
-            if (await self._line.carry("events_api", payload, attempt)).acked:
+            acked = (await self._line.carry("events_api", payload, attempt)).acked
+            self.delivered += acked
+            self.missed += not acked
+            self._team.changes.tell({"type": "attempt"})
+            if acked:
                 return
 
 

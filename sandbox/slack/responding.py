@@ -1,8 +1,10 @@
 """
 What an app says in answer to an interaction: over a response_url, or in the ack of a command.
 
-Only the person sees it unless it says in_channel; it may take the place of the message whose
-button was pressed, or remove it.
+Only the person sees it unless it says in_channel. The answer to a press takes the place of the
+message that was pressed in unless it says `replace_original: false`: that is not documented, but
+what apps met (Netflix/dispatch pull request 2865, howdyai/botkit issue 444), so an app that relies
+on the other reading fails here.
 """
 
 from sandbox.slack import messages
@@ -22,7 +24,7 @@ def respond(team: Team, address: ResponseUrl, body: Json) -> None:
         _remove(team, channel, address)
         return
     draft = _draft(team, body)
-    if _yes(body, "replace_original") and address.message_ts:
+    if address.message_ts and str(body.get("replace_original")).lower() != "false":
         _replace(team, channel, address, draft)
     elif body.get("response_type") == "in_channel":
         team.post(channel, draft)

@@ -49,7 +49,7 @@ class SocketMode:
         self._acks: dict[str, asyncio.Future[Json]] = {}
         self._turn = 0
         self._leaving: set[asyncio.Task[None]] = set()
-        self.connected = asyncio.Event()
+        self.opened = 0  #: How many connections there have ever been.
         self.orphan_acks = 0  #: Acks that came too late or for nothing.
 
     @property
@@ -82,8 +82,6 @@ class SocketMode:
 
     def _forget(self, connection: Connection) -> None:
         self._connections = [each for each in self._connections if each is not connection]
-        if not self._open():
-            self.connected.clear()
         self._changed()
 
     async def _greet(self, connection: Connection) -> None:
@@ -93,6 +91,7 @@ class SocketMode:
             await socket.close()
             return
         self._connections.append(connection)
+        self.opened += 1
         await socket.send_json(
             {
                 "type": "hello",
@@ -105,7 +104,6 @@ class SocketMode:
                 "connection_info": {"app_id": self._app_id},
             }
         )
-        self.connected.set()
         self._changed()
 
     def _acknowledge(self, body: Json) -> None:
@@ -178,7 +176,6 @@ class SocketMode:
         """Every connection is gone without a word."""
         for connection in self._open():
             connection.transport.abort()
-        self.connected.clear()
 
     async def close(self) -> None:
         for task in list(self._leaving):

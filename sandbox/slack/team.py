@@ -176,6 +176,15 @@ class Team:
             place = {"channel": channel.id, "channel_type": kinds[channel.kind]}
             self.emit(message | place | {"event_ts": message["ts"]})
 
+    def emit_edit(self, channel: Channel, before: Json, after: Json | None) -> None:
+        """A message was changed; `after` None: it was deleted."""
+        if after is None:
+            event = {"subtype": "message_deleted", "deleted_ts": before["ts"]}
+        else:
+            event = {"subtype": "message_changed", "message": after}
+        event |= {"type": "message", "previous_message": before, "hidden": True}
+        self.emit_message(channel, event | {"channel": channel.id, "ts": self.stamps.next()})
+
     def view_changed(self, user_id: str) -> None:
         stack = self.views.open_for(user_id)
         top = stack[-1].shape() if stack else None

@@ -56,7 +56,8 @@ class Workspace:
         self._panel = dict(panel or {})
         self.notices: list[str] = []  #: Lines the page shows on top.
         self._runner: web.AppRunner | None = None
-        team.emit = Events(team, line).emit
+        self.events = Events(team, line)
+        team.emit = self.events.emit
         team.issue_ticket = self._socket_url
         team.faults.connect(self.socket_mode.cut, team.channels_changed)
 
@@ -206,6 +207,17 @@ class Workspace:
     ) -> list[Json]:
         where = self.acting.surface(user_id, channel, ts_or_view_id)
         return await self.acting.suggest(user_id, where, Pressed(action_id, block_id, typed))
+
+    async def shortcut(
+        self,
+        user_id: str,
+        callback_id: str,
+        channel: str | None = None,
+        ts: str | None = None,
+    ) -> Ack:
+        """A global shortcut, or one on a message when `channel` and `ts` name it."""
+        where = self.acting.surface(user_id, channel, ts) if channel and ts else None
+        return await self.acting.shortcut(user_id, callback_id, where)
 
     async def say(
         self, user_id: str, channel: str, text: str, thread_ts: str | None = None

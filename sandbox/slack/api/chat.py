@@ -80,25 +80,36 @@ async def update(call: Call) -> Json:
         raise Failure("msg_too_long")
     if channel.is_archived:
         raise Failure("is_inactive")
+    before = messages.shown(message)
     messages.edit(message, _changes(call), call.bot, call.team.stamps)
     call.team.message_changed(channel, message)
     shown = messages.shown(message)
+    call.team.emit_edit(channel, before, shown)
     return {"channel": channel.id, "ts": message["ts"], "text": shown["text"], "message": shown}
 
 
 def _changes(call: Call) -> Json:
-    """Fields that are given replace; text alone takes the blocks away, as Slack does."""
-    given = {name for name in ("text", "blocks", "attachments", "metadata") if name in call.args}
-    if not given & {"text", "blocks", "attachments", "metadata"}:
+    """
+    Fields that are given replace, an empty list takes away, what is left out stays: text alone
+    changes nothing of a message with blocks (slack-go/slack issue 1214).
+    """
+    named = ("text", "blocks", "attachments", "metadata")
+    given = {name for name in named if call.args.get(name) is not None}
+    if not given and not call.text("markdown_text"):
         raise Failure("no_text")
-    changes: Json = {}
-    if "metadata" in given:
-        changes["metadata"] = read_metadata(call)
-    if given & {"text", "blocks", "attachments"}:
-        wanted = draft(call)
-        changes |= {"text": wanted.text, "blocks": wanted.blocks}
-        changes["attachments"] = wanted.attachments
-    return changes
+    if given == {"metadata"}:
+        return {"metadata": read_metadata(call)}
+    wanted = draft(call)
+    changes: Json = {
+        "text": wanted.text,
+        "blocks": wanted.blocks,
+        "attachments": wanted.attachments,
+        "metadata": wanted.metadata,
+    }
+    kept = {name for name in named if name not in given}
+    if call.text("markdown_text"):
+        kept = kept - {"text", "blocks"}
+    return {name: value for name, value in changes.items() if name not in kept}
 
 
 async def delete(call: Call) -> Json:
@@ -108,6 +119,7 @@ async def delete(call: Call) -> Json:
         raise Failure("cant_delete_message")
     messages.delete(channel, message["ts"])
     call.team.message_changed(channel, message)
+    call.team.emit_edit(channel, message, None)
     return {"channel": channel.id, "ts": message["ts"]}
 
 

@@ -29,6 +29,9 @@ async def add_pin(call: Call) -> Json:
         raise Failure("too_many_pins")
     channel.pins.append({"ts": message["ts"], "created": call.team.now(), "by": call.bot})
     message["pinned_to"] = [channel.id]
+    item = {"type": "message", "channel": channel.id, "message": messages.shown(message)}
+    event = {"type": "pin_added", "user": call.bot, "channel_id": channel.id, "item": item}
+    call.team.emit(event | {"event_ts": call.team.stamps.next()})
     call.team.message_changed(channel, message)
     call.team.channels_changed()
     return {}

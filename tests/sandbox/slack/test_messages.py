@@ -62,6 +62,17 @@ async def test_an_edit_is_marked_and_keeps_its_place(
     assert message["edited"]["user"] == workspace.bot_user_id
 
 
+async def test_an_edit_leaves_blocks_it_does_not_name(
+    workspace: Workspace, client: AsyncWebClient
+) -> None:
+    blocks = [{"type": "divider", "block_id": "d"}]
+    ts = (await client.chat_postMessage(channel=OPS, text="a", blocks=blocks))["ts"]
+    await client.chat_update(channel=OPS, ts=ts, text="b")
+    assert workspace.messages(OPS)[0]["blocks"] == blocks
+    await client.chat_update(channel=OPS, ts=ts, text="c", blocks=[])
+    assert "blocks" not in workspace.messages(OPS)[0]
+
+
 async def test_the_app_edits_and_deletes_only_its_own(
     workspace: Workspace, client: AsyncWebClient
 ) -> None:
@@ -103,8 +114,7 @@ async def test_a_scheduled_message_comes_when_its_time_has_come(
 ) -> None:
     post_at = int(workspace.clock.now()) + 600
     await client.chat_scheduleMessage(channel=OPS, text="later", post_at=post_at)
-    lost = {"metadata": METADATA, "text": "lost", "post_at": post_at}
-    await client.chat_scheduleMessage(channel=OPS, **lost)
+    await client.chat_scheduleMessage(channel=OPS, text="lost", post_at=post_at, metadata=METADATA)
     again = await client.chat_scheduleMessage(channel=OPS, text="taken back", post_at=post_at)
     scheduled = again["scheduled_message_id"]
     await client.chat_deleteScheduledMessage(channel=OPS, scheduled_message_id=scheduled)

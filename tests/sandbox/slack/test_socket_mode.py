@@ -48,7 +48,7 @@ async def test_a_button_of_a_posted_message_edits_it(
     async def approve(ack: Any, body: Any) -> None:
         await ack()
         await client.chat_update(
-            channel=OPS, ts=body["message"]["ts"], text=f"by {body['user']['id']}"
+            channel=OPS, ts=body["message"]["ts"], text=f"by {body['user']['id']}", blocks=[]
         )
 
     button = {
