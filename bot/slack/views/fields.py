@@ -65,8 +65,9 @@ def _plain(schema: Schema, defs: Schema) -> tuple[dict[str, Any], bool]:
     nullable = False
     for _ in range(DEEPEST):
         if "$ref" in whole:
-            target = defs.get(str(whole.pop("$ref")).rsplit("/", 1)[-1], {})
-            whole = {**target, **whole}
+            name = str(whole.pop("$ref")).rsplit("/", 1)[-1]
+            secret = {"format": "secret"} if name == "Secret" else {}
+            whole = {**defs.get(name, {}), **whole, **secret}
         elif "allOf" in whole and len(whole["allOf"]) == 1:
             whole = {**whole.pop("allOf")[0], **whole}
         elif "anyOf" in whole:
@@ -82,7 +83,7 @@ def _plain(schema: Schema, defs: Schema) -> tuple[dict[str, Any], bool]:
 
 def _kind(schema: Schema, defs: Schema) -> FormKind:
     properties = set(schema.get("properties", ()))
-    if schema.get("title") == "Secret" and properties == {"name", "version"}:
+    if schema.get("format") == "secret" and properties == {"name", "version"}:
         return "secret"
     if properties == {"user_id"} or schema.get("format") == "slack-user":
         return "person"

@@ -58,7 +58,7 @@ def _draw(axes: "Axes", plot: Plot) -> None:
     shown = [(name, points) for name, points in plot.lines.items() if points][:LINES]
     looks = cycle(_looks())
     for name, points in shown:
-        kept = _thinned(points)
+        kept = thinned(points)
         times = [at.astimezone(UTC) for at, _ in kept]
         label = _literal(cut(one_line(name), 50))
         axes.plot(times, [value for _, value in kept], label=label, **next(looks))
@@ -88,11 +88,12 @@ def _looks() -> Iterator[dict[str, Any]]:
 
 
 def _literal(words: str) -> str:
-    """Between two dollars matplotlib would read mathematics."""
-    return words.replace("$", r"\$")
+    """Between dollars matplotlib reads mathematics, and it hides what an underscore begins."""
+    shown = words.replace("$", r"\$")
+    return f" {shown}" if shown.startswith("_") else shown
 
 
-def _thinned(points: tuple[Any, ...]) -> tuple[Any, ...]:
+def thinned(points: tuple[Any, ...]) -> tuple[Any, ...]:
     """
     For each stretch of many points its first, its lowest and its highest: no spike gets lost.
     """
