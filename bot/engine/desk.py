@@ -45,7 +45,7 @@ ID_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 ID_LENGTH = 4
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: Seconds that live choices may take before a modal goes without them.
-MENU_LIMIT_S = 2.5
+MENU_LIMIT_S = 1.2
 
 
 class EngineDesk:

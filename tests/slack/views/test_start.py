@@ -39,7 +39,7 @@ class Every(RunbookInputs):
     sure: bool = False
     other: Literal["q", "r"] | None = None
     who: Person | None = None
-    token: Secret | None = None
+    token: Secret | None = Field(None, title="New token")
     window: Window = Window(days=7)
 
 

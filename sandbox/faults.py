@@ -1,0 +1,146 @@
+"""
+What can be made to go wrong in the whole sandbox, by name, joined up: a bad deployment turns a
+service's health red, fills its log and raises its alarm, and rolling back cures it.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sandbox.box import Box
+
+Switch = Callable[["Box"], Awaitable[None]]
+
+#: The service that is broken, and how long it has been so when somebody notices.
+BROKEN, AGO = "complyai-core", timedelta(minutes=11)
+LATE_S = 1.5  #: Seconds that a slow database takes for each answer.
+
+
+@dataclass(frozen=True)
+class Scene:
+    name: str
+    title: str
+    what: str  #: What one sees, and what cures it.
+    on: Switch
+    off: Switch
+
+
+async def _bad_deploy(box: "Box") -> None:
+    box.aws.deploy_bad(BROKEN, ago=AGO)
+
+
+async def _good_deploy(box: "Box") -> None:
+    if not box.aws.is_well(BROKEN):
+        box.aws.deploy(BROKEN, box.good_version)
+
+
+async def _database_down(box: "Box") -> None:
+    await box.database.stop_writer()
+
+
+async def _database_up(box: "Box") -> None:
+    await box.database.start_writer()
+
+
+async def _slow_database(box: "Box") -> None:
+    box.endpoint.slow_s = LATE_S
+
+
+async def _quick_database(box: "Box") -> None:
+    box.endpoint.slow_s = 0.0
+
+
+async def _vendor_down(box: "Box") -> None:
+    box.status_pages.break_vendor("Stripe")
+
+
+async def _vendor_up(box: "Box") -> None:
+    box.status_pages.mend()
+
+
+async def _html_health(box: "Box") -> None:
+    box.health.answer_html("complyai-frontend")
+
+
+async def _json_health(box: "Box") -> None:
+    box.health.mend()
+
+
+async def _lost_response(box: "Box") -> None:
+    box.aws.faults.lose_response("ecs", "UpdateService")
+
+
+async def _throttled(box: "Box") -> None:
+    box.aws.faults.throttle("ecs", "*", times=1_000_000)
+
+
+async def _access_denied(box: "Box") -> None:
+    box.aws.faults.deny("ecs", "UpdateService")
+
+
+async def _aws_well(box: "Box") -> None:
+    box.aws.faults.clear()
+
+
+SCENES: Sequence[Scene] = (
+    Scene(
+        "bad-deploy",
+        "A bad deployment",
+        f"The newest version of {BROKEN} crashes as it starts, and has since 11 minutes ago."
+        " Rolling back cures it.",
+        _bad_deploy,
+        _good_deploy,
+    ),
+    Scene(
+        "database-down",
+        "The database is down",
+        "The writer does not accept connections. A failover to the reader cures it.",
+        _database_down,
+        _database_up,
+    ),
+    Scene(
+        "slow-database",
+        "The database is slow",
+        f"Every answer of the database takes {LATE_S:g} s longer.",
+        _slow_database,
+        _quick_database,
+    ),
+    Scene(
+        "vendor-down",
+        "A vendor is down",
+        "Stripe reports an outage of its API. Opening its circuit breaker helps the services.",
+        _vendor_down,
+        _vendor_up,
+    ),
+    Scene(
+        "html-health",
+        "A health page that is a web page",
+        "complyai-frontend answers /health with 200 and HTML, as a single-page application does.",
+        _html_health,
+        _json_health,
+    ),
+    Scene(
+        "lost-response",
+        "AWS loses an answer",
+        "The next update of a service is carried out, and its answer is lost on the way.",
+        _lost_response,
+        _aws_well,
+    ),
+    Scene(
+        "throttled",
+        "AWS limits us",
+        "Every call to ECS is answered with a throttling error.",
+        _throttled,
+        _aws_well,
+    ),
+    Scene(
+        "access-denied",
+        "AWS refuses",
+        "The bot's role may not update services.",
+        _access_denied,
+        _aws_well,
+    ),
+)
+BY_NAME = {scene.name: scene for scene in SCENES}

@@ -1,0 +1,130 @@
+"""
+What people do and see in a scenario: the local Slack's handle in the words of the story.
+
+Everything goes the way it goes in Slack: a button that is not there cannot be pressed, and what a
+person sees is what was really posted.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from bot.slack.views import names
+from sandbox.box import Box
+from sandbox.slack.acks import Ack
+
+T = TypeVar("T")
+GENERAL = "C0GENERAL"
+#: Seconds that anything in a scenario may take on a busy machine.
+PATIENCE_S = 60.0
+
+Message = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Person:
+    box: Box
+    id: str
+
+    async def types(self, text: str, channel: str = GENERAL) -> Ack:
+        return await self.box.slack.command(self.id, channel, "/runbook", text)
+
+    async def starts(self, text: str = "RB-INC-001 brief_desc=core-5xx") -> "Incident":
+        """Starts the outage runbook by command, and goes to the channel it opens."""
+        before = {channel.id for channel in self.box.slack.channels()}
+        assert (await self.types(text)).acked
+        return await incident(self.box, before)
+
+    async def presses(
+        self, message: Message, channel: str, action: str, value: object = None
+    ) -> Ack:
+        return await self.box.slack.click(
+            self.id, channel, str(message["ts"]), None, action, value
+        )
+
+    async def sees_form(self, callback: str) -> Mapping[str, Any]:
+        def there() -> Mapping[str, Any] | None:
+            views = self.box.slack.views(self.id)
+            return views[-1] if views and views[-1]["callback_id"] == callback else None
+
+        return await until(self.box, there)
+
+    async def submits(self, view: Mapping[str, Any], values: Mapping[str, Any]) -> Ack:
+        return await self.box.slack.submit_view(self.id, str(view["id"]), values)
+
+    def was_told(self, words: str, channel: str = GENERAL) -> bool:
+        return any(words in one["text"] for one in self.box.slack.ephemerals(self.id, channel))
+
+    async def is_told(self, words: str, channel: str = GENERAL) -> None:
+        await until(self.box, lambda: self.was_told(words, channel))
+
+
+@dataclass(frozen=True)
+class Incident:
+    """The channel of one run."""
+
+    box: Box
+    channel: str
+    name: str
+
+    @property
+    def messages(self) -> list[Message]:
+        return list(self.box.slack.messages(self.channel))
+
+    @property
+    def card(self) -> Message:
+        return next(one for one in self.messages if has(one, names.AGAIN) or is_card(one))
+
+    @property
+    def thread(self) -> list[Message]:
+        return list(self.box.slack.messages(self.channel, str(self.card["ts"])))[1:]
+
+    def saying(self, words: str) -> list[Message]:
+        return [one for one in self.messages if words in one["text"]]
+
+    async def says(self, words: str) -> Message:
+        """Waits until a message of the channel (not of a thread) has these words."""
+        return (await until(self.box, lambda: self.saying(words)))[-1]
+
+    async def offers(self, action: str) -> Message:
+        """Waits until the card has this button."""
+        return await until(
+            self.box, lambda: next((m for m in self.messages if has(m, action)), None)
+        )
+
+    async def asks_for_approval(self, words: str) -> Message:
+        def there() -> Message | None:
+            asked = [m for m in self.messages if words in json.dumps(m, ensure_ascii=False)]
+            able = [m for m in asked if has(m, names.DENY)]
+            return able[-1] if able else None
+
+        return await until(self.box, there)
+
+
+async def incident(box: Box, before: set[str]) -> Incident:
+    def opened() -> Incident | None:
+        for channel in box.slack.channels():
+            if channel.id not in before and channel.name.startswith("incident-"):
+                return Incident(box, channel.id, channel.name)
+        return None
+
+    found = await until(box, opened)
+    await until(box, lambda: found.messages)
+    return found
+
+
+async def until(box: Box, truth: Callable[[], T | None]) -> T:
+    """Waits for what is to become true in Slack, and returns it."""
+    found = await box.slack.wait_for(truth, PATIENCE_S)
+    assert found is not None
+    return found
+
+
+def has(message: Message, action: str) -> bool:
+    """Whether the message has a button or menu of this name, whatever it is about."""
+    return f'"action_id": "{action}' in json.dumps(message)
+
+
+def is_card(message: Message) -> bool:
+    return any(block["type"] == "plan" for block in message.get("blocks", ()))
