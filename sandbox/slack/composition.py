@@ -78,9 +78,13 @@ def initial_among_options(name: str) -> Check:
 
 
 def options_of(element: Mapping[str, Any]) -> list[Any]:
-    groups = element.get("option_groups") or []
-    grouped = [each for group in groups if isinstance(group, dict) for each in group["options"]]
-    return [*(element.get("options") or []), *grouped]
+    groups = [group for group in _list(element.get("option_groups")) if isinstance(group, dict)]
+    grouped = [each for group in groups for each in _list(group.get("options"))]
+    return [*_list(element.get("options")), *grouped]
+
+
+def _list(part: Any) -> list[Any]:
+    return part if isinstance(part, list) else []
 
 
 def _identity(each: Any) -> tuple[Any, Any]:

@@ -105,3 +105,14 @@ class Faults:
 
 
 FAULT_NAMES: tuple[str, ...] = get_args(FaultName)
+
+
+def read_fault(body: Json) -> Fault:
+    """Raises ValueError, saying what is wrong with it."""
+    name, times, seconds = body.get("name"), body.get("times", 1), body.get("seconds", 1.0)
+    if name not in FAULT_NAMES:
+        raise ValueError(f"{name} is no fault; there is: {', '.join(FAULT_NAMES)}")
+    if not isinstance(times, int) or not isinstance(seconds, int | float) or times < 1:
+        raise ValueError("times is a whole number from 1, seconds a number")
+    method, error = str(body.get("method", "*")), str(body.get("error", "internal_error"))
+    return Fault(name, method, times, seconds, error)

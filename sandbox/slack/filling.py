@@ -4,10 +4,10 @@ What Slack adds to blocks when it keeps them: ids that were left out, `emoji` an
 A click names the block and the action, so both always have an id once stored.
 """
 
-import copy
 import secrets
 import string
 from collections.abc import Iterator
+from typing import Any
 
 from sandbox.slack.wire import Json
 
@@ -20,13 +20,22 @@ def _short_id() -> str:
 
 def filled(blocks: list[Json]) -> list[Json]:
     """A copy of valid blocks as Slack stores them."""
-    stored = copy.deepcopy(blocks)
+    stored = [_without_nulls(block) for block in blocks]
     for block in stored:
         block.setdefault("block_id", _short_id())
         for task in block.get("tasks", []):
             task.setdefault("block_id", _short_id())
         _complete(block)
     return stored
+
+
+def _without_nulls(part: Any) -> Any:
+    """A copy; a field that is null is a field left out."""
+    if isinstance(part, list):
+        return [_without_nulls(each) for each in part]
+    if isinstance(part, dict):
+        return {name: _without_nulls(each) for name, each in part.items() if each is not None}
+    return part
 
 
 def _complete(block: Json) -> None:

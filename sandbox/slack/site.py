@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from aiohttp import web
 
 from sandbox.slack.api.dispatch import WebApi
-from sandbox.slack.faults import FAULT_NAMES, Fault
+from sandbox.slack.faults import FAULT_NAMES, read_fault
 from sandbox.slack.pages import Pages
 from sandbox.slack.responding import respond
 from sandbox.slack.socket_mode import SocketMode
@@ -58,6 +58,8 @@ class Site:
     async def _respond(self, request: web.Request) -> web.Response:
         try:
             body = json.loads(await request.text())
+            if not isinstance(body, dict):
+                raise ValueError("not an object")
             address = self._team.response_urls.use(request.match_info["token"])
             respond(self._team, address, body)
         except Failure as failure:
@@ -79,11 +81,9 @@ class Site:
 
     async def _add_fault(self, request: web.Request) -> web.Response:
         try:
-            wanted = Fault(**await request.json())
-        except (TypeError, ValueError):
-            return web.json_response({"error": "not a fault"}, status=400)
-        if wanted.name not in FAULT_NAMES:
-            return web.json_response({"error": "no fault of this name"}, status=400)
+            wanted = read_fault(await request.json())
+        except ValueError as problem:
+            return web.json_response({"error": str(problem)}, status=400)
         self._team.faults.add(wanted)
         return await self._faults(request)
 

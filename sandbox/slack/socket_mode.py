@@ -6,6 +6,7 @@ Events that nobody acked are sent again, commands and clicks are not.
 """
 
 import asyncio
+import json
 import secrets
 import time
 import uuid
@@ -75,7 +76,7 @@ class SocketMode:
             await self._greet(connection)
             async for message in socket:
                 if message.type == WSMsgType.TEXT:
-                    self._acknowledge(message.json())
+                    self._acknowledge(_object(message.data))
         finally:
             self._forget(connection)
         return socket
@@ -185,6 +186,14 @@ class SocketMode:
 
     def _open(self) -> list[Connection]:
         return [connection for connection in self._connections if connection.is_open]
+
+
+def _object(text: str) -> Json:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _goodbye(reason: Reason) -> Json:

@@ -33,6 +33,8 @@ def draft(call: Call) -> Draft:
     text, blocks = call.text("text"), _blocks(call)
     markdown = call.text("markdown_text")
     attachments = call.tree("attachments", "invalid_attachments") or []
+    if not isinstance(attachments, list):
+        raise Failure("invalid_attachments")
     if markdown and (text or blocks):
         raise Failure("markdown_text_conflict")
     if len(markdown) > MARKDOWN_MAX:

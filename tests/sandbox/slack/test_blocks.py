@@ -1,8 +1,11 @@
 """The Block Kit validator refuses what Slack refuses, and says where."""
 
 import copy
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sandbox.slack.blocks import problems_in_blocks, problems_in_message, problems_in_view
 from sandbox.slack.filling import filled
@@ -187,6 +190,29 @@ MODAL = {
 def test_a_modal_has_slacks_limits(change: Json, pointer: str) -> None:
     assert problems_in_view(MODAL) == []
     assert problems_in_view(MODAL | change)[0].pointer == pointer
+
+
+SCRAPS: st.SearchStrategy[Any] = st.sampled_from(
+    [None, 7, "", "x", [], {}, [None], {"type": []}, {"type": "text"}]
+)
+
+
+def broken(part: Any, draw: st.DrawFn) -> Any:
+    """The same with something odd in one place of it."""
+    if draw(st.booleans()) or not isinstance(part, dict | list) or not part:
+        return draw(SCRAPS)
+    at = draw(st.sampled_from(sorted(part) if isinstance(part, dict) else range(len(part))))
+    copied = copy.copy(part)
+    copied[at] = broken(part[at], draw)
+    return copied
+
+
+@given(st.data())
+@settings(max_examples=300, deadline=None)
+def test_no_block_however_broken_breaks_the_validator(data: st.DataObject) -> None:
+    block = data.draw(st.composite(lambda draw: broken(draw(st.sampled_from(GOOD)), draw))())
+    if not problems_in_blocks([block]):
+        filled([block])
 
 
 def test_what_slack_fills_in_leaves_the_blocks_valid() -> None:
