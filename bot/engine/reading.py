@@ -65,6 +65,7 @@ def _run(c: sa.Connection, row: Any, kinds: Kinds) -> RunRecord:
     state = RunState.from_json(json.loads(row.state))
     approvals = {one.id: one for one in _approvals(c, row.id, outline, kinds)}
     questions = {one.id: one for one in _questions(c, row.id, outline)}
+    room = room_of(c, row.id)
     return RunRecord(
         id=row.id,
         outline=outline,
@@ -82,14 +83,10 @@ def _run(c: sa.Connection, row: Any, kinds: Kinds) -> RunRecord:
         undoable=undoable(outline, state),
         ended_at=_moment(row.ended_at),
         updated_at=_moment(row.updated_at),
-        room_name=_room_name(c, row.id),
+        room_name=room.name if room else "",
+        room_id=(room.channel or "") if room else "",
         dry=bool(row.dry),
     )
-
-
-def _room_name(c: sa.Connection, run_id: str) -> str:
-    room = room_of(c, run_id)
-    return room.name if room else ""
 
 
 def _steps(
