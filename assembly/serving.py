@@ -27,7 +27,7 @@ from bot.slack.people import People
 from bot.slack.views.plots import draw
 from bot.store import outbox as outbox_rows
 from bot.store.store import Store
-from commands import RUNBOOKS
+from commands import IN_PROSE, RUNBOOKS
 
 log = logging.getLogger("runbook-bot")
 
@@ -77,7 +77,7 @@ async def running_bot(settings: Settings) -> AsyncIterator[Bot]:
         stack.push_async_callback(engine.stop, GRACE_S / 2)
         outbox.start()
         stack.push_async_callback(outbox.stop, GRACE_S / 4)
-        yield Bot(engine, EngineDesk(engine), outbox, people, calls)
+        yield Bot(engine, EngineDesk(engine, IN_PROSE), outbox, people, calls)
 
 
 async def serve(settings: Settings, stop: asyncio.Event) -> None:

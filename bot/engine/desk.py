@@ -51,13 +51,17 @@ MENU_LIMIT_S = 1.2
 class EngineDesk:
     """Implements bot.engine.intents.Desk."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, on_paper: Mapping[str, str] | None = None) -> None:
+        self._engine, self._on_paper = engine, on_paper or {}
         self._outlines = {key: outline(book) for key, book in engine.books.items()}
 
     @property
     def books(self) -> Mapping[str, Outline]:
         return self._outlines
+
+    @property
+    def on_paper(self) -> Mapping[str, str]:
+        return self._on_paper
 
     # Starting.
 
@@ -74,6 +78,8 @@ class EngineDesk:
 
     def no_such_book(self, book_id: str) -> Refusal:
         wanted = book_id.upper()
+        if title := self._on_paper.get(wanted):
+            return Refusal(f"{wanted} {title} cannot be run by the bot yet: follow its prose.")
         nearest = difflib.get_close_matches(wanted, self._outlines, n=3, cutoff=0.6)
         return Refusal(f"There is no runbook {book_id}.", nearest=tuple(nearest))
 

@@ -84,6 +84,10 @@ class Desk(Protocol):
     @property
     def books(self) -> Mapping[str, Outline]: ...
 
+    @property
+    def on_paper(self) -> Mapping[str, str]:
+        """Runbooks that people still follow in prose: title by id."""
+
     async def start_run(self, intent: StartRun) -> Started | Refusal: ...
 
     async def pick(self, run_id: str, step: str, by: Actor, key: str) -> Noted | Refusal:

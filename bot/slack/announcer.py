@@ -6,7 +6,8 @@ one place: the card is edited in place, while what somebody must notice is a mes
 because edits notify nobody.
 
     <run>/card                    the plan card
-    <run>/step/<key>#<attempt>    what a step found, below the card; /plot /table /file with it
+    <run>/step/<key>#<attempt>    what a step found, below the card; /plot /table /file with it.
+                                  A step that failed is said in the channel itself
     <run>/approval/<id>           /plan below it, when the card cannot show all of it
     <run>/question/<id>
     <run>/result                  how it ended; /result/origin where it was started
@@ -140,7 +141,10 @@ def _step(run: RunRecord, step: StepRecord) -> Iterator[Delivery]:
     if step.status not in TOLD:
         return
     name, thread = f"{run.id}/step/{step.key}#{step.attempt}", f"{run.id}/card"
-    yield _said(name, step_detail(run, step), thread=thread)
+    if step.status == "failed":  # What stopped is a message of its own: a thread notifies nobody.
+        yield _said(name, step_detail(run, step), Priority.FINAL)
+    else:
+        yield _said(name, step_detail(run, step), thread=thread)
     for kind, payload in _files(step, step.details):
         yield Delivery(f"{name}/{kind}", "file", payload, thread=thread)
 

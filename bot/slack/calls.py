@@ -152,4 +152,3 @@ def _lost(method: str) -> Lost:
         f"Slack did not answer {method}. It may have been done all the same:"
         " look before anything is repeated."
     )
-

@@ -119,6 +119,10 @@ class SmallDesk:
     def last(self) -> tuple[str, dict[str, Any]]:
         return self.noted[-1]
 
+    @property
+    def on_paper(self) -> Mapping[str, str]:
+        return {"RB-INC-003": "Database Performance Degradation"}
+
     async def start_run(self, intent: StartRun) -> Started | Refusal:
         refusal = await self._meet()
         if refusal:

@@ -323,3 +323,7 @@ async def _never(*_: object, **__: object) -> Any:
 
 async def _breaks(*_: object, **__: object) -> Any:
     raise OSError("disk full")
+
+
+async def test_a_runbook_that_is_only_prose_is_not_said_to_be_unknown(bot: Bot) -> None:
+    assert "follow its prose" in await bot.told("RB-INC-003")

@@ -88,6 +88,10 @@ async def next_hop(front: Front, visit: Visit) -> Answer:
 
 def no_such_book(front: Front, asked: str) -> Private:
     books = front.desk.books
+    if title := front.desk.on_paper.get(asked.upper()):
+        return Private(
+            sentence(f"{asked.upper()} {title} is not run by the bot yet: follow its prose.")
+        )
     nearest = get_close_matches(asked.upper(), books, n=3)
     return Private(unknown_book(asked, nearest, books))
 
