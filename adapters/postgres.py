@@ -106,7 +106,7 @@ class Postgres(Adapter):
                 seen = await self._look(connection, LOOK)
                 found |= {key: seen[key] for key in seen if key != "written"}
                 written = seen["written"]
-        except Exception as error:  # Whatever a driver raises, it did not answer.
+        except TROUBLE as error:
             failure = self._failure(error)
             return Connectivity(**found, error=failure.says, cause=failure.cause)
         return Connectivity(**found, **await self._replica(written))
@@ -119,7 +119,7 @@ class Postgres(Adapter):
         try:
             async with self._session(self._replica_dsn) as (connection, _):
                 return await self._lag(connection, written)
-        except Exception as error:
+        except TROUBLE as error:
             return {"replica_error": f"it {self._failure(error).says}"}
 
     async def _lag(self, connection: Any, written: str) -> dict[str, Any]:
@@ -173,9 +173,11 @@ class Postgres(Adapter):
                 return failure
         if isinstance(error, asyncpg.PostgresError):
             return _Failure("other", f"answered with an error (SQLSTATE {error.sqlstate})")
-        return _Failure("other", "could not be asked: check postgres.dsn")
+        return _Failure("other", "could not be asked")
 
 
+#: All that the driver raises when a server does not answer as it should.
+TROUBLE = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError)
 FAILURES: tuple[tuple[tuple[type[Exception], ...], _Failure], ...] = (
     (
         (asyncpg.TooManyConnectionsError,),
@@ -192,6 +194,7 @@ FAILURES: tuple[tuple[tuple[type[Exception], ...], _Failure], ...] = (
     ((asyncpg.InvalidCatalogNameError,), _Failure("other", "has no database of that name")),
     ((socket.gaierror,), _Failure("refused", "cannot be found: its name is not known")),
     ((ConnectionRefusedError,), _Failure("refused", "refused the connection: nothing listens")),
+    ((ValueError,), _Failure("other", "could not be asked: check postgres.dsn")),
     (
         (asyncpg.ConnectionDoesNotExistError, asyncpg.InterfaceError, ConnectionError),
         _Failure("refused", "broke the connection before it had answered"),
