@@ -61,8 +61,6 @@ class Workspace:
         team.issue_ticket = self._socket_url
         team.faults.connect(self.socket_mode.cut, team.channels_changed)
 
-    # -- life ------------------------------------------------------------------------------
-
     async def start(self, port: int = 0) -> None:
         pages = Pages(self.team, self.acting, self.forms, self.notices)
         app = Site(self.team, self._api, self.socket_mode, pages).app(self._panel)
@@ -123,8 +121,6 @@ class Workspace:
         """Every Web API call so far and how it was answered."""
         return self._api.log
 
-    # -- who and what is there -------------------------------------------------------------
-
     def add_person(
         self,
         id: str,
@@ -163,8 +159,6 @@ class Workspace:
         channel.is_general = is_general
         team.channels.free_name(name)
         return team.channels.add(channel).id
-
-    # -- what people do --------------------------------------------------------------------
 
     async def command(self, user_id: str, channel_id: str, command: str, text: str = "") -> Ack:
         return await self.acting.command(user_id, channel_id, command, text)
@@ -232,8 +226,6 @@ class Workspace:
     def react(self, user_id: str, channel_id: str, ts: str, name: str) -> None:
         channel = self.channel(channel_id)
         self.team.react(channel, channel.messages[ts], name, user_id)
-
-    # -- what people see -------------------------------------------------------------------
 
     def channel(self, id_or_name: str) -> Channel:
         channel = self.team.channels.find(id_or_name)

@@ -325,5 +325,5 @@ async def _breaks(*_: object, **__: object) -> Any:
     raise OSError("disk full")
 
 
-async def test_a_runbook_that_is_only_prose_is_not_said_to_be_unknown(bot: Bot) -> None:
+async def test_a_runbook_that_is_only_prose_is_not_said_to_be_unknown(bot: Office) -> None:
     assert "follow its prose" in await bot.told("RB-INC-003")
