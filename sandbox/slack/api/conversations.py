@@ -8,7 +8,7 @@ INVITED_MAX = 100
 
 READ: ByKind = {"public": ("channels:read",), "private": ("groups:read",), "im": ("im:read",)}
 MANAGE: ByKind = {
-    "public": ("channels:manage", "channels:write"),
+    "public": ("channels:manage",),
     "private": ("groups:write",),
 }
 OPEN: ByKind = {**MANAGE, "im": ("im:write",)}
