@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 Switch = Callable[["Box"], Awaitable[None]]
 
 #: The service that is broken, and how long it has been so when somebody notices.
-BROKEN, AGO = "complyai-core", timedelta(minutes=11)
+BROKEN, AGO, MENDED = "complyai-core", timedelta(minutes=11), "2.14.9"
 LATE_S = 1.5  #: Seconds that a slow database takes for each answer.
 
 
@@ -32,8 +32,9 @@ async def _bad_deploy(box: "Box") -> None:
 
 
 async def _good_deploy(box: "Box") -> None:
+    """Whoever deployed the bad version deploys a good one: not how the bot cures it."""
     if not box.aws.is_well(BROKEN):
-        box.aws.deploy(BROKEN, box.good_version)
+        box.aws.deploy(BROKEN, MENDED)
 
 
 async def _database_down(box: "Box") -> None:
@@ -41,31 +42,32 @@ async def _database_down(box: "Box") -> None:
 
 
 async def _database_up(box: "Box") -> None:
-    await box.database.start_writer()
+    if not box.database.writer.is_running:
+        await box.database.start_writer()
 
 
 async def _slow_database(box: "Box") -> None:
-    box.endpoint.slow_s = LATE_S
+    box.database.slow_down(LATE_S)
 
 
 async def _quick_database(box: "Box") -> None:
-    box.endpoint.slow_s = 0.0
+    box.database.slow_down(0.0)
 
 
 async def _vendor_down(box: "Box") -> None:
-    box.status_pages.break_vendor("Stripe")
+    box.vendors.vendors["Stripe"] = "trouble"
 
 
 async def _vendor_up(box: "Box") -> None:
-    box.status_pages.mend()
+    box.vendors.vendors["Stripe"] = "well"
 
 
 async def _html_health(box: "Box") -> None:
-    box.health.answer_html("complyai-frontend")
+    box.html_pages.add("complyai-frontend")
 
 
 async def _json_health(box: "Box") -> None:
-    box.health.mend()
+    box.html_pages.discard("complyai-frontend")
 
 
 async def _lost_response(box: "Box") -> None:

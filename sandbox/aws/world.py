@@ -162,7 +162,8 @@ class AwsWorld:
     def _stop(self) -> None:
         self._stopped.set()
         if self._server:
-            self._time.join()
+            if self._time.is_alive():
+                self._time.join()
             self._server.stop()
             self._server = None
 

@@ -125,6 +125,10 @@ class Database:
     def resume_writer(self) -> None:
         self.writer.resume()
 
+    def slow_down(self, seconds: float) -> None:
+        """Every answer of the writer is so much later; 0: as ever."""
+        self._write.slow_s = seconds
+
     async def exhaust_connections(self) -> int:
         """Holds every connection that an application may have. Returns how many those are."""
         while True:

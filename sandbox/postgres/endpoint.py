@@ -5,6 +5,7 @@ When it is pointed elsewhere, connections to the server before are cut, as a fai
 """
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 
 HOST = "127.0.0.1"
@@ -12,8 +13,10 @@ PART = 65536
 
 
 class Endpoint:
+    """`slow_s`: seconds that every part of an answer is late."""
+
     def __init__(self) -> None:
-        self.port = 0
+        self.port, self.slow_s = 0, 0.0
         self._to = 0
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.Task[None]] = set()
@@ -60,15 +63,18 @@ class Endpoint:
             return
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(_pass_on(reader, back))
-                group.create_task(_pass_on(there, writer))
+                group.create_task(_pass_on(reader, back, lambda: 0.0))
+                group.create_task(_pass_on(there, writer, lambda: self.slow_s))
         finally:
             back.close()
 
 
-async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _pass_on(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, slow_s: Callable[[], float]
+) -> None:
     with suppress(ConnectionError):
         while part := await reader.read(PART):
+            await asyncio.sleep(slow_s())
             writer.write(part)
             await writer.drain()
     with suppress(OSError, RuntimeError):

@@ -6,7 +6,7 @@ person sees is what was really posted.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -69,18 +69,18 @@ class Incident:
     name: str
 
     @property
-    def messages(self) -> list[Message]:
-        return list(self.box.slack.messages(self.channel))
+    def messages(self) -> Sequence[Message]:
+        return self.box.slack.messages(self.channel)
 
     @property
     def card(self) -> Message:
         return next(one for one in self.messages if has(one, names.AGAIN) or is_card(one))
 
     @property
-    def thread(self) -> list[Message]:
-        return list(self.box.slack.messages(self.channel, str(self.card["ts"])))[1:]
+    def thread(self) -> Sequence[Message]:
+        return self.box.slack.messages(self.channel, str(self.card["ts"]))[1:]
 
-    def saying(self, words: str) -> list[Message]:
+    def saying(self, words: str) -> Sequence[Message]:
         return [one for one in self.messages if words in one["text"]]
 
     async def says(self, words: str) -> Message:

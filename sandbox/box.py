@@ -1,0 +1,209 @@
+"""
+The company in a box: a local Slack, AWS, PostgreSQL, the services and their vendors, on loopback.
+
+`Box` starts all of it, says how a bot is to be set up for it, and switches faults by name. The
+bot in it is the real one: only endpoints differ.
+"""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import yaml
+from aiohttp import web
+from pydantic import SecretStr
+
+from bot.runbook.company import Company, ServicePlace
+from bot.settings import (
+    AwsSettings,
+    PagerSettings,
+    PostgresSettings,
+    Settings,
+    SlackSettings,
+    StatusPageSettings,
+    StoreSettings,
+    TicketSettings,
+)
+from sandbox import people
+from sandbox.aws import AwsWorld
+from sandbox.aws.seed import DatabaseKind
+from sandbox.faults import BY_NAME, SCENES
+from sandbox.peers.github import GitHub
+from sandbox.peers.health import HealthServices, ServiceState
+from sandbox.peers.pagerduty import POLICY, PagerDuty, User
+from sandbox.peers.status_pages import VendorPages
+from sandbox.postgres import Database
+from sandbox.slack.workspace import Workspace
+
+TRY = "Type /runbook RB-INC-001 in #general. Switch a fault on first: see Faults."
+MANIFEST = Path(__file__).parent.parent / "manifest.yml"
+
+
+class Box:
+    """
+    `scale`: seconds of real time that a second of AWS's rollouts and failovers takes.
+    `organizations`: how many customers the company has, and so how large its database is.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        scale: float = 1.0,
+        database: DatabaseKind = "aurora",
+        organizations: int = 300,
+    ) -> None:
+        self._folder = folder
+        self.aws = AwsWorld(database=database, scale=scale)
+        self.database = Database(organizations)
+        self.health = HealthServices(self._health_of)
+        self.vendors = VendorPages()
+        on_call = User("PRAVI01", people.ON_CALL.name.title(), people.ON_CALL.email)
+        self.pagerduty = PagerDuty(on_call=(on_call,))
+        self.github = GitHub()
+        self.slack = Workspace(
+            manifest=yaml.safe_load(MANIFEST.read_text()),
+            panel={"GET /page/faults": self._list_faults, "POST /page/faults": self._switch},
+        )
+        self.on: set[str] = set()  #: The faults that are.
+        self.html_pages: set[str] = set()  #: Services whose /health answers a web page.
+        self._moving: set[asyncio.Task[None]] = set()
+
+    @asynccontextmanager
+    async def running(self, port: int = 0) -> AsyncIterator["Box"]:
+        """`port` is of the page and the Web API of the local Slack."""
+        people.settle_in(self.slack)
+        self.slack.notices = [TRY]
+        async with contextlib.AsyncExitStack() as stack:
+            for part in (self.aws, self.database, self.vendors, self.pagerduty, self.github):
+                stack.push_async_callback(part.stop)
+            stack.push_async_callback(self.health.stop)
+            await asyncio.gather(
+                self.aws.start(),
+                self.database.start(),
+                self.health.start(),
+                self.vendors.start(),
+                self.pagerduty.start(),
+                self.github.start(),
+            )
+            self.aws.on_writer_moved(self._follow_writer)
+            stack.push_async_callback(self._settle)
+            await self.slack.start(port)
+            stack.push_async_callback(self.slack.stop)
+            yield self
+
+    async def switch(self, name: str, on: bool) -> None:
+        """Raises KeyError for a strange fault. Switching on what is on does nothing."""
+        scene = BY_NAME[name]
+        if on != (name in self.on):
+            await (scene.on if on else scene.off)(self)
+            (self.on.add if on else self.on.discard)(name)
+
+    def settings(self) -> Settings:
+        """How a bot is set up for this company."""
+        company = Company()
+        places = tuple(
+            ServicePlace(name=one.name, health_url=self.health.by_name[one.name].health_url)
+            for one in company.services
+        )
+        slack, aws, github = self.slack, self.aws, self.github
+        return Settings(
+            slack=SlackSettings(
+                bot_token=SecretStr(slack.bot_token),
+                app_token=SecretStr(slack.app_token),
+                api_url=slack.api_url,
+                fallback_channel="C0ALERTS",
+            ),
+            store=StoreSettings(url=f"sqlite:///{self._folder / 'runbook-bot.db'}"),
+            roles=people.roles(),
+            company=company.model_copy(update={"services": places}),
+            aws=AwsSettings(endpoint_url=aws.endpoint_url),
+            postgres=PostgresSettings(
+                dsn=SecretStr(self.database.dsn), replica_dsn=SecretStr(self.database.replica_dsn)
+            ),
+            status_pages=StatusPageSettings(
+                meta_url=self.vendors.page("Meta"),
+                stripe_url=self.vendors.page("Stripe"),
+                auth0_url=self.vendors.page("Auth0"),
+            ),
+            pager=PagerSettings(
+                routing_key=SecretStr(self.pagerduty.routing_key),
+                events_url=self.pagerduty.url,
+                api_token=SecretStr(self.pagerduty.api_token),
+                api_url=self.pagerduty.url,
+                escalation_policy=POLICY,
+                on_call_group="S0ONCALL",
+                people={one.email: one.id for one in people.COLLEAGUES},
+            ),
+            tickets=TicketSettings(
+                tracker="github",
+                api_url=github.url,
+                project=github.repository.name,
+                token=SecretStr(github.token),
+            ),
+        )
+
+    @property
+    def credentials(self) -> Mapping[str, str]:
+        """What boto3 finds in the environment. Any will do here."""
+        return {"AWS_ACCESS_KEY_ID": "sandbox", "AWS_SECRET_ACCESS_KEY": "sandbox"}
+
+    def environment(self) -> Mapping[str, str]:
+        """The settings as a bot in a process of its own is given them."""
+        given = self.settings().model_dump()
+        return {
+            **self.credentials,
+            **{f"RUNBOOK_BOT_{name.upper()}": _told(value) for name, value in given.items()},
+        }
+
+    def updates(self, service: str) -> int:
+        """How often a client has told ECS to update this service."""
+        asked = [one for one in self.aws.calls if one.operation == "UpdateService"]
+        return sum(str(one.params.get("service", "")).endswith(service) for one in asked)
+
+    def _health_of(self, service: str) -> ServiceState:
+        version = next(iter(self.aws.version_of(service)), "")
+        if service in self.html_pages:
+            return ServiceState("html", version)
+        if not self.database.writer.is_running:
+            return ServiceState("failing", version, "database")
+        if not self.aws.is_well(service):
+            return ServiceState("failing", version, "capacity")
+        return ServiceState("well", version)
+
+    def _follow_writer(self, _before: str, _now: str) -> None:
+        """RDS has moved the writer: so has the database."""
+        moving = asyncio.create_task(self.database.failover())
+        self._moving.add(moving)
+        moving.add_done_callback(self._moving.discard)
+        self.on.discard("database-down")
+
+    async def _settle(self) -> None:
+        await asyncio.gather(*self._moving, return_exceptions=True)
+
+    async def _list_faults(self, _request: web.Request) -> web.Response:
+        listed = [
+            {"name": one.name, "title": one.title, "what": one.what, "on": one.name in self.on}
+            for one in SCENES
+        ]
+        return web.json_response({"faults": listed})
+
+    async def _switch(self, request: web.Request) -> web.Response:
+        asked = await request.json()
+        if asked.get("name") not in BY_NAME:
+            return web.json_response({"error": "There is no such fault."}, status=404)
+        await self.switch(asked["name"], bool(asked.get("on")))
+        return await self._list_faults(request)
+
+
+def _told(value: object) -> str:
+    return json.dumps(value, default=_plain)
+
+
+def _plain(value: object) -> object:
+    """Secrets as they are: they go into the environment of the bot's own process."""
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    raise TypeError(f"{type(value).__name__} is not told to a bot")

@@ -1,0 +1,79 @@
+"""The whole sandbox and the whole bot in it, for each scenario."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from assembly.serving import serve
+from sandbox.box import Box
+from tests.scenarios.stage import Person
+
+#: Seconds of real time that a second of AWS's rollouts takes here.
+SCALE = 0.1
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "tests/scenarios/" in item.path.as_posix():
+            item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture
+async def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Box]:
+    """The company, and nobody to help it yet."""
+    found = Box(tmp_path, scale=SCALE)
+    for name, value in found.credentials.items():
+        monkeypatch.setenv(name, value)
+    async with found.running():
+        yield found
+
+
+@asynccontextmanager
+async def bot_in(box: Box) -> AsyncIterator[None]:
+    """The bot, connected."""
+    stop = asyncio.Event()
+    serving = asyncio.create_task(serve(box.settings(), stop))
+    connected = asyncio.create_task(box.slack.wait_connected())
+    await asyncio.wait({serving, connected}, return_when=asyncio.FIRST_COMPLETED)
+    if serving.done():
+        serving.result()
+    await connected
+    try:
+        yield
+    finally:
+        stop.set()
+        await serving
+
+
+@pytest.fixture
+async def company(box: Box) -> AsyncIterator[Box]:
+    """The company with its bot."""
+    async with bot_in(box):
+        yield box
+
+
+@pytest.fixture
+def dana(box: Box) -> Person:
+    """May start runs and approve others' changes."""
+    return Person(box, "U0DANA")
+
+
+@pytest.fixture
+def ravi(box: Box) -> Person:
+    """On call; an operator."""
+    return Person(box, "U0RAVI")
+
+
+@pytest.fixture
+def lena(box: Box) -> Person:
+    """An operator and database administrator."""
+    return Person(box, "U0LENA")
+
+
+@pytest.fixture
+def vera(box: Box) -> Person:
+    """Has no role."""
+    return Person(box, "U0VERA")
