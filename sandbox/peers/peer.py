@@ -71,7 +71,7 @@ class Peer:
 
     async def start(self) -> None:
         """Started again, it has the same address."""
-        app = web.Application(middlewares=[web.middleware(self._middle)])
+        app = web.Application(middlewares=[self._middle])
         app.add_routes(self.routes())
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
@@ -114,6 +114,7 @@ class Peer:
             self._faults[fault] = left - 1
         return True
 
+    @web.middleware
     async def _middle(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         self.calls.append(await _call(request))
         if self.strikes("slow"):

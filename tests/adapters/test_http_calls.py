@@ -1,0 +1,178 @@
+"""Calls over HTTP against a server that does what real ones do on their bad days."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+
+import pytest
+from aiohttp import web
+
+from adapters.http_calls import LARGEST_ANSWER, HttpCalls, plain
+from bot.runbook.errors import Refused, Unreachable
+from sandbox.peers.peer import Peer
+
+pytestmark = pytest.mark.slow
+SECRET = "very-secret-value"
+
+
+class Some(Peer):
+    FAULTS = Peer.FAULTS | {"refuses", "endless", "redirects", "unparsable"}
+
+    def routes(self) -> list[web.RouteDef]:
+        return [web.route("*", "/{rest:.*}", self._answer)]
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        if self.strikes("refuses"):
+            body = {
+                "message": "Validation Failed",
+                "errors": [{"field": "title", "code": "empty"}],
+            }
+            return web.json_response(body, status=422)
+        if self.strikes("redirects"):
+            return web.Response(status=302, headers={"location": f"{self.url}/login"})
+        if self.strikes("unparsable"):
+            return web.Response(text="{'not': json}", content_type="application/json")
+        if self.strikes("endless"):
+            return web.Response(body=b"x" * (LARGEST_ANSWER + 1))
+        return web.json_response({"done": True})
+
+
+@pytest.fixture
+async def some() -> AsyncIterator[Some]:
+    async with Some() as peer:
+        yield peer
+
+
+@pytest.fixture
+async def calls() -> AsyncIterator[HttpCalls]:
+    made = HttpCalls(timeout_s=1)
+    yield made
+    await made.close()
+
+
+async def test_reading_is_tried_again_after_a_passing_error(some: Some, calls: HttpCalls) -> None:
+    some.fail("error", times=2)
+    assert (await calls.read("Some", some.url)).json() == {"done": True}
+    assert len(some.calls) == 3
+
+
+async def test_reading_is_tried_again_after_a_lost_answer(some: Some, calls: HttpCalls) -> None:
+    some.fail("lost response", times=1)
+    assert (await calls.read("Some", some.url)).is_good
+
+
+async def test_reading_ends_after_three_tries(some: Some, calls: HttpCalls) -> None:
+    some.fail("error")
+    with pytest.raises(Unreachable, match=r"error of its own \(HTTP 503\)"):
+        await calls.read("Some", some.url)
+    assert len(some.calls) == 3
+
+
+@pytest.mark.parametrize("fault", ["error", "lost request", "lost response", "half an answer"])
+async def test_writing_is_never_tried_again(some: Some, calls: HttpCalls, fault: str) -> None:
+    some.fail(fault)
+    with pytest.raises(Unreachable):
+        await calls.write("Some", some.url, {"a": 1})
+    assert len(some.calls) == 1
+
+
+async def test_a_clear_no_is_told_in_its_own_words(some: Some, calls: HttpCalls) -> None:
+    some.fail("refuses")
+    with pytest.raises(Refused, match="Validation Failed; title empty"):
+        await calls.write("Some", some.url, {})
+
+
+async def test_the_time_limit_holds_for_all_tries_together(some: Some, calls: HttpCalls) -> None:
+    some.fail("slow")
+    with pytest.raises(Unreachable, match="Some did not answer within 1 s"):
+        async with asyncio.timeout(5):
+            await calls.read("Some", some.url)
+
+
+async def test_an_answer_that_drips_is_not_waited_for(calls: HttpCalls) -> None:
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n")
+        try:
+            while not writer.is_closing():
+                writer.write(b" ")
+                await writer.drain()
+                await asyncio.sleep(0.2)
+        except ConnectionError:
+            pass
+        writer.close()
+
+    server = await asyncio.start_server(drip, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(Unreachable, match="within 1 s"):
+            await calls.ask("Some", f"http://127.0.0.1:{port}/")
+
+
+async def test_half_an_answer_is_no_answer(some: Some, calls: HttpCalls) -> None:
+    some.fail("half an answer")
+    with pytest.raises(Unreachable, match="broke the connection before it had answered"):
+        await calls.ask("Some", some.url)
+
+
+async def test_nobody_listening_is_said_so(some: Some, calls: HttpCalls) -> None:
+    await some.stop()
+    with pytest.raises(Unreachable, match="Some does not accept connections"):
+        await calls.ask("Some", some.url)
+
+
+async def test_an_answer_without_end_is_not_read(some: Some, calls: HttpCalls) -> None:
+    some.fail("endless")
+    with pytest.raises(Unreachable, match="more than 2 MB"):
+        await calls.ask("Some", some.url)
+
+
+async def test_a_web_page_is_told_from_data(some: Some, calls: HttpCalls) -> None:
+    some.fail("html", times=1)
+    with pytest.raises(Unreachable, match="a web page instead of data"):
+        (await calls.read("Some", some.url)).json()
+    some.fail("unparsable")
+    with pytest.raises(Unreachable, match="cannot be read"):
+        (await calls.read("Some", some.url)).json()
+
+
+async def test_nobody_is_followed_elsewhere(some: Some, calls: HttpCalls) -> None:
+    some.fail("redirects")
+    with pytest.raises(Refused, match="sent us elsewhere"):
+        await calls.read("Some", some.url, headers={"authorization": SECRET})
+    assert [call.path for call in some.calls] == ["/"]
+
+
+@pytest.mark.parametrize("fault", ["", "error", "refuses", "lost response", "slow", "redirects"])
+async def test_no_secret_reaches_a_message_or_a_log(
+    some: Some, calls: HttpCalls, fault: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    if fault:
+        some.fail(fault)
+    headers = {"authorization": f"Bearer {SECRET}"}
+    says = ""
+    try:
+        await calls.read("Some", some.url, [("key", SECRET)], headers)
+        await calls.write("Some", some.url, {"routing_key": SECRET}, headers)
+    except (Refused, Unreachable) as error:
+        says = f"{error} {error.__cause__}"
+    assert SECRET not in says + caplog.text
+
+
+async def test_credentials_never_travel_without_tls(calls: HttpCalls) -> None:
+    with pytest.raises(Refused, match="an address without TLS"):
+        await calls.read("Some", "http://192.0.2.1/", headers={"authorization": SECRET})
+
+
+async def test_a_proxy_never_sees_loopback(some: Some, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "")
+    calls = HttpCalls(timeout_s=1)
+    assert (await calls.ask("Some", some.url)).is_good
+    await calls.close()
+
+
+def test_foreign_text_becomes_one_bounded_plain_line() -> None:
+    assert plain("a\nb\x00\t\u202ec", 10) == "a b c"
+    assert plain("x" * 300) == "x" * 199 + "…"
