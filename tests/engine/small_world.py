@@ -281,8 +281,8 @@ class Bot:
                     return record
                 await self.changed.wait()
 
-    async def to_the_pick(self, **inputs: object) -> str:
-        run_id = await self.begin(**inputs)
+    async def to_the_pick(self) -> str:
+        run_id = await self.begin()
         await self.until(run_id, lambda run: run.open_pick == "cure")
         return run_id
 
