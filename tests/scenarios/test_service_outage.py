@@ -75,7 +75,6 @@ async def test_when_nothing_is_wrong_nothing_is_suggested_and_the_run_can_be_fin
     ("fault", "words"),
     [
         ("html-health", "web page"),
-        ("slow-database", "SELECT 1 answered in"),
         ("throttled", "UNKNOWN"),
     ],
 )
