@@ -79,7 +79,7 @@ def suggested(outline: Outline, run: RunState) -> tuple[str, ...]:
 
 
 def undoable(outline: Outline, run: RunState) -> tuple[str, ...]:
-    """Actions that were applied and can be taken back."""
+    """Actions that were applied and some of whose changes can be taken back."""
     return tuple(
         step.key
         for section in outline.sections

@@ -80,13 +80,23 @@ def _run(c: sa.Connection, row: Any, kinds: Kinds) -> RunRecord:
         held=held_at(outline, state) if state.status == "running" else (),
         suggested=suggested(outline, state),
         open_pick=open_pick(outline, state),
-        undoable=undoable(outline, state),
+        undoable=tuple(_undoable(outline, state, approvals)),
         ended_at=_moment(row.ended_at),
         updated_at=_moment(row.updated_at),
         room_name=room.name if room else "",
         room_id=(room.channel or "") if room else "",
         dry=bool(row.dry),
     )
+
+
+def _undoable(
+    outline: Outline, state: RunState, approvals: Mapping[str, ApprovalRecord]
+) -> Iterator[str]:
+    """Not when only a part of what was applied could be taken back."""
+    applied = {one.step: one for one in approvals.values()}
+    for key in undoable(outline, state):
+        if key in applied and all(change.undo for change in applied[key].changes):
+            yield key
 
 
 def _steps(
