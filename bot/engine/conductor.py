@@ -426,7 +426,7 @@ def _is_settled(step: StepOutline, section: SectionOutline, run: RunState) -> bo
 
 
 def _own(section: SectionOutline) -> Iterator[StepOutline]:
-    """The steps that have a turn of their own; one that accompanies an action pauses that only."""
+    """The steps that have a turn of their own; one that accompanies an action has not."""
     return (step for step in section.steps if not step.during)
 
 
