@@ -16,14 +16,16 @@ from bot.engine.engine import Engine
 from bot.engine.runners.local import LocalRunner
 from bot.engine.systems import Systems
 from bot.runbook.errors import Unreachable
-from bot.settings import Settings
+from bot.settings import Settings, SlackSettings
 from bot.slack.announcer import SlackAnnouncer
 from bot.slack.app import Identity, build_app, identify
 from bot.slack.calls import Calls, open_calls
 from bot.slack.connection import Connection
 from bot.slack.errands import Errands
+from bot.slack.http_intake import HttpIntake
 from bot.slack.outbox import Outbox
 from bot.slack.people import People
+from bot.slack.turned_away import TurnedAway
 from bot.slack.views.plots import draw
 from bot.store import outbox as outbox_rows
 from bot.store.store import Store
@@ -87,9 +89,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         identity = await _identify(bot.calls, stop)
         if identity is None:
             return
-        bolt = build_app(bot.desk, bot.people, bot.calls, identity, errands)
-        token = settings.slack.app_token.get_secret_value()
-        connection = Connection(bolt, token, bot.calls.client, errands)
+        connection = _intake(bot, settings.slack, identity, errands)
         opening = asyncio.create_task(connection.open(), name="opening the connection")
         try:
             await _first(opening, stop)
@@ -100,6 +100,22 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             opening.cancel()
             await asyncio.gather(opening, return_exceptions=True)
             await connection.close(GRACE_S / 4)
+
+
+def _intake(
+    bot: Bot, settings: SlackSettings, identity: Identity, errands: Errands
+) -> Connection | HttpIntake:
+    turned_away = TurnedAway(bot.desk.turned_away, errands)
+    bolt = build_app(bot.desk, bot.people, bot.calls, identity, errands, turned_away)
+    if settings.mode == "socket":
+        token = settings.app_token.get_secret_value()
+        return Connection(bolt, token, bot.calls.client, errands, turned_away)
+    secret, place = settings.signing_secret.get_secret_value(), (settings.host, settings.port)
+
+    async def look() -> None:
+        await bot.desk.recent(1)
+
+    return HttpIntake(bolt, secret, place, errands, turned_away, look)
 
 
 async def _identify(calls: Calls, stop: asyncio.Event) -> Identity | None:

@@ -346,6 +346,12 @@ class EngineDesk:
             return Refusal("Somebody else settled this just before you.")
         return Noted("Noted.")
 
+    async def turned_away(self, why: str, by: str, more: int) -> None:
+        def write(c: sa.Connection) -> None:
+            note(c, self._engine.clock.now(), None, "turned away", "", by, why=why, more=more)
+
+        await self._engine.store.tx(write)
+
     # Reading.
 
     async def record(self, run_id: str) -> RunRecord | None:
