@@ -15,7 +15,7 @@ from bot.engine.desk import EngineDesk
 from bot.engine.engine import Engine
 from bot.engine.runners.local import LocalRunner
 from bot.engine.systems import Systems
-from bot.runbook.errors import Unreachable
+from bot.runbook.errors import Refused, Unreachable
 from bot.settings import Settings, SlackSettings
 from bot.slack.announcer import SlackAnnouncer
 from bot.slack.app import Identity, build_app, identify
@@ -105,17 +105,21 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
 def _intake(
     bot: Bot, settings: SlackSettings, identity: Identity, errands: Errands
 ) -> Connection | HttpIntake:
+    secret = settings.app_token if settings.mode == "socket" else settings.signing_secret
+    if not secret.get_secret_value():
+        name = "app_token" if settings.mode == "socket" else "signing_secret"
+        raise Refused(f"settings: slack.mode is {settings.mode}, so slack.{name} is needed.")
     turned_away = TurnedAway(bot.desk.turned_away, errands)
     bolt = build_app(bot.desk, bot.people, bot.calls, identity, errands, turned_away)
     if settings.mode == "socket":
-        token = settings.app_token.get_secret_value()
+        token = secret.get_secret_value()
         return Connection(bolt, token, bot.calls.client, errands, turned_away)
-    secret, place = settings.signing_secret.get_secret_value(), (settings.host, settings.port)
 
     async def look() -> None:
         await bot.desk.recent(1)
 
-    return HttpIntake(bolt, secret, place, errands, turned_away, look)
+    place = (settings.host, settings.port)
+    return HttpIntake(bolt, secret.get_secret_value(), place, errands, turned_away, look)
 
 
 async def _identify(calls: Calls, stop: asyncio.Event) -> Identity | None:
