@@ -77,17 +77,17 @@ def may_decide(
 
 
 async def still_approved(directory: Directory, approval: ApprovalRecord) -> str:
-    """Why the approval does not count any more, just before it is used; or ''."""
+    """
+    Why the approval does not count any more, just before it is used; or ''. Raises what the
+    directory raises.
+    """
     if approval.status != "approved":
         return f"it is {approval.status}"
     if not approval.people:
         return ""
     valid = 0
     for decision in approval.decisions:
-        try:
-            member = await directory.member(decision.by)
-        except StepError as error:
-            return f"roles cannot be read ({error})"
+        member = await directory.member(decision.by)
         if decision.approves and member.is_active and approval.role in member.roles:
             valid += 1
     if valid < approval.people:

@@ -20,11 +20,11 @@ from pydantic import ValidationError
 
 from bot.engine.access import known, may_decide, may_lead
 from bot.engine.calling import value_of
-from bot.engine.conductor import may_pick, undoable
+from bot.engine.conductor import may_pick
 from bot.engine.engine import Engine
 from bot.engine.intents import Actor, Member, Noted, Refusal, Started, StartRun, Truth
-from bot.engine.plans import parse, readable
-from bot.engine.reading import Kinds, recent_runs, run_of_plan, run_of_question, run_record
+from bot.engine.plans import Kinds, parse, readable
+from bot.engine.reading import recent_runs, run_of_plan, run_of_question, run_record
 from bot.engine.record import ApprovalRecord, QuestionRecord, RunRecord, Said
 from bot.engine.reports import Report
 from bot.engine.results import Results, done_as_json
@@ -46,6 +46,10 @@ ID_LENGTH = 4
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: Seconds that live choices may take before a modal goes without them.
 MENU_LIMIT_S = 1.2
+
+
+class _StartedMeanwhile(Exception):
+    """The same delivery began a run in a transaction beside this one."""
 
 
 class EngineDesk:
@@ -119,10 +123,15 @@ class EngineDesk:
             )  # fmt: skip
             opens = not intent.dry and self._opens_a_room(intent.book_id)
             begin_room(c, run_id, intent.origin.channel_id, opens)
-            started = Event("started", by=intent.by.user_id)
-            return Started(run_id), engine.taker.take(c, now, run_id, key, started).start
+            taken = engine.taker.take(c, now, run_id, key, Event("started", by=intent.by.user_id))
+            if not taken.is_new:
+                raise _StartedMeanwhile
+            return Started(run_id), taken.start
 
-        answer, due = await engine.write(begin)
+        try:
+            answer, due = await engine.write(begin)
+        except _StartedMeanwhile:  # by another replica; what was written here is taken back
+            answer, due = await engine.write(begin)
         engine.start_work(due)
         return answer
 
@@ -139,8 +148,10 @@ class EngineDesk:
         return await self._tell(run_id, "picked", step, by, key, awaited)
 
     async def undo(self, run_id: str, step: str, by: Actor, key: str) -> Noted | Refusal:
-        def awaited(outline: Outline, run: RunState) -> str:
-            able = step in undoable(outline, run)
+        record = await self.record(run_id)
+        able = record is not None and step in record.undoable
+
+        def awaited(_outline: Outline, _run: RunState) -> str:
             return "" if able else "There is nothing of it to take back now."
 
         return await self._tell(run_id, "undo", step, by, key, awaited)
@@ -218,9 +229,7 @@ class EngineDesk:
     ) -> tuple[Noted | Refusal, list[str]]:
         """One compare-and-set: within this transaction nobody else decides."""
         engine, now = self._engine, self._engine.clock.now()
-        row = c.execute(
-            sa.select(plans).where(plans.c.id == approval_id).with_for_update()
-        ).first()
+        row = _locked_plan(c, approval_id)
         if row is None:
             return Refusal("This request does not exist (any more)."), []
         if told := _was_here(c, f"decide:{key}"):
@@ -231,6 +240,8 @@ class EngineDesk:
         refusal = may_decide(
             approval, member, approves=approves, reason=reason, typed=typed, now=now
         )
+        if refusal is None and record.steps[row.step].status != "planned":
+            refusal = Refusal("The run does not wait for this any more. See its card.")
         if refusal is None and digest(row.text) != row.digest:
             refusal = Refusal("The stored plan is not what was shown. Ask for a new plan.")
         if refusal is None and approves and not _is_readable(row.text, engine.kinds):
@@ -238,6 +249,8 @@ class EngineDesk:
         if refusal:
             note(c, now, row.run, "refused decision", approval_id, member.user_id, why=refusal.why)
             return refusal, []
+        mine = sa.and_(decisions.c.plan == approval_id, decisions.c.by == member.user_id)
+        c.execute(sa.delete(decisions).where(mine))  # who approved may still deny
         c.execute(
             sa.insert(decisions).values(
                 plan=approval_id, by=member.user_id, approves=int(approves), reason=reason, at=now
@@ -418,6 +431,13 @@ class EngineDesk:
             note(c, now, run_id, f"refused {what}", about, by.user_id, why=refusal.why)
 
         await self._engine.store.tx(write)
+
+
+def _locked_plan(c: sa.Connection, plan_id: str) -> Any:
+    """Always the run first, as every event does: two clicks must not wait for each other."""
+    run = sa.select(plans.c.run).where(plans.c.id == plan_id).scalar_subquery()
+    c.execute(sa.select(runs.c.id).where(runs.c.id == run).with_for_update())
+    return c.execute(sa.select(plans).where(plans.c.id == plan_id).with_for_update()).first()
 
 
 def _is_readable(text: str, kinds: Kinds) -> bool:

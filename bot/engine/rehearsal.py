@@ -188,7 +188,7 @@ class _Stage:
 
     async def _watch(self, step: Step) -> Any:
         assert step.timing
-        lasting = step.timing.lasting or step.timing.every
+        lasting = step.timing.lasting
         reading: Any = None
         for _ in range(min(READINGS_AT_MOST, int(lasting / step.timing.every) + 1)):
             reading = await self._ask(step)
