@@ -20,7 +20,6 @@ from pydantic import ValidationError
 
 from bot.engine.access import known, may_decide, may_lead
 from bot.engine.calling import value_of
-from bot.engine.conductor import may_pick
 from bot.engine.engine import Engine
 from bot.engine.intents import Actor, Member, Noted, Refusal, Started, StartRun, Truth
 from bot.engine.plans import Kinds, parse, readable
@@ -30,6 +29,7 @@ from bot.engine.reports import Report
 from bot.engine.results import Results, done_as_json
 from bot.engine.state import NOT_OVER, Event, EventKind, RunState
 from bot.engine.taking import note
+from bot.engine.turns import may_pick
 from bot.runbook import Run, RunbookInputs
 from bot.runbook.book import Menu
 from bot.runbook.changes import digest

@@ -10,8 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 from pydantic import ValidationError
 
-from bot.engine.conductor import UNDO
 from bot.engine.plans import Kinds
+from bot.engine.turns import UNDO
 from bot.runbook.changes import Change
 from bot.runbook.errors import Outdated
 from bot.store.tables import changes, plans

@@ -21,7 +21,6 @@ from bot.engine.calling import (
     report_of,
 )
 from bot.engine.clock import Clock
-from bot.engine.conductor import UNDO
 from bot.engine.intents import Directory
 from bot.engine.plans import parse
 from bot.engine.reading import run_record
@@ -29,6 +28,7 @@ from bot.engine.record import ApprovalRecord
 from bot.engine.reports import Report
 from bot.engine.results import Results, read_results
 from bot.engine.state import Event
+from bot.engine.turns import UNDO
 from bot.engine.watching import watch_so_far
 from bot.runbook import Found, Runbook
 from bot.runbook.changes import digest

@@ -8,7 +8,6 @@ from typing import Any
 import sqlalchemy as sa
 from pydantic import ValidationError
 
-from bot.engine.conductor import UNDO, held_at, open_pick, spec_of, suggested, undoable
 from bot.engine.locking import blocked_by
 from bot.engine.made import made_by
 from bot.engine.plans import Kinds, what_to_type
@@ -22,6 +21,7 @@ from bot.engine.record import (
     StepRecord,
 )
 from bot.engine.state import RunState
+from bot.engine.turns import UNDO, held_at, open_pick, spec_of, suggested, undoable
 from bot.runbook.changes import Change
 from bot.runbook.errors import Outdated
 from bot.runbook.outline import Outline

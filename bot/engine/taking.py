@@ -15,12 +15,13 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.engine import locking
-from bot.engine.conductor import conduct, spec_of
+from bot.engine.conductor import conduct
 from bot.engine.plans import Kinds, compose, parse
 from bot.engine.reading import run_record
 from bot.engine.record import Announcer, Said, SaidKind
 from bot.engine.reports import Report
 from bot.engine.state import HAS_RESULT, NOT_OVER, Effect, Event, RunState
+from bot.engine.turns import spec_of
 from bot.runbook.errors import Outdated
 from bot.runbook.outline import Outline
 from bot.store.deliveries import Delivery

@@ -1,13 +1,12 @@
 """The conductor under every order of events that Hypothesis can think of."""
 
-from collections.abc import Callable
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.engine.conductor import UNDO, conduct, held_at, open_pick
+from bot.engine.conductor import conduct
 from bot.engine.state import NOT_OVER, Effect, Event, RunState
+from bot.engine.turns import UNDO, held_at, open_pick
 from bot.runbook import Found, Person, Plan, Question, Runbook
 from bot.runbook.changes import Done
 from bot.runbook.outline import Outline, outline
@@ -150,6 +149,10 @@ class Stage:
             wishes += [Event("picked", key), Event("undo", key), Event("again", key)]
         return wishes
 
+    def granted_wishes(self) -> list[Event]:
+        """Those that move the run just now."""
+        return [one for one in self.wishes() if conduct(self.plan, self.run, one)[1]]
+
     def answer(self, effect: Effect, event: Event) -> None:
         self.out.remove(effect)
         if event.kind == "decided" and event.outcome == "approved":
@@ -175,17 +178,20 @@ def test_whatever_comes_in_whatever_order_a_run_is_never_stuck_and_never_unappro
     plan: Outline, data: st.DataObject, dry: bool
 ) -> None:
     stage = Stage(plan, dry)
-    for _ in range(40):
+    for _ in range(60):
         stage.check()
         if stage.run.is_over:
             break
-        choices: list[Callable[[], None]] = []
-        for effect in stage.out:
-            for event in stage.answers(effect):
-                choices.append(lambda e=effect, v=event: stage.answer(e, v))  # type: ignore[misc]
-        for wish in [*stage.wishes(), Event("cancelled")]:
-            choices.append(lambda w=wish: stage.send(w))  # type: ignore[misc]
-        data.draw(st.sampled_from(choices))()
+        who = data.draw(st.sampled_from(("world",) * 12 + ("person",) * 6 + ("late", "cancel")))
+        if who == "cancel":
+            stage.send(Event("cancelled"))
+        elif who == "late":
+            stage.send(data.draw(st.sampled_from(stage.wishes())))
+        elif who == "person" and (wishes := stage.granted_wishes()):
+            stage.send(data.draw(st.sampled_from(wishes)))
+        elif stage.out:
+            effect = data.draw(st.sampled_from(stage.out))
+            stage.answer(effect, data.draw(st.sampled_from(stage.answers(effect))))
     stage.check()
 
 
@@ -234,3 +240,57 @@ def test_a_cancelled_run_ends_once_nothing_is_being_applied(status: str) -> None
     stage.send(Event("cancelled"))
     ended = status not in ("applying", "unsure")
     assert stage.run.status == ("cancelled" if ended else "cancelling")
+
+
+def _picked_while_another_is_applied() -> Stage:
+    """`paint` is being applied in its turn, and so is `smash`, which somebody picked meanwhile."""
+    stage = Stage(CROSSING)
+    _say(stage, Event("returned", "color", 1, "ok"))
+    _say(stage, Event("returned", "paint", 1, "planned"))
+    _say(stage, Event("decided", "paint", 1, "approved"))
+    stage.send(Event("picked", "smash", by="U1"))
+    _say(stage, Event("returned", "smash", 1, "planned"))
+    _say(stage, Event("decided", "smash", 1, "approved"))
+    return stage
+
+
+def _say(stage: Stage, event: Event) -> None:
+    waits_for = {"returned": "call", "decided": "propose", "applied": "apply"}[event.kind]
+    stage.answer(next(e for e in stage.out if (e.what, e.step) == (waits_for, event.about)), event)
+
+
+def test_what_is_planned_anew_waits_for_what_was_picked_meanwhile() -> None:
+    stage = _picked_while_another_is_applied()
+    _say(stage, Event("applied", "paint", 1, "outdated"))
+    assert stage.run.errand[0] == "smash" and stage.run.status_of("paint") == "waiting"
+    assert not [one for one in stage.out if one.what == "call"]
+    _say(stage, Event("applied", "smash", 1, "given"))
+    _say(stage, Event("returned", "gone", 1, "ok"))
+    assert stage.run.errand == ("color", "paint")
+    _say(stage, Event("returned", "color", 2, "ok"))
+    _say(stage, Event("returned", "paint", 2, "planned"))
+
+
+def test_a_step_that_is_at_it_cannot_be_picked_again_nor_is_its_run_over() -> None:
+    stage = _picked_while_another_is_applied()
+    before = stage.run
+    stage.send(Event("picked", "smash", by="U2"))
+    assert stage.run is before
+    _say(stage, Event("applied", "paint", 1, "failed"))
+    stage.send(Event("go on", "paint"))
+    assert not stage.run.is_over
+
+
+def test_whoever_asked_first_stays_the_one_who_asked() -> None:
+    stage = _picked_while_another_is_applied()
+    stage.send(Event("picked", "smash", by="U2"))
+    stage.send(Event("again", "smash", by="U3"))
+    assert stage.run.step("smash").by == "U1"
+
+
+def test_what_a_person_vouches_for_goes_on_with_the_rest_of_its_plan() -> None:
+    stage = _picked_while_another_is_applied()
+    _say(stage, Event("applied", "smash", 1, "unsure"))
+    stage.send(Event("resolved", "smash", 1, "done", "U1"))
+    assert stage.run.status_of("smash") == "applying"
+    assert [e.what for e in stage.out if e.step == "smash"] == ["apply"]
