@@ -182,7 +182,7 @@ class Pager(Adapter):
         return Seen("applied", f"PagerDuty has incident #{number}, {status}")
 
     def _remembered(self, change: Page, why: str = "") -> Seen:
-        """Where PagerDuty cannot be asked. One page too many is the same incident; none is none."""
+        """Where PagerDuty cannot be asked: a page too many is the same incident, none is none."""
         if change.dedup_key in self._accepted:
             return Seen("applied", "PagerDuty has accepted the page")
         return Seen("before", f"PagerDuty has not said that it has this page{why}")
