@@ -15,7 +15,7 @@ from pydantic import AwareDatetime, Field
 
 from adapters.http_calls import HttpCalls, Query, plain
 from bot.runbook import CHANGE, Adapter, Change, Key, Seen, pair
-from bot.runbook.errors import Unreachable
+from bot.runbook.errors import BookError, Unreachable
 from bot.settings import TicketSettings
 
 LABEL = "runbook-bot"
@@ -69,7 +69,7 @@ class Tracker(Protocol):
 
 
 class Tickets(Adapter):
-    """Raises ValueError when the settings name a tracker and not where or as whom to use it."""
+    """Raises BookError when the settings name a tracker and not where or as whom to use it."""
 
     def __init__(self, calls: HttpCalls, settings: TicketSettings, room: Room) -> None:
         self._room, self._tracker = room, _tracker(calls, settings)
@@ -119,7 +119,7 @@ class GitHub:
     def __init__(self, calls: HttpCalls, settings: TicketSettings) -> None:
         owner, _, repository = settings.project.partition("/")
         if not owner or not repository or "/" in repository:
-            raise ValueError("tickets.project for GitHub is owner/repository")
+            raise BookError("settings: tickets.project for GitHub is owner/repository")
         base = settings.api_url.rstrip("/")
         self._url = f"{base}/repos/{quote(owner, safe='')}/{quote(repository, safe='')}/issues"
         self._calls = calls
@@ -173,7 +173,9 @@ class Jira:
 
     def __init__(self, calls: HttpCalls, settings: TicketSettings) -> None:
         if not settings.project.isalnum() or not settings.user:
-            raise ValueError("for Jira, tickets.project is a project's key, and tickets.user set")
+            raise BookError(
+                "settings: for Jira, tickets.project is a project's key, and tickets.user is set"
+            )
         self._calls, self._project = calls, settings.project
         self._url = f"{settings.api_url.rstrip('/')}/rest/api/3"
         known = f"{settings.user}:{settings.token.get_secret_value()}".encode()
@@ -210,7 +212,9 @@ def _tracker(calls: HttpCalls, settings: TicketSettings) -> Tracker | None:
     if settings.tracker == "none":
         return None
     if not settings.token.get_secret_value():
-        raise ValueError(f"tickets.token is not set, and tickets.tracker is {settings.tracker}")
+        raise BookError(
+            f"settings: tickets.token is not set, and tickets.tracker is {settings.tracker}"
+        )
     return GitHub(calls, settings) if settings.tracker == "github" else Jira(calls, settings)
 
 

@@ -12,7 +12,7 @@ from adapters import http_calls
 from adapters.http_calls import HttpCalls
 from adapters.tickets import CreateTicket, Tickets
 from bot.runbook import Seen
-from bot.runbook.errors import Refused, Unreachable
+from bot.runbook.errors import BookError, Refused, Unreachable
 from bot.settings import TicketSettings
 from sandbox.peers.jira import Jira
 from tests.adapters.trackers import TOKEN, Peer, StrangeGitHub, StrangeJira, settings_of, written
@@ -308,7 +308,7 @@ async def test_what_is_listed_mentions_nobody(unlisted: Tickets, room: WrittenRo
 def test_settings_that_name_no_place_for_tickets_are_refused_at_start(
     calls: HttpCalls, room: WrittenRoom, wrong: dict[str, str]
 ) -> None:
-    with pytest.raises(ValueError, match=r"tickets\.") as refused:
+    with pytest.raises(BookError, match=r"settings: .*tickets\.") as refused:
         Tickets(calls, TicketSettings.model_validate({"token": TOKEN} | wrong), room)
     assert TOKEN not in str(refused.value)
 
