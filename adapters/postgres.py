@@ -221,7 +221,10 @@ FAILURES: tuple[tuple[tuple[type[Exception], ...], _Failure], ...] = (
     ((asyncpg.InvalidCatalogNameError,), _Failure("other", "has no database of that name")),
     ((socket.gaierror,), _Failure("refused", "cannot be found: its name is not known")),
     ((ConnectionRefusedError,), _Failure("refused", "refused the connection: nothing listens")),
-    ((ssl.SSLError,), _Failure("other", "cannot be trusted: its certificate was not accepted")),
+    (
+        (ssl.SSLError,),
+        _Failure("other", "cannot be trusted: its certificate was not accepted, or TLS failed"),
+    ),
     (
         (ValueError, OverflowError),
         _Failure("other", "could not be asked: check its DSN in the settings"),

@@ -86,10 +86,8 @@ async def test_a_certificate_that_nobody_signed_is_not_trusted(tmp_path: Path) -
 
     async with peer(talk) as dsn:
         found = await look(f"{dsn}?sslmode=verify-ca&sslrootcert={ours}")
-    assert (found.cause, found.error) == (
-        "other",
-        "cannot be trusted: its certificate was not accepted",
-    )
+    assert found.cause == "other"
+    assert found.error.startswith("cannot be trusted: its certificate was not accepted")
 
 
 async def test_a_name_that_nobody_knows_is_told_as_that(monkeypatch: pytest.MonkeyPatch) -> None:
