@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
+from pydantic import AwareDatetime
+
 from adapters.http_calls import HttpCalls, Query, plain
 from bot.runbook import CHANGE, Adapter, Change, Facts, Key, Person, Run, Seen, pair
 from bot.runbook.errors import Refused, Unreachable
@@ -26,9 +28,12 @@ NOBODY = (
 )
 
 
-def dedup_key(run: str) -> str:
-    """What makes every page of one run the same open incident."""
-    return f"runbook-run:{run}"
+def dedup_key(run: str, since: datetime) -> str:
+    """
+    What makes every page of one run the same open incident. With the time, as after a lost store
+    an id may come again: an incident of back then would pass for the page of now.
+    """
+    return f"runbook-run:{run}/{int(since.timestamp())}"
 
 
 class Room(Protocol):
@@ -57,6 +62,7 @@ class Page(Change):
     repeatable = True
 
     run: str
+    since: AwareDatetime  #: When the run was started.
     message: str
     services: tuple[str, ...] = ()  #: What it is about.
     severity: Literal["critical", "error", "warning", "info"] = "critical"
@@ -69,7 +75,7 @@ class Page(Change):
 
     @property
     def dedup_key(self) -> str:
-        return dedup_key(self.run)
+        return dedup_key(self.run, self.since)
 
     @property
     def op(self) -> str:
@@ -137,7 +143,8 @@ class Pager(Adapter):
 
     async def _acknowledged(self, run: Run, services: Sequence[str]) -> str:
         """Who has acknowledged what; empty when nobody has."""
-        ours = await self._list("incidents", [("incident_key", dedup_key(run.id))])
+        key = dedup_key(run.id, run.started_at)
+        ours = await self._list("incidents", [("incident_key", key)])
         query = [("statuses[]", "acknowledged"), ("limit", str(MOST_INCIDENTS))]
         others = await self._list("incidents", query) if services else []
         about = [one for one in others if self._is_about(one, services)]

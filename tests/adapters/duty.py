@@ -18,7 +18,9 @@ from tests.adapters.written_room import WrittenRoom
 ROUTING_KEY, API_TOKEN = "0123456789abcdef0123456789abcdef", "pd-token-not-to-be-shown"
 CORE = "complyai-core"
 RUN = Run(id="7F3K", started_at=datetime(2026, 9, 1, 3, tzinfo=UTC), started_by="U-DANA")
-PAGE = Page(run="7F3K", message="P1 Service Outage: core-down", services=(CORE,))
+PAGE = Page(
+    run=RUN.id, since=RUN.started_at, message="P1 Service Outage: core-down", services=(CORE,)
+)
 
 
 class Duty(PagerDuty):

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 from pydantic import SecretStr
@@ -48,7 +49,7 @@ async def test_a_page_is_before_then_applied(pager: Pager, duty: Duty) -> None:
     assert await pager._see(PAGE) == Seen("applied", "PagerDuty has incident #1, triggered")
     (incident,) = duty.incidents
     assert (incident.title, incident.urgency) == (PAGE.message, "high")
-    assert (duty.pages, incident.keys) == (1, ["runbook-run:7F3K"])
+    assert (duty.pages, incident.keys) == (1, ["runbook-run:7F3K/1788231600"])
 
 
 async def test_two_pages_of_one_run_are_one_incident_and_of_two_runs_are_two(
@@ -59,6 +60,15 @@ async def test_two_pages_of_one_run_are_one_incident_and_of_two_runs_are_two(
         await pager._page(change, "key")
     assert [incident.alerts for incident in duty.incidents] == [2, 1]
     assert (await pager._see(other)).now == "PagerDuty has incident #2, triggered"
+
+
+async def test_the_incident_of_an_older_run_with_the_same_id_is_no_page_of_ours(
+    pager: Pager, duty: Duty
+) -> None:
+    older = PAGE.model_copy(update={"since": RUN.started_at - timedelta(days=90)})
+    await pager._page(older, "key")
+    duty.resolve(duty.incidents[0])
+    assert (await pager._see(PAGE)).state == "before"
 
 
 async def test_a_page_whose_answer_was_lost_is_found_and_was_sent_once(
