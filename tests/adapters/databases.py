@@ -15,7 +15,7 @@ from cryptography.x509.oid import NameOID
 from adapters.postgres import Connectivity, Postgres
 
 PASSWORD = "pg-password-not-to-be-shown"
-LIMIT_S = 0.5
+LIMIT_S = 0.8
 TOO_LONG_S = 20.0  #: No look lasts so long, also on a busy machine.
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 

@@ -47,7 +47,7 @@ class Duty(PagerDuty):
 
 @asynccontextmanager
 async def pager_of(duty: Duty, room: WrittenRoom) -> AsyncIterator[Pager]:
-    calls = HttpCalls(timeout_s=0.5)
+    calls = HttpCalls(timeout_s=0.7)
     settings = PagerSettings(
         routing_key=SecretStr(ROUTING_KEY),
         events_url=duty.url,

@@ -101,7 +101,7 @@ async def test_another_teams_incident_engages_nobody_of_ours(pager: Pager, duty:
     ("fault", "says"),
     [
         ("error", "HTTP 503"),
-        ("slow", "did not answer within 0.5 s"),
+        ("slow", "did not answer within 0.7 s"),
         ("html", "a web page instead of data"),
         ("lost response", "broke the connection"),
     ],

@@ -95,7 +95,7 @@ async def test_a_page_that_got_lost_itself_is_seen_not_to_have_come(
     [
         ("limited", Refused, "ask too often .* nothing was done"),
         ("error", Unreachable, "HTTP 503.*not known whether it was done"),
-        ("slow", Unreachable, "did not answer within 0.5 s"),
+        ("slow", Unreachable, "did not answer within 0.7 s"),
         ("html", Unreachable, "a web page; it is not known"),
         ("half an answer", Unreachable, "broke the connection"),
     ],

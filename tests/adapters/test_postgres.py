@@ -147,7 +147,7 @@ async def test_a_database_too_slow_for_the_limit_is_one_that_did_not_answer(
         found = await look(database.dsn, database.replica_dsn, LIMIT_S)
     finally:
         database.slow_down(0.0)
-    assert (found.cause, found.error) == ("timed out", "did not answer within 0.5 s")
+    assert (found.cause, found.error) == ("timed out", "did not answer within 0.8 s")
 
 
 async def test_a_server_that_is_frozen_did_not_answer(database: Database) -> None:
@@ -159,7 +159,7 @@ async def test_a_server_that_is_frozen_did_not_answer(database: Database) -> Non
     assert (found.answered_in, found.cause) == (None, "timed out")
 
 
-@pytest.mark.parametrize("word", [b"BEGIN", b"statement_timeout", b"pg_is_in_recovery", b"COMMIT"])
+@pytest.mark.parametrize("word", [b"BEGIN", b"pg_is_in_recovery", b"COMMIT"])
 async def test_a_server_that_falls_silent_in_the_middle_keeps_nobody_past_the_limit(
     database: Database, word: bytes
 ) -> None:
@@ -168,7 +168,7 @@ async def test_a_server_that_falls_silent_in_the_middle_keeps_nobody_past_the_li
         *_, between = parts_of(dsn)
         found = await look(database.dsn.replace(place, between), timeout_s=LIMIT_S)
     assert found.answered_in is not None and found.in_recovery is None
-    assert found.says().endswith("and then no more: did not answer within 0.5 s")
+    assert found.says().endswith("and then no more: did not answer within 0.8 s")
 
 
 async def test_a_replica_that_falls_silent_leaves_the_writer_well(database: Database) -> None:
@@ -176,7 +176,7 @@ async def test_a_replica_that_falls_silent_leaves_the_writer_well(database: Data
     async with peer(silent_from(b"has_all", database.replica.port)) as dsn:
         *_, between = parts_of(dsn)
         found = await look(
-            database.dsn, database.replica_dsn.replace(place, between), timeout_s=2 * LIMIT_S
+            database.dsn, database.replica_dsn.replace(place, between), timeout_s=LIMIT_S
         )
     assert (found.error, found.in_recovery) == ("", False)
-    assert found.replica_error == "it did not answer within 1 s"
+    assert found.replica_error == "it did not answer within 0.8 s"

@@ -25,10 +25,10 @@ PAGE = b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/html\r\n\r\n<html>go awa
 @pytest.mark.parametrize(
     ("talk", "error"),
     [
-        (says(), "did not answer within 0.5 s"),
-        (says(NO_TLS), "did not answer within 0.5 s"),
+        (says(), "did not answer within 0.8 s"),
+        (says(NO_TLS), "did not answer within 0.8 s"),
         (says(PAGE), "is no PostgreSQL"),
-        (says(NO_TLS, PAGE), "did not answer within 0.5 s"),
+        (says(NO_TLS, PAGE), "did not answer within 0.8 s"),
         (says(NO_TLS, message(b"R")), "something that is not PostgreSQL's"),
         (says(b"E" + message(b"S", b"ERROR")), "is no PostgreSQL"),
     ],

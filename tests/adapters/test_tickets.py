@@ -60,7 +60,7 @@ def room() -> WrittenRoom:
 @pytest.fixture
 async def calls(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[HttpCalls]:
     monkeypatch.setattr(http_calls, "PAUSE_S", 0.01)
-    made = HttpCalls(timeout_s=0.5)
+    made = HttpCalls(timeout_s=0.7)
     yield made
     await made.close()
 
@@ -109,7 +109,7 @@ async def test_a_ticket_whose_answer_was_lost_is_found_and_was_sent_once(
         ("limited", Refused, "ask too often .* nothing was done"),
         ("lost request", Unreachable, "broke the connection"),
         ("error", Unreachable, "HTTP 503.*not known whether it was done"),
-        ("slow", Unreachable, "did not answer within 0.5 s"),
+        ("slow", Unreachable, "did not answer within 0.7 s"),
         ("html", Unreachable, "a web page; it is not known"),
     ],
 )
@@ -129,7 +129,7 @@ async def test_a_ticket_without_a_clear_yes_was_sent_once(
     [
         ("limited", "ask too often"),
         ("error", "HTTP 503"),
-        ("slow", "did not answer within 0.5 s"),
+        ("slow", "did not answer within 0.7 s"),
         ("html", "a web page instead of data"),
         ("half an answer", "broke the connection"),
     ],
