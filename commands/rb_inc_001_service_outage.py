@@ -116,7 +116,7 @@ async def page_on_call(run: Run, inputs: Inputs, pager: Pager) -> Plan[Page] | N
     if on_call.is_engaged:
         return nothing(f"On-call is engaged already: {on_call.says}")
     message = f"{inputs.severity} Service Outage: {inputs.brief_desc}"
-    return plan(Page(run=run.id, message=message, services=inputs.services))
+    return plan(Page(run=run.id, since=run.started_at, message=message, services=inputs.services))
 
 
 diagnosis = book.section("Diagnosis Steps", together=True)
