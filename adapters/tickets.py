@@ -6,6 +6,7 @@ idempotency key, so one whose answer was lost is looked for and never simply mad
 """
 
 import base64
+import re
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, Protocol
@@ -21,6 +22,7 @@ from bot.settings import TicketSettings
 LABEL = "runbook-bot"
 LONGEST_TITLE = 250  #: GitHub takes 256 characters, Jira 255.
 PAGE, MOST_PAGES = 100, 10
+SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~])")
 #: How far the tracker's clock and ours may be apart.
 CLOCKS_APART = timedelta(minutes=2)
 
@@ -131,14 +133,15 @@ class GitHub:
 
     async def find(self, change: CreateTicket) -> str | None:
         async for issue in self._since(change.since - CLOCKS_APART):
-            lines = str(issue.get("body") or "").splitlines()
-            is_marked = any(line.strip() == change.mark for line in lines)
+            lines = str(issue.get("body") or "").split()
+            is_marked = lines[-1:] == [change.mark]  # Above it stands other people's text.
             if is_marked and _is_since("GitHub", issue.get("created_at"), change):
                 return f"#{plain(issue.get('number'), 20)}"
         return None
 
     async def create(self, change: CreateTicket) -> None:
-        body = {"title": change.short_title, "body": _body(change), "labels": [LABEL]}
+        text = f"{_as_markdown(change.text)}\n\n{change.mark}".strip()
+        body = {"title": change.short_title, "body": text, "labels": [LABEL]}
         await self._calls.write("GitHub", self._url, body, self._headers)
 
     async def _since(self, moment: datetime) -> AsyncIterator[Mapping[str, Any]]:
@@ -197,7 +200,8 @@ class Jira:
         return next((plain(one["key"], 40) for one in ours), None)
 
     async def create(self, change: CreateTicket) -> None:
-        paragraphs = [_paragraph(line) for line in _body(change).splitlines() if line.strip()]
+        lines = [*change.text.splitlines(), change.mark]
+        paragraphs = [_paragraph(line) for line in lines if line.strip()]
         fields = {
             "project": {"key": self._project},
             "issuetype": {"name": "Task"},
@@ -230,8 +234,9 @@ def _is_issue(one: object) -> bool:
     return isinstance(one, dict) and "key" in one and isinstance(one.get("fields"), dict)
 
 
-def _body(change: CreateTicket) -> str:
-    return f"{change.text}\n\n{change.mark}".strip()
+def _as_markdown(text: str) -> str:
+    """As it is, without headings, links or HTML, and mentioning nobody."""
+    return SPECIAL.sub(r"\\\1", text).replace("@", "@\N{WORD JOINER}")
 
 
 def _paragraph(line: str) -> dict[str, Any]:
