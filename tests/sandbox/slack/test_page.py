@@ -1,5 +1,6 @@
 """The contract the browser page is built against."""
 
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -88,6 +89,20 @@ async def test_a_command_that_nobody_takes_is_shown_in_red(
         event = await events.receive_json(timeout=5)
     text = '/runbook failed with the error "dispatch_failed"'
     assert event == {"type": "error", "text": text}
+
+
+async def test_everything_the_page_is_made_of_is_there(page: aiohttp.ClientSession) -> None:
+    async with page.get("/") as answer:
+        named = re.findall(r'(?:href|src)="(/page/[^"]+)"', await answer.text())
+    seen = set[str]()
+    while fresh := [name for name in named if name not in seen]:
+        for name in fresh:
+            async with page.get(name) as answer:
+                assert answer.status == 200, name
+                content = await answer.text()
+            seen.add(name)
+            named += [f"/page/{one}" for one in re.findall(r'from "\./([^"]+)"', content)]
+    assert {"/page/page.css", "/page/app.js", "/page/modal.js"} <= seen
 
 
 async def test_another_sites_page_may_not_act(page: aiohttp.ClientSession) -> None:
