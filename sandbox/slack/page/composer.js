@@ -23,7 +23,7 @@ export class Composer {
       "aria-expanded": "false", "aria-label": "Message", spellcheck: "true",
     });
     this.list = h("div", { id: listId, class: "suggestions", role: "listbox", "aria-label": "Suggestions", "data-testid": "suggestions", hidden: true });
-    this.send = h("button", { type: "button", class: "button primary send", "data-testid": testid === "composer" ? "send" : "thread-send", "aria-label": "Send", onclick: () => this.#submit() }, "Send");
+    this.send = h("button", { type: "button", class: "button primary send idle", "data-testid": testid === "composer" ? "send" : "thread-send", "aria-label": "Send", onclick: () => this.#submit() }, "Send");
     this.node = h("div", { class: "composer" }, this.list, h("div", { class: "composer-box" }, this.entry, this.send));
     this.entry.addEventListener("input", () => this.#changed());
     this.entry.addEventListener("keydown", (event) => this.#key(event));
