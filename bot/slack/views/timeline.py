@@ -52,7 +52,8 @@ def timeline(run: RunRecord) -> Rendered:
 def _who(one: Entry) -> list[Element]:
     if not one.who:
         return []
-    return [text(" "), person(one.who), text(cut(one_line(one.after), ENTRY) or " ")]
+    after = cut(one_line(one.after), ENTRY)
+    return [text(" "), person(one.who), *([text(after)] if after else [])]
 
 
 def _spoken(one: Entry) -> str:
@@ -92,11 +93,11 @@ def _of_step(step: StepRecord, run: RunRecord) -> Iterator[Entry]:
     if step.ended_at and step.status not in OPEN:
         done = f"{word(step, run)} {title(step)}"
         says = f": {step.says}" if step.says else ""
-        lasted = f" (took {took(step)})" if took(step) else ""
+        lasted = f"took {took(step)}" if took(step) else ""
         if who := only_a_person(step):
-            yield Entry(step.ended_at, f"{done}:", who, lasted)
+            yield Entry(step.ended_at, f"{done}:", who, f", {lasted}" if lasted else "")
         else:
-            yield Entry(step.ended_at, f"{done}{says}{lasted}")
+            yield Entry(step.ended_at, f"{done}{says}{f' ({lasted})' if lasted else ''}")
     elif step.started_at and step.status in OPEN:
         yield Entry(step.started_at, f"{WORD[step.status]} {title(step)}")
 

@@ -40,6 +40,6 @@ function row(one, current) {
 }
 
 function sign(one) {
-  if (one.is_im) return avatar(one.user ?? one.name, fullName(one.user) || one.name);
+  if (one.is_im) return avatar(one.user, fullName(one.user), workspace.users.get(one.user)?.is_bot);
   return h("span", { class: "channel-sign", "aria-hidden": "true" }, one.is_private ? icon("lock") : "#");
 }

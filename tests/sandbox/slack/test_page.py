@@ -51,6 +51,16 @@ async def test_an_ephemeral_message_is_shown_to_one_person_only(
     assert await seen(page, BOB) == []
 
 
+async def test_a_direct_message_bears_the_name_of_the_other_person(
+    workspace: Workspace, client: AsyncWebClient, page: aiohttp.ClientSession
+) -> None:
+    await client.chat_postMessage(channel=ALICE, text="psst")
+    async with page.get("/page/state", params={"user": ALICE}) as answer:
+        state = await answer.json()
+    (direct,) = [channel for channel in state["channels"] if channel["is_im"]]
+    assert direct["user"] == state["app"]["user_id"]
+
+
 async def test_the_page_is_told_of_a_new_message(
     workspace: Workspace, client: AsyncWebClient, page: aiohttp.ClientSession
 ) -> None:

@@ -124,6 +124,7 @@ def test_the_modal_shows_the_plan_again_and_who_approved_already() -> None:
     view = approve_modal(destroy(decisions=(approved(),)), outage())
     text = words(view)
     assert destroy().changes[0].command in text
+    assert destroy().beware in text and destroy().because in text
     assert "1 more of role operator must approve" in text
     assert [one["user_id"] for one in elements(view, type="user")] == ["U0LENA0000"]
     assert unpack(view["private_metadata"]).about == destroy().id
