@@ -167,6 +167,7 @@ class Page {
     if (wanted && wanted !== "home" && !channel(wanted)) await this.refreshState();
     const id = wanted === "home" || channel(wanted) ? wanted : first?.id ?? "home";
     const moved = id !== this.#place.channel;
+    const opened = thread && thread !== this.#place.thread;
     this.#place = { channel: id, thread: thread || null };
     if (moved) this.#read = null;
     this.#drawAround();
@@ -175,7 +176,8 @@ class Page {
     this.composer.at(id);
     if (thread) this.replies.at(id, thread);
     await Promise.all([this.refreshMessages(), this.refreshThread()]);
-    if (moved && !thread) this.composer.entry.focus();
+    if (opened) this.replies.entry.focus();
+    else if (moved && !thread) this.composer.entry.focus();
   }
 
   /** Who begins to type while nothing takes letters means the composer. */
@@ -187,7 +189,6 @@ class Page {
 
   openThread(ts) {
     location.hash = `${this.#place.channel}/${ts}`;
-    this.replies.entry.focus();
   }
 
   #closeThread() {

@@ -112,12 +112,18 @@ export class Composer {
     this.put("");
     this.#sent.push(text);
     try {
-      await deliver(text, place);
+      const answer = await deliver(text, place);
+      if (answer?.error === "dispatch_failed") this.#giveBack(text, key); // Nobody has it. What timed out, somebody may have.
     } catch (error) {
       show(error.message);
-      if (key === this.#draftKey() && !this.entry.value) this.put(text);
-      else drafts.set(key, text);
+      this.#giveBack(text, key);
     }
+  }
+
+  /** What was not sent stands there again, unless something else is typed there by now. */
+  #giveBack(text, key) {
+    if (key !== this.#draftKey()) drafts.set(key, drafts.get(key) || text);
+    else if (!this.entry.value) this.put(text);
   }
 }
 
