@@ -237,6 +237,7 @@ async def test_what_was_applied_can_be_taken_back_with_an_approval(tmp_path: Pat
             run_id, lambda r: any(a.status == "pending" for a in r.approvals.values())
         )
         undo = next(a for a in run.approvals.values() if a.status == "pending")
+        assert undo.title == f"Take back: {run.steps['paint'].title}"
         await bot.desk.decide(undo.id, RAVI, True, "", "", "2")
         await bot.until(run_id, lambda run: run.steps["paint.undo"].status == "given")
         assert bot.world.lamps["hall"] == "red"

@@ -22,7 +22,7 @@ from bot.slack.views.kit import (
     text,
 )
 from bot.slack.views.limits import fit_message
-from bot.slack.views.sections import line, title, unwell
+from bot.slack.views.sections import line, unwell
 from bot.slack.views.words import RUN_WORD, age, clock, count
 
 LISTED = 10
@@ -77,7 +77,7 @@ def _lines(run: RunRecord) -> Iterator[str]:
     agreed = {one.step for one in run.approvals.values() if one.people}
     changed = [step for step in done if step.key in agreed]
     yield from (f"Changed: {_change(step)}" for step in changed[:LISTED])
-    if besides := [title(step) for step in done if step.key not in agreed]:
+    if besides := [one_line(step.title) for step in done if step.key not in agreed]:
         yield f"{'Also done' if changed else 'Done'}: {'; '.join(besides[:LISTED])}."
     if not done and not _is_open_whether(run):
         yield NOTHING_CHANGED
@@ -121,7 +121,7 @@ def _is_open_whether(run: RunRecord) -> bool:
 
 
 def _change(step: StepRecord) -> str:
-    return f"{title(step)}" + (f" ({one_line(step.says)})" if step.says else "")
+    return f"{one_line(step.title)}" + (f" ({one_line(step.says)})" if step.says else "")
 
 
 def _buttons(run: RunRecord) -> Iterator[Element]:

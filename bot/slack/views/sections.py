@@ -115,7 +115,7 @@ def word(step: StepRecord, run: RunRecord) -> str:
 def line(step: StepRecord, run: RunRecord) -> str:
     """A step in one line: the word, the title, what it says and as of when."""
     said = "" if only_a_person(step) else one_line(step.says)
-    parts = [f"{word(step, run)} · {title(step)}"]
+    parts = [f"{word(step, run)} · {one_line(step.title)}"]
     if watching := _watching(step, run.updated_at):
         parts.append(watching)
     if step.blocked_by and step.status == "applying":
@@ -130,11 +130,6 @@ def only_a_person(step: StepRecord) -> str:
     """The id, when all that a step was answered is a person: who is named with their name."""
     found = A_PERSON.fullmatch(step.says.strip()) if step.kind == "ask" else None
     return found[1] if found else ""
-
-
-def title(step: StepRecord) -> str:
-    undoing = "Take back: " if step.key.endswith(UNDO) else ""
-    return undoing + one_line(step.title)
 
 
 def _as_of(step: StepRecord) -> str:

@@ -14,7 +14,7 @@ from bot.slack.views.card import named
 from bot.slack.views.escape import clean, cut, mention, mrkdwn, one_line
 from bot.slack.views.kit import Element, Rendered, context, header, person, plain, rich, text
 from bot.slack.views.limits import fit_message
-from bot.slack.views.sections import only_a_person, title, word
+from bot.slack.views.sections import only_a_person, word
 from bot.slack.views.words import OPEN, RUN_WORD, WORD, age, day_and_clock, exact, took
 
 SHOWN = 60  #: Entries in a message, the newest; the file has all.
@@ -91,7 +91,7 @@ def timeline_entries(run: RunRecord) -> list[Entry]:
 
 def _of_step(step: StepRecord, run: RunRecord) -> Iterator[Entry]:
     if step.ended_at and step.status not in OPEN:
-        done = f"{word(step, run)} {title(step)}"
+        done = f"{word(step, run)} {one_line(step.title)}"
         says = f": {step.says}" if step.says else ""
         lasted = f"took {took(step)}" if took(step) else ""
         if who := only_a_person(step):
@@ -99,7 +99,7 @@ def _of_step(step: StepRecord, run: RunRecord) -> Iterator[Entry]:
         else:
             yield Entry(step.ended_at, f"{done}{says}{f' ({lasted})' if lasted else ''}")
     elif step.started_at and step.status in OPEN:
-        yield Entry(step.started_at, f"{WORD[step.status]} {title(step)}")
+        yield Entry(step.started_at, f"{WORD[step.status]} {one_line(step.title)}")
 
 
 def _of_approval(approval: ApprovalRecord) -> Iterator[Entry]:
