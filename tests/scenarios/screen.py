@@ -71,6 +71,16 @@ class Screen:
         await self.types(text)
         await self.presses_key("Enter")
 
+    async def breaks(self, fault: str) -> None:
+        """Switches a fault of the company on, at the page's panel."""
+        faults = self.page.get_by_role("button", name=re.compile("^Faults"))
+        await faults.click()
+        switch = self.page.get_by_role("switch", name=re.compile(f"^{fault}"))
+        await switch.check()
+        await expect(faults).to_have_text("Faults (1 on)")
+        await faults.click()
+        await expect(switch).to_be_hidden()
+
     async def goes_to(self, channel: str) -> None:
         """`channel`: how its name ends."""
         rows = self.page.get_by_role("navigation", name="Channels").get_by_role("link")

@@ -41,8 +41,8 @@ async def screen(browser: str, request: pytest.FixtureRequest) -> AsyncIterator[
 async def test_a_bad_deploy_is_rolled_back_by_typing_and_clicking(
     company: Box, screen: Screen
 ) -> None:
-    await company.switch("bad-deploy", on=True)
     await screen.opens(company.slack.url)
+    await screen.breaks("A bad deployment")
     await _starts_by_the_form(screen)
     await _reads_what_was_found(screen)
     await _asks_for_the_rollback_and_may_not_approve_it(screen)
@@ -51,6 +51,7 @@ async def test_a_bad_deploy_is_rolled_back_by_typing_and_clicking(
 
 
 async def _starts_by_the_form(screen: Screen) -> None:
+    await screen.composer.click()
     await screen.types("/run")
     await expect(screen.page.get_by_role("option", name="/runbook")).to_be_visible()
     await screen.picture("the command is offered")
@@ -107,6 +108,7 @@ async def _approves_as_somebody_else(company: Box, screen: Screen) -> None:
     await expect(done).to_contain_text("complyai-core runs 4 of 4 tasks of complyai-core:4")
     assert company.updates("complyai-core") == 1
     await screen.reads("OK · Watch recovery")
+    await expect(screen.page.get_by_role("button", name="Faults", exact=True)).to_be_visible()
     await screen.picture("rolled back and recovered")
 
 
@@ -198,5 +200,6 @@ async def test_a_button_that_is_pressed_twice_counts_once(company: Box, screen: 
     await screen.agrees("^Approve: ", "Approve", times=2)
     done = await screen.reads("Seen done")
     await expect(done.get_by_text("Approved by @ravi")).to_have_count(1)
+    await expect(screen.messages.filter(has_text="It is being applied.")).to_have_count(1)
     await expect(screen.messages.filter(has_text="aws ecs update-service")).to_have_count(1)
     assert company.updates("complyai-core") == 1
