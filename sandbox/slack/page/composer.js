@@ -123,7 +123,10 @@ export class Composer {
   /** What was not sent stands there again, unless something else is typed there by now. */
   #giveBack(text, key) {
     if (key !== this.#draftKey()) drafts.set(key, drafts.get(key) || text);
-    else if (!this.entry.value) this.put(text);
+    else if (!this.entry.value) {
+      this.put(text);
+      this.#offer([]);
+    }
   }
 }
 
