@@ -50,7 +50,7 @@ class Limits(Thresholds):
 class Inputs(RunbookInputs):
     brief_desc: str = Field(
         title="Brief description",
-        description="lowercase letters, digits and dashes: it becomes the channel's name",
+        description="3 to 40 lowercase letters, digits and dashes: it becomes the channel's name",
         pattern=r"^[a-z0-9-]{3,40}$",
     )
     services: tuple[str, ...] = Field(

@@ -41,8 +41,8 @@ def may_lead(member: Member) -> Refusal | None:
     if member.roles & LEADS:
         return None
     return Refusal(
-        "You need the role responder (or another than viewer) to do this. Ask whoever keeps the"
-        " bot's settings to add you to a user group that has it."
+        "You need a role that may act, such as responder, to do this. Ask whoever keeps the bot's"
+        " settings to add you to a user group that has one."
     )
 
 

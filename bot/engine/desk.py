@@ -17,6 +17,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from pydantic import ValidationError
+from pydantic.fields import FieldInfo
 
 from bot.engine.access import known, may_decide, may_lead
 from bot.engine.calling import value_of
@@ -92,7 +93,8 @@ class EngineDesk:
         try:
             inputs = book.inputs.model_validate(dict(intent.inputs))
         except ValidationError as error:
-            wrong = {str(one["loc"][0]): _plainly(one) for one in error.errors()}
+            fields = book.inputs.model_fields
+            wrong = {str(one["loc"][0]): _plainly(one, fields) for one in error.errors()}
             return Refusal("Some inputs are not right; nothing was started.", fields=wrong)
         menus = await self.menus(intent.book_id) if book.menus else {}
         wrong = {}
@@ -334,7 +336,8 @@ class EngineDesk:
         try:
             value = kind.model_validate(dict(answer))
         except ValidationError as error:
-            wrong = {str(one["loc"][0]): _plainly(one) for one in error.errors()}
+            fields = kind.model_fields
+            wrong = {str(one["loc"][0]): _plainly(one, fields) for one in error.errors()}
             return Refusal("Some of the answer is not right.", fields=wrong)
         said = "; ".join(_answer_text(one) for one in value.model_dump(mode="json").items())
         return Report(says=said, result=value.model_dump(mode="json"), has_result=True)
@@ -479,11 +482,12 @@ def _resolution(
     return Report(says=f"{says[truth]}, says {name}", result=result, has_result=True)
 
 
-def _plainly(error: Any) -> str:
+def _plainly(error: Any, fields: Mapping[str, FieldInfo]) -> str:
     """A validation error as a sentence for whoever fills in the field."""
-    context = error.get("ctx", {})
     if error["type"] == "string_pattern_mismatch":
-        return f"This must look like {context['pattern']}"
+        field = fields.get(str(error["loc"][0]))
+        described = field.description if field and len(error["loc"]) == 1 else None
+        return f"This must be {described or 'written like ' + error['ctx']['pattern']}"
     if error["type"] == "missing":
         return "This is needed"
     if error["type"] == "extra_forbidden":

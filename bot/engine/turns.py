@@ -19,9 +19,9 @@ AT_WORK = ON_ITS_WAY - {"asked"}
 def spec_of(outline: Outline, key: str) -> StepOutline:
     """The outline of a step; an undo looks like the action it takes back, without its needs."""
     step = outline.step(key.removesuffix(UNDO))
-    return (
-        step if key == step.key else replace(step, key=key, after={}, title=f"Undo: {step.title}")
-    )
+    if key == step.key:
+        return step
+    return replace(step, key=key, after={}, title=f"Take back: {step.title}")
 
 
 def held_at(outline: Outline, run: RunState) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import sqlalchemy as sa
+from pydantic import Field
 
 from bot.engine.applying import ApplyTiming
 from bot.engine.calling import Surroundings
@@ -172,7 +173,8 @@ class Lamps(Adapter):
 
 
 class Inputs(RunbookInputs):
-    lamp: str = "hall"
+    lamp: str = Field(default="hall", pattern=r"^[a-z]+$", description="lowercase letters")
+    color: str = Field(default="red", pattern=r"^[a-z]+$")
 
 
 def make_book() -> Runbook:
