@@ -59,6 +59,7 @@ def readable(text: str, plan_digest: str, plan: Plan[Change]) -> str:
             f"{number}. {change.command()}",
             f"   target     {change.target()} ({change.effect.name})",
             f"   replacing  {change.replacing or 'nothing'}",
+            *([f"   then       {change.then()}"] if change.then() else []),
             f"   undo       {undo.command() if undo else 'cannot be undone'}",
         ]
     if plan.because:

@@ -203,6 +203,7 @@ def _changes(
             target=change.target() if change else "",
             command=change.command() if change else f"{kind} {json.dumps(fields)}",
             now=row.now,
+            then=change.then() if change else "",
             undo=undo.command() if undo else None,
             state=row.state,
             seen=row.seen,

@@ -53,6 +53,7 @@ class ChangeRecord:
     target: str  #: The lock's name, such as ecs/production/complyai-core.
     command: str
     now: str  #: What was seen there when the plan was made.
+    then: str  #: What is to be there afterwards; '': its command says it.
     undo: str | None  #: The command that takes it back; None: it cannot be undone.
     state: Literal["planned", "intended", "applied", "already so"] = "planned"
     seen: str = ""  #: What was seen there last.

@@ -60,6 +60,9 @@ class Paint(Change):
     def command(self) -> str:
         return f"paint {self.lamp} {self.color}"
 
+    def then(self) -> str:
+        return f"{self.lamp} is {self.color}"
+
     def undo(self) -> "Paint | None":
         if self.replacing is None:
             return None
@@ -76,6 +79,9 @@ class Smash(Change):
 
     def command(self) -> str:
         return f"smash {self.lamp}"
+
+    def then(self) -> str:
+        return "gone"
 
 
 class Hello(Change):

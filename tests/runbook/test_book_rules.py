@@ -63,6 +63,9 @@ class Clean(Change):
     def command(self) -> str:
         return "clean"
 
+    def then(self) -> str:
+        return "clean"
+
 
 class Wipe(Change):
     effect = DESTROY
@@ -72,6 +75,9 @@ class Wipe(Change):
 
     def command(self) -> str:
         return "wipe"
+
+    def then(self) -> str:
+        return "empty"
 
 
 def fresh(id: str = "RB-X-001") -> Runbook:

@@ -85,7 +85,9 @@ def run(run_id: str = "7F3K") -> RunRecord:
 
 
 def approval(effect: Literal["CHANGE", "DESTROY"]) -> ApprovalRecord:
-    change = ChangeRecord("UpdateService", "ecs/core", "aws ecs update-service", "core:42", None)
+    change = ChangeRecord(
+        "UpdateService", "ecs/core", "aws ecs update-service", "core:42", "core:41", None
+    )
     return ApprovalRecord(
         id="ap1", step="roll_back", title="Roll back complyai-core", effect=effect,
         changes=(change,), because="it is down", beware="", role="operator", people=1,

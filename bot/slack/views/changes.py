@@ -82,6 +82,7 @@ def whole_plan_text(approval: ApprovalRecord, run: RunRecord) -> str:
             "what",
             *(f"    {line}" for line in clean(change.command).split("\n")),
             f"now   {change.now or 'nothing is there'}",
+            *([f"then  {change.then}"] if change.then else []),
             f"undo  {change.undo or 'cannot be undone'}",
         ]
     lines += ["", f"why     {approval.because}"] if approval.because else []
@@ -96,6 +97,8 @@ def _about(change: ChangeRecord, number: int) -> Iterator[list[Element]]:
         yield [text(f"{number}. {change.target}", bold=True)]
     if change.state == "planned":
         yield labelled("now", found + checked)
+        if change.then:
+            yield labelled("then", change.then)
     else:
         seen = f": {change.seen}" if change.seen else ""
         yield labelled("before", found)
@@ -111,5 +114,5 @@ def labelled(label: str, words: str) -> list[Element]:
 
 
 def _texts(change: ChangeRecord) -> tuple[str, ...]:
-    about = change.now + change.seen + (change.undo or "") + change.target
+    about = change.now + change.then + change.seen + (change.undo or "") + change.target
     return clean(change.command), clean(about)

@@ -139,6 +139,7 @@ def change(**more: Any) -> ChangeRecord:
         "command": "aws ecs update-service --cluster production --service complyai-core"
         " --task-definition complyai-core:41",
         "now": "complyai-core runs complyai-core:42, 0 of 4 tasks",
+        "then": "complyai-core runs complyai-core:41",
         "undo": "aws ecs update-service --cluster production --service complyai-core"
         " --task-definition complyai-core:42",
         "at": after(238),
@@ -179,6 +180,7 @@ def destroy(**more: Any) -> ApprovalRecord:
                 target="rds/complyai-prod",
                 command="aws rds failover-db-cluster --db-cluster-identifier complyai-prod",
                 now="writer complyai-prod-1",
+                then="complyai-prod-2 writes",
                 undo=None,
             ),
         ),
