@@ -177,7 +177,7 @@ class SmallDesk:
     async def approval(self, approval_id: str) -> tuple[ApprovalRecord, RunRecord] | None:
         return (approval(self.effect), run()) if approval_id == "ap1" else None
 
-    async def plan_text(self, approval_id: str) -> str | None:
+    async def plan_text(self, approval_id: str, by: Actor) -> str | None:
         return self.text if approval_id == "ap1" else None
 
     async def question(self, question_id: str) -> tuple[QuestionRecord, RunRecord] | None:
