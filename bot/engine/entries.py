@@ -18,6 +18,7 @@ from bot.engine.reading import Kinds
 from bot.engine.reports import Draft, Report
 from bot.engine.state import Event
 from bot.runbook.errors import StepError
+from bot.store.chain import moment
 from bot.store.tables import changes, plans
 
 #: What is noted elsewhere, or shown by what follows from it: a request for approval.
@@ -53,17 +54,18 @@ def of_event(
 
 
 def of_request(
-    plan_id: str, asked: Mapping[str, object], draft: Draft, unattended: str | None
+    plan_id: str, asked: Mapping[str, Any], draft: Draft, unattended: str | None
 ) -> Note:
     """With all that is shown to whoever decides it. `unattended`: why nobody need be asked."""
-    by = str(asked["requested_by"])
     shown = [
         _shown(change, now) for change, now in zip(draft.plan.changes, draft.now, strict=True)
     ]
     said = {"because": draft.plan.because, "beware": draft.plan.beware, "unattended": unattended}
+    until = moment(asked["expires_at"]) if unattended is None else None
+    told = _told({**asked, **said, "expires_at": until})
     what = "approval asked" if unattended is None else "unattended"
-    body = {"plan": plan_id, **_told({**asked, **said}), "shown": shown}
-    return Note(what, str(asked["step"]), by, body)
+    body = {"plan": plan_id, **told, "shown": shown}
+    return Note(what, asked["step"], asked["requested_by"], body)
 
 
 def _shown(change: Any, now: str) -> dict[str, object]:

@@ -100,6 +100,7 @@ class World:
     lose_answers: int = 0  #: So many calls take effect, and the answer is lost.
     refuse: str = ""
     blind: bool = False  #: Nothing can be seen.
+    blind_after_loss: bool = False  #: Nothing can be seen once an answer was lost.
     hold: asyncio.Event | None = None  #: A call waits for this before it takes effect.
     calling: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -152,6 +153,7 @@ class Lamps(Adapter):
     def _answer(self) -> None:
         if self._world.lose_answers:
             self._world.lose_answers -= 1
+            self._world.blind |= self._world.blind_after_loss
             raise Unreachable("the connection was dropped")
 
     alters = (
@@ -302,6 +304,7 @@ async def living_bot(
     world: World | None = None,
     url: str | None = None,
     store: type[Store] = Store,
+    expires_after_s: float = 900.0,
 ) -> AsyncIterator[Bot]:
     world, people, announcer = world or World(), People(), Silent()
     changed = asyncio.Event()
@@ -316,6 +319,7 @@ async def living_bot(
         people,
         LocalRunner(),
         timing=QUICK,
+        expires_after_s=expires_after_s,
         on_commit=changed.set,
     )
     await engine.start()
