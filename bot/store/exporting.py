@@ -8,7 +8,7 @@ neither steer a terminal nor disguise itself.
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from bot.store.chain import Entry, canonical, moment
@@ -58,12 +58,14 @@ def verify_lines(
     return Verdict(verdict.count, verdict.first, verdict.last, [*faults, *verdict.faults])
 
 
-def csv_lines(entries: Iterable[Entry]) -> Iterator[str]:
-    """With a head line. No cell is one that a spreadsheet calculates."""
-    yield _csv(COLUMNS)
-    for entry in entries:
-        cells = entry._asdict() | {"time": moment(entry.at)}
-        yield _csv([_harmless(cells[name]) for name in COLUMNS])
+def csv_head() -> str:
+    return _csv(COLUMNS)
+
+
+def csv_line(entry: Entry) -> str:
+    """No cell of it is one that a spreadsheet calculates."""
+    cells = entry._asdict() | {"time": moment(entry.at)}
+    return _csv([_harmless(cells[name]) for name in COLUMNS])
 
 
 def _body(entry: Entry) -> Any:

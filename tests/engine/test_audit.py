@@ -258,7 +258,9 @@ async def test_a_transaction_that_is_rolled_back_leaves_no_entry_and_no_gap(
 async def test_an_id_that_no_store_could_keep_is_noted_as_far_as_it_goes(tmp_path: Path) -> None:
     async with living_bot(tmp_path) as bot:
         hostile = "a\x00b\ud800" + "x" * 5000
-        await bot.engine.store.tx(note, 1.0, hostile, "refused pick", hostile, "U1", typed=hostile)
+        await bot.engine.store.tx(
+            lambda c: note(c, 1.0, hostile, "refused pick", hostile, "U1", typed=hostile)
+        )
         ((entry, _),) = await noted(bot, "refused pick")
         assert entry.run is not None and len(entry.run) == 200 and "\x00" not in entry.run
         assert await is_whole(bot)
@@ -280,7 +282,7 @@ async def test_on_postgresql_a_decision_waits_for_its_run_before_it_holds_anythi
             deciding = asyncio.create_task(bot.desk.decide(approval, RAVI, True, "", "", "d"))
             waiting = "select count(*) from pg_locks where not granted"
             while not await mover.fetchval(waiting):
-                await asyncio.sleep(0)
+                pass
             await mover.execute("set local lock_timeout = '3s'")
             await mover.execute("update plans set outcome = '' where id = $1", approval)
             await mover.execute("select 1 from audit_head for update")
