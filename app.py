@@ -19,6 +19,7 @@ from adapters.aws_calls import AwsCalls
 from adapters.ecs import Ecs
 from adapters.rds import Rds
 from assembly import audit_command
+from assembly.anchors import bucket
 from assembly.outside import postgres
 from assembly.serving import serve
 from bot.runbook.coverage import coverage, coverage_text
@@ -51,11 +52,13 @@ async def doctor(settings: Settings) -> int:
         calls = await stack.enter_async_context(open_calls(settings.slack))
         aws = AwsCalls(settings.aws.region, settings.aws.endpoint_url, settings.aws.timeout_s)
         stack.push_async_callback(aws.close)
+        vault = bucket(settings, stack)
         looks: Mapping[str, Awaitable[object]] = {
             "Slack": identify(calls),
             "ECS": Ecs(aws, settings.company.cluster).services(settings.company.service_names),
             "RDS": Rds(aws).database(settings.company.database),
             "PostgreSQL": postgres(settings).connectivity(),
+            **({"the audit log's bucket": vault.check()} if vault else {}),
         }
         for name, look in looks.items():
             try:

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 
 from bot.engine.intents import Actor, Refusal
-from bot.store.chain import Head, canonical, follow
+from bot.store.auditing import entries_after
+from bot.store.chain import Entry, Head, canonical, follow
 from bot.store.tables import audit, audit_head
 
 #: Characters of an id that came from outside; ours are shorter.
@@ -57,6 +58,16 @@ def note_refusal(
     """What was asked for, and why not. What was typed is not kept: it may be anything."""
     told = {"why": refusal.why, **({"fields": sorted(refusal.fields)} if refusal.fields else {})}
     note(c, now, run, f"refused {what}", about, by.user_id, team=by.team_id, **told, **body)
+
+
+def read_by(c: sa.Connection, now: float, run: str, by: Actor) -> list[Entry]:
+    """A run's entries. Who looks is the newest of them the next time."""
+    entries: list[Entry] = []
+    while more := entries_after(c, entries[-1].seq if entries else 0, run):
+        entries += more
+    if entries:
+        note(c, now, run, "audit read", "", by.user_id, team=by.team_id)
+    return entries
 
 
 def _storable(text: str) -> str:

@@ -18,8 +18,8 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from pydantic import ValidationError
 
-from bot.engine.access import known, may_decide, may_lead
-from bot.engine.audit import note, note_refusal
+from bot.engine.access import known, may_audit, may_decide, may_lead
+from bot.engine.audit import note, note_refusal, read_by
 from bot.engine.calling import value_of
 from bot.engine.conductor import may_pick, undoable
 from bot.engine.engine import Engine
@@ -36,8 +36,11 @@ from bot.runbook.book import Menu
 from bot.runbook.changes import digest
 from bot.runbook.errors import StepError
 from bot.runbook.outline import Outline, outline
+from bot.store.auditing import verdict_until
+from bot.store.chain import Entry
 from bot.store.rooms import begin_room
 from bot.store.tables import decisions, events, plans, runs
+from bot.store.verifying import Verdict
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -429,6 +432,25 @@ class EngineDesk:
         except (StepError, TimeoutError) as error:
             log.warning("%s: no live choices: %s", book_id, error)
             return ()
+
+    # The audit log.
+
+    async def audit(self, run_id: str, by: Actor) -> Sequence[Entry] | Refusal:
+        return await self._heard(self._audit(run_id, by), run_id, "audit", "", by)
+
+    async def _audit(self, run_id: str, by: Actor) -> Sequence[Entry] | Refusal:
+        member = await known(self._engine.directory, by)
+        refusal = member if isinstance(member, Refusal) else may_audit(member)
+        if refusal:
+            return refusal
+        entries = await self._engine.store.tx(read_by, self._engine.clock.now(), run_id, by)
+        return entries or Refusal(f"The audit log has no run {run_id}.")
+
+    async def verdict_until(self, seq: int) -> Verdict:
+        return await verdict_until(self._engine.store, seq)
+
+    async def turned_away(self, what: str, by: Actor, refusal: Refusal) -> None:
+        await self._refused(None, what, "", by, refusal)
 
     # Judging who asks.
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 
 from bot.store.chain import Entry, Head
+from bot.store.store import Store
 from bot.store.tables import audit, audit_anchors, audit_head
 from bot.store.verifying import Anchor, Verdict, Walk
 
@@ -42,6 +43,21 @@ def every_entry(c: sa.Connection) -> Iterator[Entry]:
     query = sa.select(*COLUMNS).order_by(audit.c.seq).execution_options(yield_per=AT_ONCE)
     for row in c.execute(query):
         yield Entry(*row)
+
+
+async def verdict_until(store: Store, seq: int) -> Verdict:
+    """Of the log up to this entry, in pieces between which others are served."""
+    anchors = await store.read(anchors_of)
+    walk, after = Walk([one for one in anchors if one.seq <= seq]), 0
+    while after < seq:
+        after = await store.read(_walk_on, walk, after, seq)
+    return walk.end()
+
+
+def _walk_on(c: sa.Connection, walk: Walk, after: int, until: int) -> int:
+    entries = [one for one in entries_after(c, after) if one.seq <= until]
+    walk.see(entries)
+    return entries[-1].seq if entries else until
 
 
 def verdict_of(c: sa.Connection, anchors: list[Anchor]) -> Verdict:

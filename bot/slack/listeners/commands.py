@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from bot.engine.intents import Refusal
 from bot.runbook.outline import text as outline_text
+from bot.slack.listeners.auditing import audit
 from bot.slack.listeners.browsing import open_catalogue
 from bot.slack.listeners.front import Front
 from bot.slack.listeners.leading import said
@@ -104,7 +105,8 @@ CARRY: Mapping[Verb, Carry] = {
     "status": _status,
     "cancel": _cancel,
     "history": _history,
+    "audit": audit,
     "help": _help,
 }
-#: What the desk does not judge, because nothing is asked of it.
-READING: frozenset[Verb] = frozenset(CARRY) - {"run", "dry", "cancel"}
+#: What the desk does not judge, because everybody may read it.
+READING: frozenset[Verb] = frozenset(CARRY) - {"run", "dry", "cancel", "audit"}
