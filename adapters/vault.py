@@ -69,9 +69,9 @@ class LockedBucket:
                 f"{where} holds something else than this log's anchor, and was not overwritten."
                 " Another bot writes there, or somebody put it there: give each bot its bucket."
             )
-        locked_until = there.get("ObjectLockRetainUntilDate")
-        is_locked = there.get("ObjectLockMode") == "COMPLIANCE" and locked_until is not None
-        if not is_locked or locked_until < until - RESOLUTION:
+        locked_until: datetime | None = there.get("ObjectLockRetainUntilDate")
+        is_compliance = there.get("ObjectLockMode") == "COMPLIANCE"
+        if not is_compliance or not locked_until or locked_until < until - RESOLUTION:
             raise Refused(
                 f"{where} is there, but not seen to be locked until {until:%Y-%m-%d}. Look there,"
                 " and whether the bot's role has s3:GetObjectRetention."

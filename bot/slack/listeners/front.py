@@ -16,18 +16,21 @@ from pydantic import SecretStr
 from slack_bolt.async_app import AsyncAck
 
 from bot.engine.access import known
-from bot.engine.intents import Desk, Directory, Refusal
+from bot.engine.intents import Actor, Desk, Directory, Refusal
 from bot.runbook.values import Secret
 from bot.slack.listeners import visit as visits
 from bot.slack.listeners.telling import Telling
 from bot.slack.listeners.visit import Answer, Body, Instead, Next, Private, Visit, Wrong
 from bot.slack.views.ephemeral import refused, sentence
+from bot.slack.views.names import Strange
 
 log = logging.getLogger(__name__)
 
 #: Slack waits 3 s for an answer; this much of it is ours, in seconds.
 ANSWER_WITHIN_S = 2.6
 NOT_OURS = "Only members of the workspace that this bot serves can do this. Nothing was done."
+#: Of a payload that says nobody's name.
+NOBODY = Actor("?", "?")
 
 Listener = Callable[["Front", Visit], Awaitable[Answer]]
 BoltListener = Callable[[AsyncAck, dict[str, Any]], Awaitable[None]]
@@ -59,7 +62,7 @@ class Front:
         """`reads`: it asks the desk for nothing that the desk would judge."""
 
         async def answer(ack: AsyncAck, body: dict[str, Any]) -> None:
-            visit = kind.read(body)
+            visit = await self._read(kind, body)
             found = await self._heard(listener, visit, reads)
             if not await kind.acknowledge(ack, found):
                 self.telling.after(visit, found)
@@ -68,16 +71,31 @@ class Front:
 
     async def may_read(self, visit: Visit) -> Refusal | None:
         member = await known(self.directory, visit.actor)
-        return member if isinstance(member, Refusal) else None
+        if not isinstance(member, Refusal):
+            return None
+        await self.desk.turned_away("look", visit.actor, member)
+        return member
+
+    async def _read(self, kind: Kind, body: Body) -> Visit:
+        try:
+            return kind.read(body)
+        except Strange as error:
+            await self.desk.turned_away("payload", NOBODY, Refusal(str(error)))
+            raise
 
     async def _heard(self, listener: Listener, visit: Visit, reads: bool) -> Answer:
         if visit.actor.team_id != self.team_id:
             log.warning("%s of %s was turned away", visit.actor.user_id, visit.actor.team_id)
+            await self.desk.turned_away("visit", visit.actor, Refusal(NOT_OURS))
             return Private(sentence(NOT_OURS))
         async with asyncio.timeout(ANSWER_WITHIN_S):
             if reads and (refusal := await self.may_read(visit)):
                 return Private(refused(refusal))
-            return await listener(self, visit)
+            try:
+                return await listener(self, visit)
+            except Strange as error:
+                await self.desk.turned_away("payload", visit.actor, Refusal(str(error)))
+                raise
 
 
 async def _to_command(ack: AsyncAck, found: Answer) -> bool:

@@ -17,7 +17,7 @@ from bot.slack.views.kit import (
     table,
     text,
 )
-from bot.slack.views.limits import SECTION_TEXT, fit_message, table_fits
+from bot.slack.views.limits import SECTION_TEXT, TABLE_ROWS, fit_message, table_fits
 from bot.slack.views.words import count
 from bot.store.chain import Entry, moment
 from bot.store.verifying import Verdict
@@ -40,15 +40,13 @@ class Trail(NamedTuple):
 
 def trail(run_id: str, entries: Sequence[Entry], verdict: Verdict) -> Trail:
     """The newest entries that fit, oldest first."""
-    shown = list(entries)
+    shown = list(entries[1 - TABLE_ROWS :])
     while shown and not table_fits(COLUMNS, [_row(one) for one in shown]):
         del shown[0]
     left = len(entries) - len(shown)
     head = f"Run {run_id}: {count(len(entries), 'entry', 'entries')} in the audit log."
-    blocks = [
-        header(f"Audit log of run {run_id}"),
-        rich(*([text(one)] for one in _whole(verdict))),
-    ]
+    whole = rich(*([text(one)] for one in _whole(verdict)))
+    blocks = [header(f"Audit log of run {run_id}"), whole]
     if shown:
         blocks.append(table(COLUMNS, [_cells(one) for one in shown]))
     if left:
