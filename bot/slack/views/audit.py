@@ -13,11 +13,10 @@ from bot.slack.views.kit import (
     person,
     plain,
     rich,
-    section,
     table,
     text,
 )
-from bot.slack.views.limits import SECTION_TEXT, TABLE_ROWS, fit_message, table_fits
+from bot.slack.views.limits import TABLE_ROWS, fit_message, table_fits
 from bot.slack.views.words import count
 from bot.store.chain import Entry, moment
 from bot.store.verifying import Verdict
@@ -71,9 +70,10 @@ def trail_text(run_id: str, entries: Sequence[Entry], verdict: Verdict) -> str:
 def anchor(day: str, seq: int, hash: str) -> Rendered:
     """What is told once a day, to be compared with later."""
     what = f"Audit log, {day}: its newest entry is {seq}, and its sha-256 is {hash}."
-    how = f"`python app.py audit verify --anchor {seq}:{hash}` looks whether the log still has it."
-    shown = section(plain(what, SECTION_TEXT))
-    return Rendered(f"{what} {how}", [shown, rich([text("Keep this message. "), text(how)])])
+    looks = "Whether the log still has it:"
+    command = f"python app.py audit verify --anchor {seq}:{hash}"
+    blocks = [rich([text(what)], [text(f"{looks} "), text(command, code=True)])]
+    return Rendered(f"{what} {looks} `{command}`", blocks)
 
 
 def _whole(verdict: Verdict) -> Iterator[str]:
