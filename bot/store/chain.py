@@ -62,8 +62,12 @@ def hashed(entry: Entry) -> bytes:
 
 def canonical(body: Mapping[str, Any]) -> str:
     """One text for one meaning: what is read back from it gives the same text again."""
-    plain = json.loads(json.dumps(body, default=str), parse_constant=str)
-    return _encode_sorted(plain)
+    return read_back(json.loads(json.dumps(body, default=str), parse_constant=str))
+
+
+def read_back(body: Mapping[str, Any]) -> str:
+    """The canonical text of what was read from one."""
+    return _encode_sorted(body)
 
 
 def moment(at: float) -> str:

@@ -1,8 +1,8 @@
 """
 The audit log as text: JSON lines, which can be verified without the store, and CSV, for people.
 
-A line is verified as it was written, byte for byte. It is ASCII: what is hostile in an entry can
-neither steer a terminal nor disguise itself.
+What a line says is verified, and that it says it once. It is ASCII: what is hostile in an entry
+can neither steer a terminal nor disguise itself.
 """
 
 import csv
@@ -11,33 +11,35 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from bot.store.chain import Entry, canonical, moment
+from bot.store.chain import Entry, canonical, moment, read_back
 from bot.store.verifying import Anchor, Fault, Verdict, Walk, misplaced
 
 #: What makes a spreadsheet take a cell for a formula.
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 COLUMNS = ("seq", "time", "run", "what", "about", "by", "body", "before", "hash")
+FIELDS = ["seq", "time", *Entry._fields[1:]]
 
 
 def line(entry: Entry) -> str:
     """`time` is `at`, for people; `body` is an object unless somebody made it something else."""
-    told = {"seq": entry.seq, "time": moment(entry.at), **entry._asdict(), "body": _body(entry)}
-    return json.dumps(told, default=repr)
+    seq, at, run, what, about, by, _, before, hash = entry
+    told = (seq, moment(at), at, run, what, about, by, _body(entry), before, hash)
+    return _encode(dict(zip(FIELDS, told, strict=True)))
 
 
 def entry_of(written: str) -> Entry:
-    """Raises ValueError when this is no line of an export, or is not as it was written."""
+    """Raises ValueError when this is no line of an export, or says anything else than it did."""
     try:
         told = json.loads(written)
-        body = told["body"]
-        fields = {name: told[name] for name in Entry._fields}
-    except (ValueError, KeyError, TypeError) as error:
+    except ValueError as error:
         raise ValueError("it is no entry") from error
-    fields["body"] = canonical(body) if isinstance(body, dict) else body
-    entry = Entry(**fields)
-    if not isinstance(entry.seq, int) or line(entry) != written:
+    if not isinstance(told, dict) or list(told) != FIELDS or not isinstance(told["seq"], int):
+        raise ValueError("it is no entry")
+    if _encode(told) != written or told.pop("time") != moment(told["at"]):
         raise ValueError("it was changed after it was exported")
-    return entry
+    body = told["body"]
+    told["body"] = read_back(body) if isinstance(body, dict) else body
+    return Entry(**told)
 
 
 def verify_lines(
@@ -87,3 +89,6 @@ def _csv(cells: Sequence[object]) -> str:
     written = io.StringIO()
     csv.writer(written, quoting=csv.QUOTE_ALL, lineterminator="").writerow(cells)
     return written.getvalue()
+
+
+_encode = json.JSONEncoder(default=repr).encode

@@ -175,7 +175,7 @@ async def test_what_is_kept_says_the_entry_the_hash_and_the_time_and_is_locked_l
             "time": "2023-11-14 22:13:20.000000 UTC",
         }
         assert until.timestamp() == clock.time + 30 * DAY_S
-        ((kept),) = await bot.noted("anchor kept")
+        (kept,) = await bot.noted("anchor kept")
         assert kept["where"] == "vault/2023-11-14.json"
 
 

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from bot.engine.audit import note
-from bot.engine.intents import Noted, Refusal, StartRun
+from bot.engine.intents import Member, Noted, Refusal, StartRun
 from bot.engine.record import Origin
 from bot.store.auditing import entries_after, verdict_of
 from bot.store.chain import Entry
@@ -291,3 +291,46 @@ async def test_on_postgresql_a_decision_waits_for_its_run_before_it_holds_anythi
         finally:
             await mover.close()
         assert await is_whole(bot)
+
+
+async def test_the_log_of_a_run_is_read_by_who_may_and_each_reading_is_noted(
+    tmp_path: Path,
+) -> None:
+    async with living_bot(tmp_path) as bot:
+        run_id = await bot.to_the_pick()
+        bot.people.members["U3"] = Member("U3", "lena", frozenset({"security"}))
+        for who in (RAVI, VERA):
+            assert isinstance(await bot.desk.audit(run_id, who), Refusal)
+        read = await bot.desk.audit(run_id, LENA)
+        assert not isinstance(read, Refusal)
+        assert {one.run for one in read} == {run_id} and read[0].what == "started"
+        again = await bot.desk.audit(run_id, LENA)
+        assert not isinstance(again, Refusal)
+        assert [(one.what, one.by) for one in again[-3:]] == [
+            ("refused audit", "U2"), ("refused audit", "U4"), ("audit read", "U3"),
+        ]  # fmt: skip
+        assert isinstance(await bot.desk.audit("NONE", LENA), Refusal)
+        bot.people.is_down = True
+        assert isinstance(await bot.desk.audit(run_id, LENA), Refusal)
+
+
+async def test_whether_the_log_is_whole_is_known_up_to_an_entry(tmp_path: Path) -> None:
+    async with living_bot(tmp_path) as bot:
+        await bot.to_the_pick()
+        await bot.engine.store.tx(_many)
+        whole = await bot.desk.verdict_until(2500)
+        assert whole.is_whole and whole.count == 2500
+        await bot.engine.store.tx(_forge)
+        assert (await bot.desk.verdict_until(2399)).is_whole
+        (fault,) = (await bot.desk.verdict_until(2500)).faults
+        assert fault.seq == 2400
+
+
+def _many(c: sa.Connection) -> None:
+    for n in range(2600):
+        note(c, 1.0 + n, None, "picked", "paint", "U1")
+
+
+def _forge(c: sa.Connection) -> None:
+    c.execute(sa.text("drop trigger audit_not_changed"))
+    c.execute(sa.text("update audit set \"by\" = 'U666' where seq = 2400"))
