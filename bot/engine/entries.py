@@ -39,7 +39,8 @@ def of_event(
     """`run` is its row."""
     if (event.kind, event.outcome) in ELSEWHERE or event.kind == "decided":
         return ()
-    body: dict[str, object] = {"attempt": event.attempt or None, "outcome": event.outcome}
+    outcome = "" if event.kind == "applied" else event.outcome  # Which names the note itself.
+    body: dict[str, object] = {"attempt": event.attempt or None, "outcome": outcome}
     if event.kind == "started":
         body |= {"book": run.book, "inputs": json.loads(run.inputs), "dry": bool(run.dry)}
         body |= {"channel": run.origin_channel}

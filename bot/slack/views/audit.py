@@ -88,28 +88,36 @@ def _whole(verdict: Verdict) -> Iterator[str]:
 
 def _row(entry: Entry) -> tuple[int, str, str, str, str]:
     at = moment(entry.at)[: len("2026-01-31 14:02:11")]
-    return entry.seq, at, entry.by or THE_BOT, entry.what, _about(entry)
+    return entry.seq, at, str(entry.by or THE_BOT), str(entry.what), _about(entry)
 
 
 def _cells(entry: Entry) -> list[object]:
     seq, at, by, what, about = _row(entry)
-    who: Element = rich([person(by)]) if entry.by else {"type": "raw_text", "text": by}
+    who: Element = rich([person(by)]) if by != THE_BOT else {"type": "raw_text", "text": by}
     return [seq, at, who, what, about]
 
 
 def _about(entry: Entry) -> str:
     body = _body(entry)
-    said = [_value(body[name]) for name in TELLING if body.get(name)]
+    said = [*_asked(body), *(_value(body[name]) for name in TELLING if body.get(name))]
     if digest := body.get("digest"):
         said.append(f"plan {str(digest)[:DIGEST]}")
-    return cut(one_line(" · ".join(filter(None, [entry.about, *said]))), LONGEST_CELL)
+    return cut(one_line(" · ".join(filter(None, [str(entry.about), *said]))), LONGEST_CELL)
+
+
+def _asked(body: Mapping[str, Any]) -> Iterator[str]:
+    """The commands that people were shown."""
+    shown = body.get("shown")
+    for one in shown if isinstance(shown, list) else ():
+        if isinstance(one, dict):
+            yield _value(one.get("command"))
 
 
 def _body(entry: Entry) -> Mapping[str, Any]:
     try:
         body = json.loads(entry.body)
-    except ValueError:
-        return {"body": entry.body}
+    except (ValueError, TypeError):
+        return {"body": str(entry.body)}
     return body if isinstance(body, dict) else {"body": body}
 
 

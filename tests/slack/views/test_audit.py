@@ -24,6 +24,7 @@ def entries(*noted: tuple[str, str, str, Mapping[str, object]]) -> list[Entry]:
 APPROVED = entries(
     ("started", "", "U0DANA0000", {"book": "RB-INC-001", "team": "T0TEAM"}),
     ("refused decide", "roll_back", "U0DANA0000", {"why": "You asked for this change."}),
+    ("approval asked", "roll_back", "U0DANA0000", {"shown": [{"command": "aws ecs go-back"}]}),
     ("approved", "roll_back", "U0RAVI0000", {"digest": "ab" * 32, "reason": "it is down"}),
     ("change intended", "roll_back", "", {"command": "aws ecs update-service", "number": 1}),
 )
@@ -35,8 +36,9 @@ def test_it_says_when_who_did_what_and_why_and_that_the_log_is_whole() -> None:
     assert shown.left == 0
     said = words(shown.says)
     for part in (
-        f"The log is whole up to entry 4: {APPROVED[-1].hash}",
-        "2026-01-31 14:00:02",
+        f"The log is whole up to entry 5: {APPROVED[-1].hash}",
+        "2026-01-31 14:00:03",
+        "aws ecs go-back",
         "You asked for this change.",
         "roll_back · it is down · plan abababababab",
         "aws ecs update-service",
@@ -44,12 +46,12 @@ def test_it_says_when_who_did_what_and_why_and_that_the_log_is_whole() -> None:
     ):
         assert part in said
     people = [one["user_id"] for one in elements(shown.says, type="user")]
-    assert people == ["U0DANA0000", "U0DANA0000", "U0RAVI0000"]
-    assert "whole up to entry 4" in shown.says.text and "approved" in shown.says.text
+    assert people == ["U0DANA0000"] * 3 + ["U0RAVI0000"]
+    assert "whole up to entry 5" in shown.says.text and "approved" in shown.says.text
 
 
 def test_a_log_that_is_not_whole_says_so_first_and_names_what_was_done() -> None:
-    forged = [*APPROVED[:2], APPROVED[2]._replace(by="U0VERA0000"), APPROVED[3]]
+    forged = [*APPROVED[:2], APPROVED[2]._replace(by="U0VERA0000"), *APPROVED[3:]]
     shown = trail("7F3K", forged, verify(forged))
     assert_message(shown.says)
     assert "THE LOG IS NOT WHOLE" in words(shown.says)
@@ -79,8 +81,10 @@ def test_whatever_an_entry_says_slack_takes_it_and_nobody_is_mentioned(malice: s
 
 
 def test_an_entry_whose_body_somebody_spoilt_is_shown_all_the_same() -> None:
-    spoilt = [APPROVED[0]._replace(body="{no json"), APPROVED[1]._replace(body='["a list"]')]
-    assert_message(trail("7F3K", spoilt, verify(spoilt)).says)
+    bodies = ("{no json", '["a list"]', '{"shown": 7}', '{"shown": [7]}', '{"why": {}}')
+    spoilt = [one._replace(body=body) for one, body in zip(APPROVED, bodies, strict=True)]
+    odd = Entry(**{**spoilt[1]._asdict(), "by": b"U1", "what": None, "about": 7, "body": b"\xff"})
+    assert_message(trail("7F3K", [*spoilt, odd], verify(spoilt)).says)
     assert "{no json" in trail_text("7F3K", spoilt, verify(spoilt))
 
 
@@ -95,4 +99,5 @@ def test_a_file_of_a_log_holds_what_its_entries_hold() -> None:
     text = trail_text("7F3K", APPROVED, verify(APPROVED))
     for one in APPROVED:
         for name, value in json.loads(one.body).items():
-            assert f"{name}: {value}" in text
+            shown = value if isinstance(value, str) else json.dumps(value)
+            assert f"{name}: {shown}" in text
