@@ -1,13 +1,15 @@
 """What is read of the audit log, in pieces: a log of years is never in memory as a whole."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import sqlalchemy as sa
+from sqlalchemy.exc import NoResultFound
 
 from bot.store.chain import Entry, Head
 from bot.store.store import Store
 from bot.store.tables import audit, audit_anchors, audit_head
-from bot.store.verifying import Anchor, Verdict, Walk
+from bot.store.verifying import Anchor, Fault, Verdict, Walk
 
 #: Entries that are read at once: a few milliseconds of somebody else's time.
 AT_ONCE = 1000
@@ -63,6 +65,10 @@ def _walk_on(c: sa.Connection, walk: Walk, after: int, until: int) -> int:
 def verdict_of(c: sa.Connection, anchors: list[Anchor]) -> Verdict:
     """Of the whole log, by its own head and anchors and by those that are given."""
     walk = Walk([*anchors_of(c), *anchors])
-    head = head_of(c)
     walk.see(every_entry(c))
-    return walk.end(head)
+    try:
+        return walk.end(head_of(c))
+    except NoResultFound:
+        verdict = walk.end()
+        gone = Fault(0, "The log's own head is missing: it was removed.")
+        return replace(verdict, faults=[gone, *verdict.faults])

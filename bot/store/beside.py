@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError, NoResultFound
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -40,9 +40,12 @@ class Look:
         """Raises NoStore."""
         try:
             found: T = await self._within(lambda c: run(c, *args, **kwargs))
-        except (DBAPIError, NoResultFound, OSError) as error:
+        except (DBAPIError, OSError) as error:
             why = getattr(error, "orig", None) or error
-            raise NoStore(f"The store has no audit log that can be read: {why}") from None
+            raise NoStore(
+                f"The store has no audit log that can be read: {why}. If an older version of the"
+                " bot made it, start this one on it once."
+            ) from None
         return found
 
 

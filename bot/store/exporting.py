@@ -31,7 +31,7 @@ def entry_of(written: str) -> Entry:
     """Raises ValueError when this is no line of an export, or says anything else than it did."""
     try:
         told = json.loads(written)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError("it is no entry") from error
     if not isinstance(told, dict) or list(told) != FIELDS or not isinstance(told["seq"], int):
         raise ValueError("it is no entry")
@@ -74,7 +74,7 @@ def _body(entry: Entry) -> Any:
     try:
         body = json.loads(entry.body)
         return body if isinstance(body, dict) and canonical(body) == entry.body else entry.body
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return entry.body
 
 

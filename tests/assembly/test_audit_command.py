@@ -96,6 +96,7 @@ def test_a_whole_log_is_said_to_be_whole_with_its_newest_entry(
         ("update audit set about = 's9' where seq = 4", "Entry 4 (2026-01-31 14:03:00"),
         ("delete from audit where seq = 4", "Entry 4 is missing"),
         ("delete from audit where seq > 8", "Entries 9 to 10 are missing at the end"),
+        ("delete from audit_head", "The log's own head is missing"),
         ("update audit_head set hash = ''", "Entry 10 (2026-01-31 14:09:00"),
         ("insert into audit select 11, at, run, what, about, by, body, before, hash from audit"
          " where seq = 3", "Entry 11"),

@@ -116,7 +116,7 @@ def _asked(body: Mapping[str, Any]) -> Iterator[str]:
 def _body(entry: Entry) -> Mapping[str, Any]:
     try:
         body = json.loads(entry.body)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return {"body": str(entry.body)}
     return body if isinstance(body, dict) else {"body": body}
 
