@@ -119,6 +119,24 @@ def test_an_entry_that_was_rewritten_with_a_hash_that_fits_is_found_by_its_neigh
     assert "by U666" in says(verdict)
 
 
+@given(chains(), st.data())
+def test_an_entry_that_was_written_upon_another_past_is_the_one_that_is_named(
+    entries: list[Entry], data: st.DataObject
+) -> None:
+    place = data.draw(st.integers(0, len(entries) - 1))
+    rewritten = list(entries)
+    rewritten[place] = forged_after(Head(place, "f" * 64))
+    assert seqs(verify(rewritten, head_of(entries))) == [place + 1]
+
+
+def test_a_value_that_only_looks_like_what_was_there_is_found() -> None:
+    entries = chain(2)
+    entries[1] = follow(head_of(entries[:1]), 1.0, "R", "picked", "b'x'", "U1", "{}")
+    assert verify(entries).is_whole
+    entries[1] = Entry(**{**entries[1]._asdict(), "about": b"x"})
+    assert seqs(verify(entries)) == [2]
+
+
 @given(chains(at_least=2), st.data())
 def test_who_rewrites_all_that_follows_is_found_by_an_anchor_and_by_nothing_else(
     entries: list[Entry], data: st.DataObject
