@@ -1,6 +1,7 @@
 """Where the audit log's anchors go, as the settings say."""
 
 import contextlib
+import logging
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
@@ -12,6 +13,8 @@ from bot.slack.views.audit import anchor
 from bot.store import outbox
 from bot.store.deliveries import Delivery, message
 from bot.store.store import Store
+
+log = logging.getLogger(__name__)
 
 
 def anchoring(
@@ -29,6 +32,8 @@ def anchoring(
 
     retain = timedelta(days=settings.audit.retain_days)
     vault = bucket(settings, stack)
+    if not channel and vault is None:
+        log.warning("nobody is told the audit log's anchors: set audit.channel or audit.bucket")
     return Anchoring(store, outbox.put, say, vault, retain, on_commit=on_commit)
 
 
