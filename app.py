@@ -1,5 +1,5 @@
 """
-The command line: serve (default), sandbox, doctor, outline. `python app.py --help`.
+The command line: serve (default), sandbox, doctor, outline, audit. `python app.py --help`.
 
 What the bot is made of is put together in assembly/.
 """
@@ -18,6 +18,8 @@ from pydantic import ValidationError
 from adapters.aws_calls import AwsCalls
 from adapters.ecs import Ecs
 from adapters.rds import Rds
+from assembly import audit_command
+from assembly.anchors import bucket
 from assembly.outside import postgres
 from assembly.serving import serve
 from bot.runbook.coverage import coverage, coverage_text
@@ -50,11 +52,13 @@ async def doctor(settings: Settings) -> int:
         calls = await stack.enter_async_context(open_calls(settings.slack))
         aws = AwsCalls(settings.aws.region, settings.aws.endpoint_url, settings.aws.timeout_s)
         stack.push_async_callback(aws.close)
+        vault = bucket(settings, stack)
         looks: Mapping[str, Awaitable[object]] = {
             "Slack": identify(calls),
             "ECS": Ecs(aws, settings.company.cluster).services(settings.company.service_names),
             "RDS": Rds(aws).database(settings.company.database),
             "PostgreSQL": postgres(settings).connectivity(),
+            **({"the audit log's bucket": vault.check()} if vault else {}),
         }
         for name, look in looks.items():
             try:
@@ -100,6 +104,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from sandbox.command import play  # only here: production has no sandbox installed
 
             return asyncio.run(play(told.fault, told.port, _serve_until_told))
+        if told.command == "audit":
+            return asyncio.run(audit_command.carry_out(told))
         settings = Settings()
         if told.command == "doctor":
             return 1 if asyncio.run(doctor(settings)) else 0
@@ -126,6 +132,7 @@ def _parser() -> argparse.ArgumentParser:
     outlines = commands.add_parser("outline", help="show what a runbook does, step by step")
     outlines.add_argument("id", nargs="?", help="of one runbook; all without it")
     outlines.add_argument("--write", action="store_true", help="write docs/outlines and coverage")
+    audit_command.add_to(commands)
     return parser
 
 

@@ -42,6 +42,11 @@ LONGEST_MESSAGE = 300
 #: Pages can be empty and go on, as those of a long log do.
 MOST_PAGES = 50
 IAM_PREFIXES = {"elbv2": "elasticloadbalancing"}
+#: Where the permission is not called like the operation.
+IAM_NAMES = {
+    "s3:HeadObject": "s3:GetObject",
+    "s3:GetObjectLockConfiguration": "s3:GetBucketObjectLockConfiguration",
+}
 #: How long a write may wait for its turn. After that it is not sent at all, so that botocore's own
 #: limits have ended it before it is given up: a call given up from outside goes on in its thread.
 GRACE_S = 1.0
@@ -49,7 +54,7 @@ CLOCK_RESOLUTION = timedelta(seconds=2)
 THROTTLED = re.compile("Throttl|TooManyRequests|RequestLimitExceeded|SlowDown|PriorRequest")
 DENIED = re.compile("AccessDenied|Unauthorized|NotAuthorized|^AuthFailure")
 BAD_CREDENTIALS = re.compile("ExpiredToken|InvalidClientTokenId|UnrecognizedClient|Signature")
-MISSING = re.compile("NotFound(Fault|Exception)?$|^NoSuch")
+MISSING = re.compile("NotFound(Fault|Exception)?$|^NoSuch|^404$")
 WHO = re.compile(r":(?:assumed-role|role|user)/([\w+=,.@-]+)")
 #: The request never left: nothing can have been changed.
 NEVER_LEFT = (ConnectTimeoutError, EndpointConnectionError)
@@ -198,7 +203,8 @@ class Call:
     def permission(self) -> str:
         """As IAM spells it: `ecs:UpdateService`."""
         action = "".join(word.capitalize() for word in self.operation.split("_"))
-        return f"{IAM_PREFIXES.get(self.service, self.service)}:{action.replace('Db', 'DB')}"
+        name = f"{IAM_PREFIXES.get(self.service, self.service)}:{action.replace('Db', 'DB')}"
+        return IAM_NAMES.get(name, name)
 
     def in_words(self, error: BotoCoreError | ClientError) -> StepError:
         if isinstance(error, ClientError):

@@ -23,6 +23,8 @@ ROLES = (
 )
 #: May start runs and lead them; who may approve is said by each step.
 LEADS = frozenset(ROLES) - {"viewer"}
+#: May read the audit log.
+AUDITS = frozenset({"security", "admin", "leadership", "approver"})
 
 
 async def known(directory: Directory, by: Actor) -> Member | Refusal:
@@ -44,6 +46,13 @@ def may_lead(member: Member) -> Refusal | None:
         "You need a role that may act, such as responder, to do this. Ask whoever keeps the bot's"
         " settings to add you to a user group that has one."
     )
+
+
+def may_audit(member: Member) -> Refusal | None:
+    """Read a run's entries in the audit log."""
+    if member.roles & AUDITS:
+        return None
+    return Refusal(f"The audit log is read by the roles {', '.join(sorted(AUDITS))}.")
 
 
 def may_decide(

@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
+from bot.engine.audit import note
 from bot.engine.calling import is_cancelled_here, look
 from bot.engine.clock import Clock
 from bot.engine.locking import holds_all
@@ -30,7 +31,7 @@ from bot.runbook import Seen
 from bot.runbook.changes import Change, Plan
 from bot.runbook.errors import Refused
 from bot.store.store import Store
-from bot.store.tables import changes, work
+from bot.store.tables import changes, plans, work
 
 log = logging.getLogger(__name__)
 
@@ -277,6 +278,7 @@ def _intend(c: sa.Connection, job: Job, number: int, now: float) -> float | None
         raise Fenced(job.work_id)
     mine = sa.and_(changes.c.plan == job.plan_id, changes.c.number == number)
     c.execute(sa.update(changes).where(mine).values(state="intended", intent_at=now, at=now))
+    _note(c, job, number, now, "change intended")
     return now
 
 
@@ -286,3 +288,13 @@ def _mark(c: sa.Connection, job: Job, number: int, state: str, seen: str, now: f
         raise Fenced(job.work_id)
     mine = sa.and_(changes.c.plan == job.plan_id, changes.c.number == number)
     c.execute(sa.update(changes).where(mine).values(state=state, seen=seen, at=now))
+    _note(c, job, number, now, f"change {state}", seen=seen)
+
+
+def _note(c: sa.Connection, job: Job, number: int, now: float, what: str, **body: object) -> None:
+    mine = sa.select(plans.c.run, plans.c.step, plans.c.digest).where(plans.c.id == job.plan_id)
+    plan, change = c.execute(mine).one(), job.plan.changes[number - 1]
+    note(
+        c, now, plan.run, what, plan.step, "", plan=job.plan_id, digest=plan.digest,
+        number=number, command=change.command(), target=change.target(), **body,
+    )  # fmt: skip

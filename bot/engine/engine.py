@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from bot.engine.applying import Applier, ApplyTiming, Job
+from bot.engine.audit import note
 from bot.engine.calling import Surroundings
 from bot.engine.clock import Clock
 from bot.engine.intents import Directory
@@ -25,7 +26,7 @@ from bot.engine.record import Announcer, Said
 from bot.engine.reports import Report
 from bot.engine.runners import Runner
 from bot.engine.state import Event
-from bot.engine.taking import Fenced, PutDeliveries, Taken, Taker
+from bot.engine.taking import Fenced, PutDeliveries, Taken, Taker, lock_run
 from bot.runbook import Runbook
 from bot.store.store import Store, Transaction
 from bot.store.tables import plans, runs, steps, waits, work
@@ -209,17 +210,21 @@ class Engine:
         row = c.execute(sa.select(waits).where(waits.c.id == wait_id)).first()
         if row is None:
             return Taken(is_new=False)
-        c.execute(sa.select(runs.c.id).where(runs.c.id == row.run).with_for_update())
+        lock_run(c, row.run)
+        now, key = self.clock.now(), f"due:{wait_id}"
         if row.kind == "tick":
             c.execute(sa.delete(waits).where(waits.c.id == wait_id))
-            event, report = Event("due", row.step, row.attempt), None
-        else:
-            plan = json.loads(row.body)["plan"]
-            pending = sa.and_(plans.c.id == plan, plans.c.status == "pending")
-            c.execute(sa.update(plans).where(pending).values(status="expired"))
-            event = Event("decided", row.step, row.attempt, "expired")
-            report = Report(says="Nobody decided in time. Ask again for a fresh plan.")
-        return self.taker.take(c, self.clock.now(), row.run, f"due:{wait_id}", event, report)
+            return self.taker.take(c, now, row.run, key, Event("due", row.step, row.attempt))
+        plan = json.loads(row.body)["plan"]
+        pending = sa.and_(plans.c.id == plan, plans.c.status == "pending")
+        expired = sa.update(plans).where(pending).values(status="expired")
+        digest = c.execute(expired.returning(plans.c.digest)).scalar()
+        event = Event("decided", row.step, row.attempt, "expired")
+        report = Report(says="Nobody decided in time. Ask again for a fresh plan.")
+        taken = self.taker.take(c, now, row.run, key, event, report)
+        if digest:
+            note(c, now, row.run, "approval expired", row.step, "", plan=plan, digest=digest)
+        return taken
 
 
 def _bare(event: Event, report: Report) -> tuple[Event, Report]:

@@ -51,6 +51,7 @@ class Event:
     attempt: int = 0
     outcome: str = ""
     by: str = ""
+    team: str = ""  #: The workspace of whoever did it.
 
 
 @dataclass(frozen=True)

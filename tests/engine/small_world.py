@@ -109,6 +109,7 @@ class World:
     refuse: str = ""
     blind: bool = False  #: Nothing can be seen.
     after_call: Callable[[], None] = lambda: None  #: What happens in the world with each call.
+    blind_after_loss: bool = False  #: Nothing can be seen once an answer was lost.
     hold: asyncio.Event | None = None  #: A call waits for this before it takes effect.
     calling: asyncio.Event = field(default_factory=asyncio.Event)
     sent: list[str] = field(default_factory=list)  #: Every call that was made.
@@ -169,6 +170,7 @@ class Lamps(Adapter):
     def _answer(self) -> None:
         if self._world.lose_answers:
             self._world.lose_answers -= 1
+            self._world.blind |= self._world.blind_after_loss
             raise Unreachable("the connection was dropped")
 
     alters = (
@@ -363,6 +365,7 @@ async def living_bot(
     clock: Clock | None = None,
     timing: ApplyTiming = QUICK,
     announcer: Silent | None = None,
+    expires_after_s: float = 900.0,
 ) -> AsyncIterator[Bot]:
     world, people, announcer = world or World(), people or People(), announcer or Silent()
     changed = asyncio.Event()
@@ -378,6 +381,7 @@ async def living_bot(
         LocalRunner(),
         clock=clock,
         timing=timing,
+        expires_after_s=expires_after_s,
         on_commit=changed.set,
     )
     await engine.start()

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 
 from bot.engine.intents import Refusal
+from bot.slack.listeners.auditing import audit
 from bot.slack.listeners.browsing import open_catalogue
 from bot.slack.listeners.front import Front
 from bot.slack.listeners.leading import said
@@ -105,7 +106,8 @@ CARRY: Mapping[Verb, Carry] = {
     "status": _status,
     "cancel": _cancel,
     "history": _history,
+    "audit": audit,
     "help": _help,
 }
-#: What the desk does not judge, because nothing is asked of it.
-READING: frozenset[Verb] = frozenset(CARRY) - {"run", "dry", "cancel"}
+#: What the desk does not judge, because everybody may read it.
+READING: frozenset[Verb] = frozenset(CARRY) - {"run", "dry", "cancel", "audit"}

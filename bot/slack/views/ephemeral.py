@@ -36,6 +36,7 @@ HOW = (
     ("/runbook status [run]", "what runs now"),
     ("/runbook history [RB-INC-001]", "what ran, newest first"),
     ("/runbook cancel RUN", "ends a run"),
+    ("/runbook audit RUN", "who did what in a run, and whether the log of it is whole"),
 )
 
 

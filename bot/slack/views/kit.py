@@ -155,6 +155,9 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Block:
 
 
 def _cell(cell: object) -> Element:
+    """An element stays what it is, such as a rich text that names a person."""
+    if isinstance(cell, dict):
+        return cell
     return {"type": "raw_text", "text": one_line(str(cell)) or "-"}
 
 
