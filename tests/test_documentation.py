@@ -25,7 +25,7 @@ from pydantic import BaseModel, SecretStr
 import adapters
 import app
 from assembly.outside import thresholds
-from bot.engine.access import ROLES
+from bot.access.policy import ROLES
 from bot.runbook import Adapter
 from bot.settings import Settings
 from bot.slack.listeners.typed import WORDS

@@ -65,8 +65,8 @@ class Hours(Table):
     """From `opens` until `closes`, on those days; over midnight when it closes before it opens."""
 
     days: Annotated[tuple[str, ...], BeforeValidator(_days)] = DAYS
-    opens: Annotated[int, BeforeValidator(_minute)] = Field(0, alias="from")
-    closes: Annotated[int, BeforeValidator(_minute)] = Field(DAY_MIN, alias="until")
+    opens: Annotated[int, BeforeValidator(_minute)] = Field(0, validation_alias="from")
+    closes: Annotated[int, BeforeValidator(_minute)] = Field(DAY_MIN, validation_alias="until")
     time_zone: Annotated[str, BeforeValidator(_zone)]
 
     @model_validator(mode="after")

@@ -133,7 +133,7 @@ class RunRule(Table):
     runbooks: Books
     #: Field -> what it may be: values, or patterns.
     inputs: Annotated[dict[str, Allowed], AfterValidator(_real_inputs)] = Field(
-        default_factory=dict, alias="with"
+        default_factory=dict, validation_alias="with"
     )
     environments: Patterns = ("*",)
     hours: Hours | None = None
@@ -167,8 +167,8 @@ class FreezeWindow(Table):
     why: str = ""
     targets: Patterns = ("*",)
     environments: Patterns = ("*",)
-    begins: Instant | None = Field(None, alias="from")
-    ends: Instant | None = Field(None, alias="until")
+    begins: Instant | None = Field(None, validation_alias="from")
+    ends: Instant | None = Field(None, validation_alias="until")
     hours: Hours | None = None
 
     @model_validator(mode="after")

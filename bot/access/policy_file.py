@@ -136,7 +136,7 @@ def _fields(place: Place) -> list[str]:
 
 
 def _names(model: type[BaseModel]) -> list[str]:
-    return [field.alias or name for name, field in model.model_fields.items()]
+    return [str(field.validation_alias or name) for name, field in model.model_fields.items()]
 
 
 def _line(lines: Sequence[str], place: Place) -> int:

@@ -6,6 +6,8 @@ once the first is made. The intent is written before the call. After it every ex
 "look again", never "failed": only what is seen decides. `before` is believed only once nothing can
 be on its way any more; what cannot be told is asked of a person. After a crash the same code goes
 on from the rows.
+
+A freeze keeps an intent from being written, and nothing else: what has one is seen to its end.
 """
 
 import asyncio
@@ -32,7 +34,9 @@ from bot.store.tables import changes, locks, work
 
 log = logging.getLogger(__name__)
 
-Outcome = Literal["given", "unsure", "outdated", "failed", "cancelled"]
+Outcome = Literal["given", "unsure", "outdated", "failed", "cancelled", "frozen"]
+#: Asked within the transaction of an intent: why the change is not to be made now; or ''.
+Frozen = Callable[[sa.Connection, Change], str]
 NAMESPACE = uuid.UUID("6f0d9d1e-2f0f-4f43-9d6a-2f4d3c0a7b11")
 
 
@@ -83,10 +87,11 @@ class Applier:
         systems: Systems,
         clock: Clock,
         timing: ApplyTiming,
+        frozen: Frozen,
         progress: Callable[[Job, str, float | None], Awaitable[None]],
     ) -> None:
         self._store, self._systems, self._clock = store, systems, clock
-        self._timing, self._progress = timing, progress
+        self._timing, self._frozen, self._progress = timing, frozen, progress
 
     async def carry_out(self, job: Job) -> Ended:
         """Raises Fenced when the work is no longer ours."""
@@ -113,8 +118,8 @@ class Applier:
                 return seen
             if seen.state != "before":
                 return _not_begun(turn, seen)
-            if not await self._intend(job, turn):
-                return Ended("cancelled", Report("Cancelled before it was applied"))
+            if ended := await self._intend(job, turn):
+                return ended
             await self._apply(job, turn)
         return await self._settle(job, turn)
 
@@ -134,10 +139,13 @@ class Applier:
             yield min(nap, self._timing.look_every)
             nap *= 2
 
-    async def _intend(self, job: Job, turn: _Turn) -> bool:
+    async def _intend(self, job: Job, turn: _Turn) -> Ended | None:
+        """Why it is not to be applied; None: the intent is written."""
         now = self._clock.now()
-        turn.intent_at = await self._store.tx(_intend, job, turn.number, now)
-        return turn.intent_at is not None
+        if ended := await self._store.tx(_intend, job, turn, now, self._frozen):
+            return ended
+        turn.intent_at = now
+        return None
 
     async def _apply(self, job: Job, turn: _Turn) -> None:
         turn.tries += 1
@@ -178,8 +186,8 @@ class Applier:
             if seen.state == "before" and now >= settled:
                 if not turn.change.repeatable or turn.tries >= 2:
                     return _unsure(turn, seen)
-                if not await self._intend(job, turn):
-                    return Ended("cancelled", Report("Cancelled; nothing was changed"))
+                if ended := await self._intend(job, turn):
+                    return ended
                 await self._apply(job, turn)
                 continue
             patience = (
@@ -223,18 +231,36 @@ def _rows(c: sa.Connection, plan_id: str) -> list[Any]:
     return list(c.execute(query.where(changes.c.plan == plan_id)).all())
 
 
-def _intend(c: sa.Connection, job: Job, number: int, now: float) -> float | None:
-    """The last fence before the outside world. None when the work was stopped meanwhile."""
+def _intend(c: sa.Connection, job: Job, turn: _Turn, now: float, frozen: Frozen) -> Ended | None:
+    """The last fence before the outside world: None when nothing stands in the way."""
     row = c.execute(sa.select(work).where(work.c.id == job.work_id).with_for_update()).one()
     held = sa.select(sa.func.count()).where(locks.c.holder == job.work_id)
     ours = row.fence == job.fence and row.status == "taken"
     if not ours or c.execute(held).scalar_one() != len(job.targets):
         raise Fenced(job.work_id)
     if row.stop:
-        return None
-    mine = sa.and_(changes.c.plan == job.plan_id, changes.c.number == number)
+        begun = "; nothing was changed" if turn.intent_at else " before it was applied"
+        return Ended("cancelled", Report(f"Cancelled{begun}"))
+    if why := frozen(c, turn.change):
+        return _kept_back(c, job, turn, why)
+    mine = sa.and_(changes.c.plan == job.plan_id, changes.c.number == turn.number)
     c.execute(sa.update(changes).where(mine).values(state="intended", intent_at=now, at=now))
-    return now
+    return None
+
+
+def _kept_back(c: sa.Connection, job: Job, turn: _Turn, why: str) -> Ended:
+    """What was done before the freeze is told apart from what was not."""
+    applied = sa.and_(changes.c.plan == job.plan_id, changes.c.state == "applied")
+    done = c.execute(sa.select(sa.func.count()).where(applied)).scalar_one()
+    if done:
+        some = f"{done} of {len(job.plan.changes)} changes"
+        says = f"Stopped after {some}: {why}. What was applied stays; the rest was not begun."
+        return Ended("failed", Report(says))
+    if turn.intent_at:
+        target = turn.change.target()
+        says = f"Not made again: {why}. The first call did nothing at {target}, as was seen."
+        return Ended("failed", Report(says))
+    return Ended("frozen", Report(f"Not applied: {why}. Nothing was changed."))
 
 
 def _mark(c: sa.Connection, job: Job, number: int, state: str, seen: str, now: float) -> None:

@@ -18,13 +18,33 @@ from typing import Any
 import sqlalchemy as sa
 from pydantic import ValidationError
 
-from bot.engine.access import known, may_decide, may_lead
+from bot.access.acts import (
+    Act,
+    Allowed,
+    Answer,
+    Deny,
+    Freeze,
+    Frozen,
+    Lead,
+    Read,
+    Start,
+)
+from bot.access.member import Member
+from bot.engine.access import may_decide, to_approve
 from bot.engine.calling import value_of
 from bot.engine.conductor import may_pick, undoable
 from bot.engine.engine import Engine
-from bot.engine.intents import Actor, Member, Noted, Refusal, Started, StartRun, Truth
+from bot.engine.freezes import standing, switch
+from bot.engine.intents import Actor, Noted, Refusal, Started, StartRun, Truth
+from bot.engine.judging import Judge
 from bot.engine.plans import parse, readable
-from bot.engine.reading import recent_runs, run_of_plan, run_of_question, run_record
+from bot.engine.reading import (
+    recent_runs,
+    run_of_plan,
+    run_of_question,
+    run_record,
+    was_here,
+)
 from bot.engine.record import ApprovalRecord, QuestionRecord, RunRecord, Said
 from bot.engine.reports import Report
 from bot.engine.results import Results, done_as_json
@@ -53,6 +73,7 @@ class EngineDesk:
 
     def __init__(self, engine: Engine, on_paper: Mapping[str, str] | None = None) -> None:
         self._engine, self._on_paper = engine, on_paper or {}
+        self._judge = Judge(engine.access, engine.store)
         self._outlines = {key: outline(book) for key, book in engine.books.items()}
 
     @property
@@ -66,15 +87,18 @@ class EngineDesk:
     # Starting.
 
     async def start_run(self, intent: StartRun) -> Started | Refusal:
-        member = await self._leader(intent.by, None, "start", intent.book_id)
-        if isinstance(member, Refusal):
-            return member
-        if intent.book_id not in self._engine.books:
-            return self.no_such_book(intent.book_id)
+        book_id = intent.book_id
+        is_known = book_id in self._engine.books
+        may_at_all = await self._judge.may(intent.by, Start(book_id) if is_known else Read())
+        if isinstance(may_at_all, Refusal):
+            return may_at_all
+        if not is_known:
+            return self.no_such_book(book_id)
         inputs = await self._checked(intent)
         if isinstance(inputs, Refusal):
             return inputs
-        return await self._begin(intent, inputs)
+        may_so = await self._judge.may(intent.by, Start(book_id, inputs.model_dump(mode="json")))
+        return may_so if isinstance(may_so, Refusal) else await self._begin(intent, inputs)
 
     def no_such_book(self, book_id: str) -> Refusal:
         wanted = book_id.upper()
@@ -170,17 +194,18 @@ class EngineDesk:
         key: str,
         awaited: Callable[[Outline, RunState], str] = lambda _outline, _run: "",
     ) -> Noted | Refusal:
-        member = await self._leader(by, run_id, kind, about)
+        row = await self._engine.store.read(_state_row, run_id)
+        act = Lead(row.book, json.loads(row.inputs)) if row else Read()
+        member = await self._judge.may(by, act, kind, about, run_id if row else None)
         if isinstance(member, Refusal):
             return member
-        row = await self._engine.store.read(_state_row, run_id)
         if row is None:
             return Refusal(f"There is no run {run_id}. `/runbook status` lists those that run.")
         state = RunState.from_json(json.loads(row.state))
         if state.is_over:
             return Refusal(f"Run {run_id} is {state.status}. Start the runbook anew.")
         event = Event(kind, about, by=by.user_id)
-        before = await self._engine.store.read(_was_here, f"{kind}:{key}")
+        before = await self._engine.store.read(was_here, f"{kind}:{key}")
         why = awaited(Outline.from_json(json.loads(row.outline)), state)
         if why and not before:
             return Refusal(f"{why} See the run's card.")
@@ -194,19 +219,18 @@ class EngineDesk:
     async def decide(
         self, approval_id: str, by: Actor, approves: bool, reason: str, typed: str, key: str
     ) -> Noted | Refusal:
-        member = await known(self._engine.directory, by)
+        member = await self._judge.may(by, Read(), "decide", approval_id)
         if isinstance(member, Refusal):
-            await self._refused(None, "decide", approval_id, by, member)
             return member
 
         def judge(c: sa.Connection) -> tuple[Noted | Refusal, list[str]]:
-            return self._judge(c, approval_id, member, approves, reason, typed, key)
+            return self._decide(c, approval_id, member, approves, reason, typed, key)
 
         answer, due = await self._engine.write(judge)
         self._engine.start_work(due)
         return answer
 
-    def _judge(
+    def _decide(
         self,
         c: sa.Connection,
         approval_id: str,
@@ -223,19 +247,22 @@ class EngineDesk:
         ).first()
         if row is None:
             return Refusal("This request does not exist (any more)."), []
-        if told := _was_here(c, f"decide:{key}"):
+        if told := was_here(c, f"decide:{key}"):
             return Noted(told), []
         record = run_record(c, row.run, engine.kinds)
         assert record
         approval = record.approvals[approval_id]
-        refusal = may_decide(
-            approval, member, approves=approves, reason=reason, typed=typed, now=now
+        act = to_approve(approval) if approves else Deny(approval.role)
+        answer = engine.access.may(member, act, switch(c, "shared"))
+        refused = may_decide(
+            approval, answer, approves=approves, reason=reason, typed=typed, now=now
         )
-        if refusal is None and digest(row.text) != row.digest:
-            refusal = Refusal("The stored plan is not what was shown. Ask for a new plan.")
-        if refusal:
-            note(c, now, row.run, "refused decision", approval_id, member.user_id, why=refusal.why)
-            return refusal, []
+        if refused is None and digest(row.text) != row.digest:
+            refused = Refusal("The stored plan is not what was shown. Ask for a new plan.")
+        if refused:
+            note(c, now, row.run, "refused decision", approval_id, member.user_id, why=refused.why)
+            return refused, []
+        assert isinstance(answer, Allowed)
         c.execute(
             sa.insert(decisions).values(
                 plan=approval_id, by=member.user_id, approves=int(approves), reason=reason, at=now
@@ -243,7 +270,7 @@ class EngineDesk:
         )
         note(
             c, now, row.run, "approved" if approves else "denied", approval_id, member.user_id,
-            reason=reason, digest=row.digest,
+            reason=reason, digest=row.digest, rule=answer.rule,
         )  # fmt: skip
         return self._decided(c, row, approval, approves, member, reason, key)
 
@@ -284,10 +311,10 @@ class EngineDesk:
     async def answer(
         self, question_id: str, by: Actor, answer: Mapping[str, Any], key: str
     ) -> Noted | Refusal:
-        member = await self._leader(by, None, "answer", question_id)
+        asked = await self.question(question_id)
+        member = await self._may_answer(by, "answer", question_id, asked)
         if isinstance(member, Refusal):
             return member
-        asked = await self.question(question_id)
         if asked is None:
             return Refusal("This question was answered already, or its run is over.")
         question, run = asked
@@ -327,10 +354,10 @@ class EngineDesk:
     async def resolve(
         self, question_id: str, by: Actor, truth: Truth, key: str
     ) -> Noted | Refusal:
-        member = await self._leader(by, None, "resolve", question_id)
+        asked = await self.question(question_id)
+        member = await self._may_answer(by, "resolve", question_id, asked)
         if isinstance(member, Refusal):
             return member
-        asked = await self.question(question_id)
         if asked is None or asked[0].kind != "unsure":
             return Refusal("This was settled already.")
         question, run = asked
@@ -389,27 +416,41 @@ class EngineDesk:
             log.warning("%s: no live choices: %s", book_id, error)
             return ()
 
+    # Stopping all changes.
+
+    async def freeze(self, by: Actor, reason: str, key: str) -> Noted | Refusal:
+        member = await self._judge.may(by, Freeze())
+        if isinstance(member, Refusal):
+            return member
+        return Noted(await self._engine.freezing.turn("freeze", member, reason, key))
+
+    async def thaw(self, by: Actor, reason: str, key: str) -> Noted | Refusal:
+        member = await self._judge.may(by, Freeze(), "thaw")
+        if isinstance(member, Refusal):
+            return member
+        return Noted(await self._engine.freezing.turn("thaw", member, reason, key))
+
+    async def freezes(self) -> Sequence[Frozen]:
+        return await self._engine.store.read(standing)
+
     # Judging who asks.
 
-    async def _leader(
-        self, by: Actor, run_id: str | None, what: str, about: str
+    async def judge(self, by: Actor, act: Act) -> Member | Refusal:
+        return await self._judge.may(by, act)
+
+    def why_not(self, member: Member, act: Act) -> str:
+        return self._judge.why_not(member, act)
+
+    async def _may_answer(
+        self,
+        by: Actor,
+        what: str,
+        question_id: str,
+        asked: tuple[QuestionRecord, RunRecord] | None,
     ) -> Member | Refusal:
-        member = await known(self._engine.directory, by)
-        refusal = member if isinstance(member, Refusal) else may_lead(member)
-        if refusal is None:
-            assert isinstance(member, Member)
-            return member
-        await self._refused(run_id, what, about, by, refusal)
-        return refusal
-
-    async def _refused(
-        self, run_id: str | None, what: str, about: str, by: Actor, refusal: Refusal
-    ) -> None:
-        def write(c: sa.Connection) -> None:
-            now = self._engine.clock.now()
-            note(c, now, run_id, f"refused {what}", about, by.user_id, why=refusal.why)
-
-        await self._engine.store.tx(write)
+        run = asked[1] if asked else None
+        act = Answer(run.outline.book, run.inputs) if run else Read()
+        return await self._judge.may(by, act, what, question_id, run.id if run else None)
 
 
 def _fresh_id(c: sa.Connection) -> str:
@@ -422,14 +463,9 @@ def _fresh_id(c: sa.Connection) -> str:
 
 
 def _state_row(c: sa.Connection, run_id: str) -> Any:
-    query = sa.select(runs.c.state, runs.c.outline).where(runs.c.id == run_id)
+    columns = (runs.c.state, runs.c.outline, runs.c.book, runs.c.inputs)
+    query = sa.select(*columns).where(runs.c.id == run_id)
     return c.execute(query).first()
-
-
-def _was_here(c: sa.Connection, key: str) -> str:
-    """What was answered to this delivery when it came before; a space when that was nothing."""
-    answer = c.execute(sa.select(events.c.answer).where(events.c.key == key)).scalar()
-    return "" if answer is None else answer or " "
 
 
 def _resolution(

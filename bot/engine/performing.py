@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot.engine.access import still_approved
+from bot.engine.access import Access
 from bot.engine.applying import Applier, Ended, Job
 from bot.engine.calling import (
     Answered,
@@ -23,7 +23,6 @@ from bot.engine.calling import (
 )
 from bot.engine.clock import Clock
 from bot.engine.conductor import UNDO
-from bot.engine.intents import Directory
 from bot.engine.plans import parse
 from bot.engine.reading import run_record
 from bot.engine.reports import Report
@@ -59,7 +58,7 @@ class Performer:
     books: Mapping[str, Runbook]
     around: Surroundings
     applier: Applier
-    directory: Directory
+    access: Access
     clock: Clock
 
     async def perform(self, work: Claimed) -> tuple[Event, Report]:
@@ -125,9 +124,10 @@ class Performer:
         if digest(row.text) != row.digest:
             return Ended("failed", Report("Not applied: the stored plan is not what was approved"))
         begun = any(change.state != "planned" for change in approval.changes)
-        if not begun and (why := await still_approved(self.directory, approval)):
-            says = f"Not applied: the approval does not hold any more, {why}. Nothing was changed."
-            return Ended("failed", Report(says))
+        if not begun and (lapsed := await self.access.lapsed(self.store, approval)):
+            why = "" if lapsed.frozen else "the approval does not hold any more, "
+            says = f"Not applied: {why}{lapsed.why}. Nothing was changed."
+            return Ended("frozen" if lapsed.frozen else "failed", Report(says))
         try:
             plan = parse(row.text, kinds)
         except StepError as error:

@@ -6,9 +6,10 @@ arguments and what it expects to replace.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from bot.access.acts import Touched
 from bot.runbook.changes import Change, Plan, digest, dump, load
 from bot.runbook.outline import Outline
 
@@ -43,6 +44,11 @@ def what_to_type(plan: Plan[Change]) -> str:
     """The name of the target an approver types: the last part of the worst change's lock."""
     worst = max(plan.changes, key=lambda change: change.effect)
     return worst.target().rsplit("/", 1)[-1]
+
+
+def touched(changes: Iterable[Change]) -> tuple[Touched, ...]:
+    """What the policy judges of them."""
+    return tuple(Touched(one.effect.name, one.target(), one.ours) for one in changes)
 
 
 def readable(text: str, plan_digest: str, plan: Plan[Change]) -> str:

@@ -10,7 +10,7 @@ from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.engine.intents import Desk, Directory
+from bot.engine.intents import Desk
 from bot.runbook.errors import Refused
 from bot.slack.calls import Calls
 from bot.slack.errands import Errands
@@ -44,7 +44,6 @@ async def identify(calls: Calls) -> Identity:
 
 def build_app(
     desk: Desk,
-    directory: Directory,
     calls: Calls,
     identity: Identity,
     errands: Errands,
@@ -67,5 +66,5 @@ def build_app(
         name="runbook-bot", client=idle, authorize=authorize, process_before_response=True
     )
     telling = Telling(calls, errands)
-    register(app, Front(desk, directory, telling, identity.team_id, keep_secret))
+    register(app, Front(desk, telling, identity.team_id, keep_secret))
     return app

@@ -1,5 +1,5 @@
 """
-Who is who, as Slack and the settings say. It fails closed: what cannot be read is Unreachable,
+Who is who, as Slack and the policy say. It fails closed: what cannot be read is Unreachable,
 never "has no role" and never what was true a while ago.
 """
 
@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from bot.access.member import Member
+from bot.access.policy import RoleMembers
 from bot.engine.clock import Clock
-from bot.engine.intents import Member
 from bot.runbook.errors import Unreachable
-from bot.settings import RoleSettings
 from bot.slack.calls import Answer, Calls
 
 #: Slack lets a workspace ask for a group's members 20 times a minute. Seconds that an answer is
@@ -28,7 +28,7 @@ class People:
     def __init__(
         self,
         calls: Calls,
-        roles: Mapping[str, RoleSettings],
+        roles: Mapping[str, RoleMembers],
         aliases: Iterable[Iterable[str]] = (),
         clock: Clock | None = None,
     ) -> None:

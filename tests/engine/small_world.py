@@ -8,12 +8,16 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from bot.access.acts import Frozen
+from bot.access.member import Member
+from bot.access.policy import DEFAULT, Policy
 from bot.engine.applying import ApplyTiming
 from bot.engine.calling import Surroundings
+from bot.engine.clock import Clock
 from bot.engine.desk import EngineDesk
 from bot.engine.engine import Engine
-from bot.engine.intents import Actor, Member, Started, StartRun
-from bot.engine.record import Origin, RunRecord, Said
+from bot.engine.intents import Actor, Started, StartRun
+from bot.engine.record import Origin, RunRecord, Said, Thaw
 from bot.engine.runners.local import LocalRunner
 from bot.engine.systems import Systems
 from bot.runbook import (
@@ -247,9 +251,14 @@ class Silent:
 
     def __init__(self) -> None:
         self.said: list[Said] = []
+        self.freezes: list[tuple[Frozen, Thaw | None]] = []
 
     def announce(self, run: RunRecord, said: Sequence[Said]) -> Sequence[Delivery]:
         self.said.extend(said)
+        return ()
+
+    def announce_freeze(self, frozen: Frozen, thaw: Thaw | None = None) -> Sequence[Delivery]:
+        self.freezes.append((frozen, thaw))
         return ()
 
 
@@ -302,6 +311,8 @@ async def living_bot(
     world: World | None = None,
     url: str | None = None,
     store: type[Store] = Store,
+    policy: Policy = DEFAULT,
+    clock: Clock | None = None,
 ) -> AsyncIterator[Bot]:
     world, people, announcer = world or World(), People(), Silent()
     changed = asyncio.Event()
@@ -315,6 +326,8 @@ async def living_bot(
         _nowhere,
         people,
         LocalRunner(),
+        policy=policy,
+        clock=clock,
         timing=QUICK,
         on_commit=changed.set,
     )

@@ -102,10 +102,11 @@ async def office(with_secret_store: bool = True) -> AsyncIterator[Office]:
     await slack.start()
     settings = SlackSettings(bot_token=SecretStr(slack.bot_token), api_url=slack.api_url)
     async with open_calls(settings) as calls:
-        made = Office(slack, calls, SmallDesk(), SmallDirectory(), Errands())
+        directory = SmallDirectory()
+        made = Office(slack, calls, SmallDesk(directory), directory, Errands())
         keep = made.keep if with_secret_store else None
         identity = await identify(calls)
-        made.app = build_app(made.desk, made.directory, calls, identity, made.errands, keep)
+        made.app = build_app(made.desk, calls, identity, made.errands, keep)
         connection = Connection(made.app, slack.app_token, calls.client, made.errands)
         await connection.open()
         await slack.wait_connected()

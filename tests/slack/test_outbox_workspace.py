@@ -9,8 +9,9 @@ import pytest
 from pydantic import SecretStr
 
 from adapters.slack import CreateChannel, Slack
+from bot.access.policy import RoleMembers
 from bot.runbook.errors import Unreachable
-from bot.settings import RoleSettings, SlackSettings
+from bot.settings import SlackSettings
 from bot.slack.calls import Calls, open_calls
 from bot.slack.people import People
 from bot.store.deliveries import Delivery, message
@@ -153,7 +154,7 @@ async def test_roles_come_from_user_groups_of_the_workspace(
 ) -> None:
     workspace.add_group("S0OPS", "ops", ["U0DANA"])
     workspace.add_person("U0GUEST", "guest", is_guest=True)
-    people = People(calls, {"operator": RoleSettings(groups=("S0OPS",))})
+    people = People(calls, {"operator": RoleMembers(groups=("S0OPS",))})
     assert (await people.member("U0DANA")).roles == {"operator"}
     assert (await people.member("U0GUEST")).is_guest
     with pytest.raises(Unreachable):

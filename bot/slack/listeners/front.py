@@ -2,8 +2,8 @@
 The order of things on every visit: who is it and from where (Bolt has checked that it is Slack who
 says so), what do they want, note it, answer. What needs Slack's Web API happens after the answer.
 
-Whether this person may is judged by the desk, which also writes refusals into the audit log; what
-only reads is judged here. A visit that came twice has the same key, and the desk knows it.
+Whether this person may is judged by the desk, which also writes refusals into the audit log; of
+what only reads it is asked here. A visit that came twice has the same key, and the desk knows it.
 """
 
 import asyncio
@@ -15,8 +15,9 @@ from typing import Any
 from pydantic import SecretStr
 from slack_bolt.async_app import AsyncAck
 
-from bot.engine.access import known
-from bot.engine.intents import Desk, Directory, Refusal
+from bot.access.acts import Read
+from bot.access.member import Member
+from bot.engine.intents import Desk, Refusal
 from bot.runbook.values import Secret
 from bot.slack.listeners import visit as visits
 from bot.slack.listeners.telling import Telling
@@ -50,7 +51,6 @@ class Front:
     """What listeners have at hand."""
 
     desk: Desk
-    directory: Directory
     telling: Telling
     team_id: str
     keep_secret: KeepSecret | None = None
@@ -66,17 +66,17 @@ class Front:
 
         return answer
 
-    async def may_read(self, visit: Visit) -> Refusal | None:
-        member = await known(self.directory, visit.actor)
-        return member if isinstance(member, Refusal) else None
+    async def reader(self, visit: Visit) -> Member | Refusal:
+        """Who it is, if they may look at anything here."""
+        return await self.desk.judge(visit.actor, Read())
 
     async def _heard(self, listener: Listener, visit: Visit, reads: bool) -> Answer:
         if visit.actor.team_id != self.team_id:
             log.warning("%s of %s was turned away", visit.actor.user_id, visit.actor.team_id)
             return Private(sentence(NOT_OURS))
         async with asyncio.timeout(ANSWER_WITHIN_S):
-            if reads and (refusal := await self.may_read(visit)):
-                return Private(refused(refusal))
+            if reads and isinstance(reader := await self.reader(visit), Refusal):
+                return Private(refused(reader))
             return await listener(self, visit)
 
 

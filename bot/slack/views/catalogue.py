@@ -40,16 +40,22 @@ MODE = {
 class BookSummary:
     outline: Outline
     last: RunRecord | None = None
+    why_not: str = ""  #: Why this person may not start it, only read it.
 
 
 def summaries(
-    books: Mapping[str, Outline], recent: Sequence[RunRecord]
+    books: Mapping[str, Outline],
+    recent: Sequence[RunRecord],
+    closed: Mapping[str, str] | None = None,
 ) -> tuple[BookSummary, ...]:
-    """`recent`: runs, newest first."""
+    """`recent`: runs, newest first. `closed`: why a runbook may not be started, by id."""
+    why = closed or {}
     last: dict[str, RunRecord] = {}
     for run in recent:
         last.setdefault(run.outline.book, run)
-    return tuple(BookSummary(outline, last.get(key)) for key, outline in books.items())
+    return tuple(
+        BookSummary(outline, last.get(key), why.get(key, "")) for key, outline in books.items()
+    )
 
 
 def catalogue_modal(
@@ -65,9 +71,11 @@ def catalogue_modal(
         return _modal("Runbooks", _list(books, replace(kept, book="")), replace(kept, book=""))
     back = actions([_back()])
     blocks = fit_blocks([*back, *_book(shown)], limits.BLOCKS_IN_A_VIEW)
-    return _modal(shown.outline.book, blocks, kept) | {
-        "submit": plain("Fill in and start…", limits.MODAL_BUTTON)
-    }
+    view = _modal(shown.outline.book, blocks, kept)
+    if shown.why_not:
+        del view["submit"]
+        return view
+    return view | {"submit": plain("Fill in and start…", limits.MODAL_BUTTON)}
 
 
 def _modal(title: str, blocks: list[Block], metadata: Metadata) -> View:
@@ -131,6 +139,7 @@ def _search(search: str) -> Block:
 def _row(one: BookSummary) -> Block:
     outline = one.outline
     words = f"{outline.book}  {outline.title} · {outline.severity} · {_last(one.last)}"
+    words += " · to read" if one.why_not else ""
     show = button("Show", names.SHOW_BOOK, outline.book, outline.book)
     return section(plain(words, 600), show)
 
@@ -163,6 +172,8 @@ def _book(one: BookSummary) -> Iterator[Block]:
     yield section(plain(f"{outline.book} {outline.title}", limits.SECTION_TEXT))
     last = _last(one.last)
     yield context(plain(f"{outline.category} · {outline.severity} · {last}", 600))
+    if one.why_not:
+        yield rich([text("To read: ", bold=True), text(cut(one_line(one.why_not), 600))])
     if outline.when:
         yield rich([text("When: ", bold=True), text(cut("; ".join(outline.when), 1500))])
     for part in outline.sections:
