@@ -167,8 +167,8 @@ class FreezeWindow(Table):
     why: str = ""
     targets: Patterns = ("*",)
     environments: Patterns = ("*",)
-    begins: Instant | None = Field(None, validation_alias="from")
-    ends: Instant | None = Field(None, validation_alias="until")
+    begins: Instant | None = Field(default=None, validation_alias="from")
+    ends: Instant | None = Field(default=None, validation_alias="until")
     hours: Hours | None = None
 
     @model_validator(mode="after")

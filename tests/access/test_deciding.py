@@ -33,7 +33,9 @@ from bot.access.policy import DEFAULT, ROLES, ApproveRule, FreezeWindow, May, Po
 #: A Wednesday, 10:00 in Berlin.
 NOON = Moment(datetime(2026, 11, 25, 9, 0, tzinfo=UTC))
 SATURDAY = Moment(datetime(2026, 11, 28, 2, 12, tzinfo=UTC))
-OFFICE = Hours(days=("mon-fri",), opens="08:00", closes="18:00", time_zone="Europe/Berlin")
+OFFICE = Hours.model_validate(
+    {"days": ["mon-fri"], "from": "08:00", "until": "18:00", "time_zone": "Europe/Berlin"}
+)
 RESTART, FAIL_OVER = Touched("CHANGE", "ecs/production/api"), Touched("DESTROY", "rds/main")
 PAGE = Touched("CHANGE", "pager/7F3K", ours=True)
 STOPPED = Frozen("the primary is odd", by="U0DANA", by_name="dana", since=NOON.at)
@@ -284,8 +286,13 @@ words = st.sampled_from(("RB-INC-001", "RB-INC-*", "RB-DB-001", "*"))
 role_lists = st.lists(st.sampled_from(SOME), min_size=1, max_size=2, unique=True).map(tuple)
 spans = st.tuples(st.integers(0, 23), st.integers(0, 23)).filter(lambda two: two[0] != two[1])
 hours = st.none() | st.builds(
-    lambda days, span: Hours(
-        days=tuple(days), opens=f"{span[0]:02d}:00", closes=f"{span[1]:02d}:00", time_zone="UTC"
+    lambda days, span: Hours.model_validate(
+        {
+            "days": days,
+            "from": f"{span[0]:02d}:00",
+            "until": f"{span[1]:02d}:00",
+            "time_zone": "UTC",
+        }
     ),
     st.lists(st.sampled_from(("mon", "wed", "sat")), min_size=1, unique=True),
     spans,
