@@ -1,5 +1,6 @@
 """Somebody of the workspace."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 
@@ -17,3 +18,12 @@ class Member:
 
     def is_same_human(self, user_id: str) -> bool:
         return user_id == self.user_id or user_id in self.same_human_as
+
+
+def humans(aliases: Iterable[Iterable[str]]) -> Mapping[str, frozenset[str]]:
+    """Every id with all ids of the same human; groups that share an id are one human."""
+    found: dict[str, frozenset[str]] = {}
+    for group in aliases:
+        together = frozenset(group).union(*(found.get(one, frozenset()) for one in group))
+        found.update(dict.fromkeys(together, together))
+    return found

@@ -141,23 +141,21 @@ def _names(model: type[BaseModel]) -> list[str]:
 
 def _line(lines: Sequence[str], place: Place) -> int:
     """Counted from 1: of the field, else of its table; 0 when neither has a line of its own."""
-    if not place:
-        return 0
-    name, path, number = str(place[0]), list(place[1:]), 0
-    if name in LISTS and path and isinstance(path[0], int):
+    table, path, number = str(place[0]) if place else "", list(place[1:]), 0
+    if table in LISTS and path and isinstance(path[0], int):
         number = int(str(path.pop(0)))
-    elif name == "roles" and path:
-        name = f"roles.{path.pop(0)}"
-    elif name != "may":
-        return _key_line(lines, 0, "", name)
-    heads = [n for n, line in enumerate(lines) if _header(line) == name]
-    if number >= len(heads):
-        return _key_line(lines, 0, "", str(place[0]))
+    elif table == "roles" and path:
+        table = f"roles.{path.pop(0)}"
+    heads = [n for n, line in enumerate(lines, start=1) if _header(line) == table]
     field = next((str(part) for part in path if isinstance(part, str)), "")
-    return _key_line(lines, heads[number] + 1, name, field) or heads[number] + 1
+    if number < len(heads):
+        head = heads[number]
+        return (field and _key_line(lines, head, table, field)) or head
+    return _key_line(lines, 0, "", str(place[0])) if place else 0
 
 
 def _key_line(lines: Sequence[str], start: int, table: str, key: str) -> int:
+    """Of a key, or of a table within the table."""
     for number, line in enumerate(lines[start:], start=start + 1):
         header = _header(line)
         if header == f"{table}.{key}":

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bot.access.member import Member
+from bot.access.member import Member, humans
 from bot.access.policy import RoleMembers
 from bot.engine.clock import Clock
 from bot.runbook.errors import Unreachable
@@ -34,7 +34,7 @@ class People:
     ) -> None:
         self._reader = _Reader(calls, clock or Clock())
         self._roles = roles
-        self._humans = _merged(aliases)
+        self._humans = humans(aliases)
 
     async def member(self, user_id: str) -> Member:
         """To decide by: at most 10 s old. Raises Unreachable."""
@@ -135,12 +135,3 @@ def _name(user: Mapping[str, Any]) -> str:
     profile = user.get("profile") or {}
     names = (profile.get("display_name"), profile.get("real_name"), user.get("real_name"))
     return next((str(name) for name in names if name), str(user.get("name") or user["id"]))
-
-
-def _merged(aliases: Iterable[Iterable[str]]) -> dict[str, frozenset[str]]:
-    """Every id with all ids of the same human; groups that share an id are one human."""
-    humans: dict[str, frozenset[str]] = {}
-    for group in aliases:
-        together = frozenset(group).union(*(humans.get(one, frozenset()) for one in group))
-        humans.update(dict.fromkeys(together, together))
-    return humans
