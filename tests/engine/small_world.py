@@ -1,10 +1,11 @@
 """A small outside world, a book about it, and an engine that runs the book: for engine tests."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -43,6 +44,7 @@ from bot.runbook.errors import Refused, Unreachable
 from bot.runbook.words import not_yet, nothing, ok, plan, problem, question
 from bot.store.deliveries import Delivery
 from bot.store.store import Store
+from bot.store.tables import audit
 
 
 class Lamp(Facts):
@@ -106,6 +108,7 @@ class World:
     blind: bool = False  #: Nothing can be seen.
     hold: asyncio.Event | None = None  #: A call waits for this before it takes effect.
     calling: asyncio.Event = field(default_factory=asyncio.Event)
+    on_look: Callable[[str], Awaitable[None]] | None = None  #: Before a look for a change's sake.
 
 
 class Lamps(Adapter):
@@ -118,6 +121,8 @@ class Lamps(Adapter):
         return Lamp(color=self._world.lamps[name])
 
     async def _see_paint(self, change: Paint) -> Seen:
+        if self._world.on_look:
+            await self._world.on_look(change.lamp)
         now = (await self.lamp(change.lamp)).color
         if now == change.color:
             return Seen("applied", f"{change.lamp} is {now}")
@@ -205,6 +210,11 @@ def make_book() -> Runbook:
     @cure.action("Smash it", suggested_by=color)
     def smash(inputs: Inputs) -> Plan[Smash]:
         return plan(Smash(lamp=inputs.lamp))
+
+    @cure.action("Paint both of them")
+    async def paint_both(lamps: Lamps) -> Plan[Paint]:
+        colors = {name: (await lamps.lamp(name)).color for name in ("hall", "attic")}
+        return plan(*(Paint(lamp=n, color="green", replacing=was) for n, was in colors.items()))
 
     @cure.watch(
         "Watch it", every=seconds(0.01), lasting=seconds(30), until="ok", proves=(paint, smash)
@@ -295,6 +305,11 @@ class Bot:
         await self.until(run_id, lambda run: run.open_pick == "cure")
         return run_id
 
+    async def noted(self, what: str) -> list[Any]:
+        """The entries of the audit log that are called so, oldest first."""
+        query = sa.select(audit).where(audit.c.what == what).order_by(audit.c.seq)
+        return await self.engine.store.read(lambda c: list(c.execute(query).all()))
+
     async def planned(self, run_id: str, step: str = "paint") -> str:
         """Picks an action; the id of its approval."""
         await self.desk.pick(run_id, step, DANA, f"pick {step} {run_id}")
@@ -313,6 +328,7 @@ async def living_bot(
     store: type[Store] = Store,
     policy: Policy = DEFAULT,
     clock: Clock | None = None,
+    timing: ApplyTiming = QUICK,
 ) -> AsyncIterator[Bot]:
     world, people, announcer = world or World(), People(), Silent()
     changed = asyncio.Event()
@@ -328,7 +344,7 @@ async def living_bot(
         LocalRunner(),
         policy=policy,
         clock=clock,
-        timing=QUICK,
+        timing=timing,
         on_commit=changed.set,
     )
     await engine.start()
