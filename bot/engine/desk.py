@@ -435,8 +435,8 @@ class EngineDesk:
 
     # Judging who asks.
 
-    async def judge(self, by: Actor, act: Act) -> Member | Refusal:
-        return await self._judge.may(by, act)
+    async def judge(self, by: Actor, act: Act, about: str = "") -> Member | Refusal:
+        return await self._judge.may(by, act, about=about)
 
     def why_not(self, member: Member, act: Act) -> str:
         return self._judge.why_not(member, act)

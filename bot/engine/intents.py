@@ -77,8 +77,8 @@ class Desk(Protocol):
     def on_paper(self) -> Mapping[str, str]:
         """Runbooks that people still follow in prose: title by id."""
 
-    async def judge(self, by: Actor, act: Act) -> Member | Refusal:
-        """Whether they may do this now. A refusal is an entry in the audit log."""
+    async def judge(self, by: Actor, act: Act, about: str = "") -> Member | Refusal:
+        """Whether they may do this now. A refusal is an entry in the audit log, with `about`."""
 
     def why_not(self, member: Member, act: Act) -> str:
         """For menus, which offer only what one may do: '' when they may. Nothing is written."""

@@ -176,6 +176,7 @@ class Inputs(RunbookInputs):
 
 def make_book() -> Runbook:
     book = Runbook(id="RB-T-001", title="Lamps", severity="P3", category="Test", inputs=Inputs)
+    once_more = book.next_hop("RB-T-001", "Once more")
     first = book.section("First", holds=False)
 
     @first.action("Say hello", unattended="our own voice")
@@ -184,7 +185,7 @@ def make_book() -> Runbook:
 
     @first.ask("Who leads?", meanwhile=True)
     def leader() -> Question[Person]:
-        return question(Person, "Who leads?")
+        return question(Person, "Who leads?", proposed=Person(user_id="U2"))
 
     look = book.section("Look", together=True)
 
@@ -192,7 +193,7 @@ def make_book() -> Runbook:
     async def color(inputs: Inputs, lamps: Lamps) -> Found[Lamp]:
         lamp = await lamps.lamp(inputs.lamp)
         if lamp.color == "red":
-            return problem(f"{inputs.lamp} is red", lamp)
+            return problem(f"{inputs.lamp} is red", lamp, next_hops=(once_more(),))
         return ok(f"{inputs.lamp} is {lamp.color}", lamp)
 
     @look.check("Is the attic there?")

@@ -131,7 +131,7 @@ class SmallDesk:
     def on_paper(self) -> Mapping[str, str]:
         return {"RB-INC-003": "Database Performance Degradation"}
 
-    async def judge(self, by: Actor, act: Act) -> Member | Refusal:
+    async def judge(self, by: Actor, act: Act, about: str = "") -> Member | Refusal:
         try:
             member = await self.directory.member(by.user_id)
         except Unreachable as error:

@@ -4,6 +4,7 @@ The catalogue, the Home tab, and what else only shows what there is.
 
 from dataclasses import replace
 
+from bot.access.acts import Read
 from bot.engine.intents import Refusal
 from bot.slack.listeners.front import Front
 from bot.slack.listeners.offered import closed_books, own_card
@@ -64,7 +65,7 @@ async def show_run(front: Front, visit: Visit) -> Answer:
     run = await front.desk.record(visit.pressed.id)
     if run is None:
         return Private(sentence(f"There is no run {visit.pressed.id} any more."))
-    return Private(await own_card(front, visit, run))
+    return Private(own_card(front, visit, run))
 
 
 async def show_timeline(front: Front, visit: Visit) -> Answer:
@@ -83,15 +84,15 @@ async def opened_home(front: Front, visit: Visit) -> Answer:
 
 
 async def _home(front: Front, visit: Visit) -> View:
-    if isinstance(reader := await front.reader(visit), Refusal):
-        return {"type": "home", "blocks": refused(reader).blocks}
+    if isinstance(who := await front.desk.judge(visit.actor, Read(), "home"), Refusal):
+        return {"type": "home", "blocks": refused(who).blocks}
     running = await front.desk.recent(LOOKED_THROUGH, active=True)
     frozen = await front.desk.freezes()
     return home(running, await front.desk.recent(ON_HOME), frozen)
 
 
 async def _catalogue(front: Front, visit: Visit, kept: Metadata, chosen: str | None) -> View:
-    closed = await closed_books(front, visit)
+    closed = closed_books(front, visit)
     books = summaries(front.desk.books, await front.desk.recent(LOOKED_THROUGH), closed)
     return catalogue_modal(books, kept.search, chosen, kept)
 

@@ -25,15 +25,13 @@ async def runbook(front: Front, visit: Visit) -> Answer:
     order = read_order(visit.text)
     if isinstance(order, Refusal):
         return Private(refused(order))
-    if order.verb in READING and isinstance(reader := await front.reader(visit), Refusal):
-        return Private(refused(reader))
     return await CARRY[order.verb](front, visit, order)
 
 
 async def _run(front: Front, visit: Visit, order: Order) -> Answer:
     book = front.desk.books.get(order.subject)
     if book is None:
-        return await no_such_book(front, visit, order.subject)
+        return no_such_book(front, visit, order.subject)
     inputs = read_inputs(book, order.inputs)
     if isinstance(inputs, Refusal):
         return Private(refused(inputs))
@@ -58,14 +56,14 @@ async def _list(front: Front, visit: Visit, order: Order) -> Answer:
     }
     if not found:
         return Private(sentence(f"No runbook has {order.subject} in its name or category."))
-    closed, words = await closed_books(front, visit), await own_words(front, visit)
+    closed, words = closed_books(front, visit), own_words(front, visit)
     return Private(usage(found, closed, words))
 
 
 async def _show(front: Front, visit: Visit, order: Order) -> Answer:
     book = front.desk.books.get(order.subject)
     if book is None:
-        return await no_such_book(front, visit, order.subject)
+        return no_such_book(front, visit, order.subject)
     return Private(plan("\n".join(outline_text(book))))
 
 
@@ -76,7 +74,7 @@ async def _status(front: Front, visit: Visit, order: Order) -> Answer:
     run = await front.desk.record(order.subject)
     if run is None:
         return Private(sentence(_no_run(order.subject)))
-    return Private(await own_card(front, visit, run))
+    return Private(own_card(front, visit, run))
 
 
 async def _cancel(front: Front, visit: Visit, order: Order) -> Answer:
@@ -85,14 +83,14 @@ async def _cancel(front: Front, visit: Visit, order: Order) -> Answer:
 
 async def _history(front: Front, visit: Visit, order: Order) -> Answer:
     if order.subject and order.subject not in front.desk.books:
-        return await no_such_book(front, visit, order.subject)
+        return no_such_book(front, visit, order.subject)
     runs = await front.desk.recent(LOOKED_THROUGH if order.subject else HISTORY)
     wanted = [run for run in runs if order.subject in ("", run.outline.book)]
     return Private(history(wanted[:HISTORY]))
 
 
 async def _help(front: Front, visit: Visit, order: Order) -> Answer:
-    closed, words = await closed_books(front, visit), await own_words(front, visit)
+    closed, words = closed_books(front, visit), own_words(front, visit)
     return Private(usage(front.desk.books, closed, words))
 
 
@@ -121,5 +119,3 @@ CARRY: Mapping[Verb, Carry] = {
     "thaw": _thaw,
     "help": _help,
 }
-#: What the desk does not judge, because nothing is asked of it.
-READING: frozenset[Verb] = frozenset(CARRY) - {"run", "dry", "cancel", "freeze", "thaw"}

@@ -33,7 +33,7 @@ def start_form(
     async def build() -> View | Rendered:
         book = front.desk.books.get(book_id)
         if book is None:
-            return (await no_such_book(front, visit, book_id)).says
+            return no_such_book(front, visit, book_id).says
         if isinstance(may := await front.desk.judge(visit.actor, Start(book_id)), Refusal):
             return refused(may)
         menus, origin = await asyncio.gather(_menus(front, book_id), speaking_place(front, visit))
@@ -64,7 +64,7 @@ async def submitted(front: Front, visit: Visit) -> Answer:
     kept = visit.metadata
     book = front.desk.books.get(kept.book)
     if book is None:
-        return await no_such_book(front, visit, kept.book)
+        return no_such_book(front, visit, kept.book)
     values = read_values(book.inputs, visit.filled)
     inputs = await with_secrets_kept(front, visit, Start(kept.book), book.inputs, values)
     if isinstance(inputs, Refusal):
@@ -89,16 +89,14 @@ async def next_hop(front: Front, visit: Visit) -> Answer:
     return start_form(front, visit, hop.book, hop.filled)
 
 
-async def no_such_book(front: Front, visit: Visit, asked: str) -> Private:
-    reader, books = await front.reader(visit), front.desk.books
-    if isinstance(reader, Refusal):
-        return Private(refused(reader))
+def no_such_book(front: Front, visit: Visit, asked: str) -> Private:
+    books = front.desk.books
     if title := front.desk.on_paper.get(asked.upper()):
         return Private(
             sentence(f"{asked.upper()} {title} is not run by the bot yet: follow its prose.")
         )
     nearest = get_close_matches(asked.upper(), books, n=3)
-    return Private(unknown_book(asked, nearest, books, await closed_books(front, visit)))
+    return Private(unknown_book(asked, nearest, books, closed_books(front, visit)))
 
 
 async def _menus(front: Front, book_id: str) -> Mapping[str, Sequence[str]]:
