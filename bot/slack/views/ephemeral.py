@@ -117,7 +117,7 @@ def usage(
 def _listed(book: Outline, why_not: str) -> list[Element]:
     line = [text(f"{book.book}  {book.title} ({book.severity})")]
     if why_not:
-        line.append(text(f"  to read: {cut(one_line(why_not), 300)}", italic=True))
+        line.append(text(f"  to read: {cut(one_line(why_not), 120)}", italic=True))
     return line
 
 

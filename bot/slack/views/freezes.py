@@ -13,8 +13,8 @@ GOES_ON = (
     "Checks go on, and so do channels, pages and tickets. Plans are shown and cannot be approved."
 )
 STOPPED = "ALL CHANGES ARE STOPPED"
-LONG = 700  #: Of a reason.
-LISTED = 5
+LONG = 500  #: Of a reason.
+LISTED = 3
 
 
 def freeze_lines(frozen: Sequence[Frozen]) -> list[Block]:
