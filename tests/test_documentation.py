@@ -24,7 +24,10 @@ from pydantic import BaseModel, SecretStr
 import adapters
 import app
 from assembly.outside import thresholds
+from assembly.policy import policy_in
+from bot.access.hours import Hours
 from bot.access.policy import ROLES
+from bot.access.policy_file import TABLES, names_of, notes
 from bot.runbook import Adapter
 from bot.settings import Settings
 from bot.slack.listeners.typed import WORDS
@@ -38,6 +41,7 @@ PAGES = sorted(
 )
 INSTALL, OPERATING = ROOT / "docs/install.md", ROOT / "docs/operating.md"
 ARCHITECTURE, WRITING = ROOT / "docs/architecture.md", ROOT / "docs/writing-runbooks.md"
+POLICY = ROOT / "docs/policy.md"
 README, CONTRIBUTING = ROOT / "README.md", ROOT / "CONTRIBUTING.md"
 
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
@@ -100,11 +104,31 @@ def test_the_example_of_settings_is_accepted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "runbook-bot.toml"
-    (path_text,) = blocks(INSTALL, "toml")
-    path.write_text(path_text)
+    _, example_of_settings = blocks(INSTALL, "toml")
+    path.write_text(example_of_settings)
     monkeypatch.setenv("RUNBOOK_BOT_SETTINGS", str(path))
     settings = Settings()
     assert thresholds(settings)
+
+
+@pytest.mark.parametrize("page", [POLICY, INSTALL], ids=lambda page: page.name)
+def test_the_example_of_a_policy_is_accepted_and_leaves_nobody_out(
+    page: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "policy.toml"
+    path.write_text(blocks(page, "toml")[0])
+    assert list(notes(policy_in(path))) == []
+
+
+def test_every_field_of_the_policy_stands_in_its_example_and_in_its_table() -> None:
+    text = POLICY.read_text()
+    (example,) = blocks(POLICY, "toml")
+    models: list[type[BaseModel]] = [Hours, *TABLES.values()]
+    for model in models:
+        for name in names_of(model):
+            assert re.search(rf"\b{name} = ", example), f"{model.__name__}.{name}"
+            assert f"`{name}`" in text, f"{model.__name__}.{name}"
+    assert all(f"[{name}" in example for name in TABLES)
 
 
 # Settings, roles and rights.
@@ -170,7 +194,7 @@ def aws_calls() -> tuple[set[str], set[str]]:
 def test_every_command_and_option_of_the_command_line_is_described(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    text = README.read_text() + OPERATING.read_text()
+    text = README.read_text() + OPERATING.read_text() + POLICY.read_text()
     commands = re.findall(r"^    (\w+)  ", said([], capsys), re.MULTILINE)
     assert "serve" in commands
     for command in commands:

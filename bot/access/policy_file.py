@@ -129,13 +129,13 @@ def _said(place: Place, error: ErrorDetails) -> str:
 def _fields(place: Place) -> list[str]:
     """What may stand where something strange stands."""
     if len(place) == 1:
-        return _names(Policy)
+        return names_of(Policy)
     if "hours" in place[:-1]:
-        return _names(Hours)
-    return _names(TABLES[str(place[0])])
+        return names_of(Hours)
+    return names_of(TABLES[str(place[0])])
 
 
-def _names(model: type[BaseModel]) -> list[str]:
+def names_of(model: type[BaseModel]) -> list[str]:
     return [str(field.validation_alias or name) for name, field in model.model_fields.items()]
 
 
