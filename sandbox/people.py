@@ -67,4 +67,3 @@ def settle_in(workspace: Workspace) -> None:
     here = [one.id for one in COLLEAGUES if not one.deleted]
     for name in CHANNELS:
         workspace.add_channel(name, here, id=f"C0{name.upper()}", is_general=name == "general")
-
