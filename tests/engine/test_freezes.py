@@ -111,7 +111,8 @@ async def test_a_change_that_waits_for_its_target_is_not_made_once_changes_are_s
         bot.world.hold.set()
         await bot.until(first, lambda run: run.steps["paint"].status == "given")
         run = await bot.until(second, lambda run: run.steps["smash"].status == "failed")
-        assert "frozen by @lena" in run.steps["smash"].says
+        assert run.steps["smash"].says.startswith("Not applied: frozen by @lena")
+        assert run.approvals[two].status == "frozen"
         assert "smash hall" not in bot.world.effects
 
 

@@ -204,6 +204,8 @@ async def test_a_viewer_changes_nothing_with_whatever_they_press(stage: Stage) -
             continue  # There are no choices here; it goes the way of what is proposed.
         now = await stage.refusals(user)
         assert (now == refused + 1) is (what in judged), (what, told)
+        if what in judged:
+            assert "with the role" in told or "You need the role" in told, (what, told)
         refused = now
     assert await stage.rows() == before
 
