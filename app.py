@@ -48,15 +48,15 @@ async def _serve_until_told(settings: Settings) -> None:
 
 
 async def doctor(settings: Settings) -> int:
-    """Looks whether everything the bot needs answers. Nothing is changed."""
-    wrong = 0
+    """Looks whether everything the bot needs answers. Changes nothing. Raises PolicyError."""
+    wrong, policy = 0, policy_of(settings)
     async with contextlib.AsyncExitStack() as stack:
         calls = await stack.enter_async_context(open_calls(settings.slack))
         aws = AwsCalls(settings.aws.region, settings.aws.endpoint_url, settings.aws.timeout_s)
         stack.push_async_callback(aws.close)
         looks: Mapping[str, Awaitable[object]] = {
             "Slack": identify(calls),
-            "policy": known_to_slack(calls, policy_of(settings)),
+            "policy": known_to_slack(calls, policy),
             "ECS": Ecs(aws, settings.company.cluster).services(settings.company.service_names),
             "RDS": Rds(aws).database(settings.company.database),
             "PostgreSQL": postgres(settings).connectivity(),

@@ -117,6 +117,8 @@ def may_decide(
     now: float,
 ) -> Refusal | None:
     """Whether this click counts, in the order of the rules. `answer`: whether this person may."""
+    if approval.status == "frozen":
+        return Refusal("A freeze kept this from being made. Ask for a new plan after it.")
     if approval.status != "pending":
         return Refusal(f"This was {approval.status} already{_who(approval)}.")
     if now >= approval.expires_at.timestamp():

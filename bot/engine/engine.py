@@ -22,6 +22,7 @@ from bot.engine.calling import Surroundings
 from bot.engine.clock import Clock
 from bot.engine.freezing import Freezing
 from bot.engine.intents import Directory
+from bot.engine.judging import note_policy
 from bot.engine.performing import Claimed, Performer
 from bot.engine.record import Announcer, Said
 from bot.engine.reports import Report
@@ -78,6 +79,7 @@ class Engine:
 
     async def start(self) -> None:
         """The store is open. Takes up whatever an earlier life left."""
+        await self.store.tx(note_policy, self.clock.now(), self.access.policy)
         self._runner.launch(self._execute)
         self._loops = [
             asyncio.create_task(self._forever(self._sweep), name="sweep"),

@@ -219,6 +219,15 @@ async def test_the_switch_is_read_from_the_store_and_not_from_memory(tmp_path: P
         assert isinstance(said, Refusal) and "elsewhere" in said.why
 
 
+async def test_the_policy_is_noted_once_for_as_long_as_it_stays_the_same(tmp_path: Path) -> None:
+    hall = policy(approve=(ApproveRule(roles=("operator",), targets=("lamp/hall",)),))
+    for now in (DEFAULT, DEFAULT, hall, hall, DEFAULT):
+        async with living_bot(tmp_path, policy=now) as bot:
+            noted = await bot.noted("policy")
+    assert [("lamp/hall" in one.body) for one in noted] == [False, True, False]
+    assert len({one.about for one in noted}) == 2
+
+
 def test_nobody_else_looks_at_roles() -> None:
     """Roles are given in bot/slack/people.py and judged in bot/access; a second judge is wrong."""
     looking = {
