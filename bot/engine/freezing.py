@@ -81,9 +81,11 @@ class Freezing:
         end(c)
         note(c, now, None, "thawed", "all changes", by.user_id, reason=why)
         self._announce(c, thrown, Thaw(moment(now), why, by.user_id, by.name))
+        said = "Changes may be approved and made again."
+        if windows := ", ".join(one.window for one in self._on()):
+            said = f"The switch is released, and this change freeze still holds: {windows}."
         return (
-            "Changes may be approved and made again. What was held back is not made by itself: it"
-            " is planned and asked for anew."
+            f"{said} What was held back is not made by itself: it is planned and asked for anew."
         )
 
     # What follows.

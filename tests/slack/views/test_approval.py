@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.access.acts import Frozen
 from bot.engine.record import ApprovalRecord
 from bot.slack.views import names
 from bot.slack.views.approval import approval_card, needs_file
@@ -14,6 +15,8 @@ from bot.slack.views.deciding import approve_modal, deny_modal, read_decision
 from bot.slack.views.names import unpack
 from tests.slack.views.checking import action_ids, assert_message, elements, labels, words
 from tests.slack.views.sample import (
+    LENA,
+    T0,
     approval,
     approved,
     change,
@@ -37,6 +40,9 @@ CASES = {
         status="outdated",
         decisions=(approved(),),
         outcome="since this was asked, complyai-core moved from 42 to 43.",
+    ),
+    "change_frozen": approval(
+        frozen=Frozen("the primary is odd", by=LENA, by_name="lena", since=T0)
     ),
     "destroy_half_approved": destroy(decisions=(approved(),)),
     "destroy_expired": destroy(status="expired", decisions=(approved(),)),
