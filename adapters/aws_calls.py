@@ -32,6 +32,7 @@ from botocore.exceptions import (
     TokenRetrievalError,
 )
 
+from adapters.http_calls import plain
 from bot.runbook.errors import Refused, StepError, Unreachable
 
 Answer = dict[str, Any]
@@ -134,7 +135,10 @@ class AwsCalls:
         return cast(Answer, answer)
 
     async def _run(self, call: "Call", do: Callable[[Any], Any]) -> Any:
-        client = await self._client(call)
+        try:
+            client = await self._client(call)
+        except (BotoCoreError, ValueError):
+            raise call.not_set_up() from None
         writes = call.kind == "write"
         start_by = time.monotonic() + (GRACE_S if writes else self._timeout_s)
 
@@ -224,9 +228,16 @@ class Call:
             f" {self._nothing_done} Try again."
         )
 
+    def not_set_up(self) -> Refused:
+        """No client could be made: a profile, region, address or credential is none."""
+        return Refused(
+            f"The bot's AWS settings or credentials cannot be used for {self.permission}."
+            f" {self._nothing_done} Ask whoever runs the bot."
+        )
+
     def _answered(self, error: ClientError) -> StepError:
         code = str(error.response.get("Error", {}).get("Code", ""))
-        says = str(error.response.get("Error", {}).get("Message", ""))[:LONGEST_MESSAGE]
+        says = plain(error.response.get("Error", {}).get("Message") or "", LONGEST_MESSAGE)
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         if THROTTLED.search(code) or status == 429:
             return Unreachable(

@@ -7,17 +7,18 @@ refusal.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 
-from bot.access.acts import Act, Allowed, Approve, Denied, Frozen, Moment
+from bot.access.acts import Act, Allowed, Approve, Denied, Frozen, Moment, Touched
 from bot.access.deciding import frozen_by, may
 from bot.access.member import Member
 from bot.access.policy import Policy
 from bot.engine.clock import Clock
 from bot.engine.freezes import switch
 from bot.engine.intents import Directory, Refusal
+from bot.engine.made import DONE
 from bot.engine.plans import touched
 from bot.engine.reading import moment
 from bot.engine.record import ApprovalRecord
@@ -66,21 +67,22 @@ class Access:
         return found.says(now.at) if found else ""
 
     async def lapsed(self, store: Store, approval: ApprovalRecord) -> Lapsed | None:
-        """Why an approval does not count any more, just before it is used."""
+        """
+        Why an approval does not count any more, just before it is used for what is left of its
+        plan. Raises what the directory raises.
+        """
         if approval.status != "approved":
             return Lapsed(f"it is {approval.status}")
         if not approval.people:
             ours = all(one.ours for one in approval.touches)
             return None if ours else Lapsed("nobody was asked for it")
         agreed = [one.by for one in approval.decisions if one.approves]
-        try:
-            members = [await self.directory.member(user_id) for user_id in agreed]
-        except StepError as error:
-            return Lapsed(f"roles cannot be read ({error})")
+        members = [await self.directory.member(user_id) for user_id in agreed]
         now = self.moment(await store.read(switch))
-        if frozen := frozen_by(self.policy, approval.touches, now):
+        left = replace(approval, touches=_left(approval))
+        if frozen := frozen_by(self.policy, left.touches, now):
             return Lapsed(frozen.says(now.at), frozen=True)
-        return self._too_few(approval, members, now)
+        return self._too_few(left, members, now)
 
     def _too_few(
         self, approval: ApprovalRecord, members: Sequence[Member], now: Moment
@@ -98,6 +100,15 @@ class Access:
             return None
         why = f" ({' '.join(refused)})" if refused else ""
         return Lapsed(f"{len(valid)} of {approval.people} who must approve it may do so now{why}")
+
+
+def _left(approval: ApprovalRecord) -> tuple[Touched, ...]:
+    """What is not made yet. A change that cannot be read any more is never left out."""
+    states = [change.state for change in approval.changes]
+    if len(states) != len(approval.touches):
+        return approval.touches
+    both = zip(approval.touches, states, strict=True)
+    return tuple(one for one, state in both if state not in DONE)
 
 
 def to_approve(approval: ApprovalRecord, approved_by: Sequence[str] | None = None) -> Approve:

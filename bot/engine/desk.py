@@ -17,6 +17,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from pydantic import ValidationError
+from pydantic.fields import FieldInfo
 
 from bot.access.acts import (
     Act,
@@ -32,12 +33,11 @@ from bot.access.acts import (
 from bot.access.member import Member
 from bot.engine.access import may_decide, to_approve
 from bot.engine.calling import value_of
-from bot.engine.conductor import may_pick, undoable
 from bot.engine.engine import Engine
 from bot.engine.freezes import standing, switch
 from bot.engine.intents import Actor, Noted, Refusal, Started, StartRun, Truth
 from bot.engine.judging import Judge
-from bot.engine.plans import parse, readable
+from bot.engine.plans import Kinds, parse, readable
 from bot.engine.reading import (
     recent_runs,
     run_of_plan,
@@ -50,6 +50,7 @@ from bot.engine.reports import Report
 from bot.engine.results import Results, done_as_json
 from bot.engine.state import NOT_OVER, Event, EventKind, RunState
 from bot.engine.taking import note
+from bot.engine.turns import may_pick
 from bot.runbook import Run, RunbookInputs
 from bot.runbook.book import Menu
 from bot.runbook.changes import digest
@@ -66,6 +67,10 @@ ID_LENGTH = 4
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: Seconds that live choices may take before a modal goes without them.
 MENU_LIMIT_S = 1.2
+
+
+class _StartedMeanwhile(Exception):
+    """The same delivery began a run in a transaction beside this one."""
 
 
 class EngineDesk:
@@ -112,7 +117,8 @@ class EngineDesk:
         try:
             inputs = book.inputs.model_validate(dict(intent.inputs))
         except ValidationError as error:
-            wrong = {str(one["loc"][0]): _plainly(one) for one in error.errors()}
+            fields = book.inputs.model_fields
+            wrong = {str(one["loc"][0]): _plainly(one, fields) for one in error.errors()}
             return Refusal("Some inputs are not right; nothing was started.", fields=wrong)
         menus = await self.menus(intent.book_id) if book.menus else {}
         wrong = {}
@@ -143,10 +149,15 @@ class EngineDesk:
             )  # fmt: skip
             opens = not intent.dry and self._opens_a_room(intent.book_id)
             begin_room(c, run_id, intent.origin.channel_id, opens)
-            started = Event("started", by=intent.by.user_id)
-            return Started(run_id), engine.taker.take(c, now, run_id, key, started).start
+            taken = engine.taker.take(c, now, run_id, key, Event("started", by=intent.by.user_id))
+            if not taken.is_new:
+                raise _StartedMeanwhile
+            return Started(run_id), taken.start
 
-        answer, due = await engine.write(begin)
+        try:
+            answer, due = await engine.write(begin)
+        except _StartedMeanwhile:  # by another replica; what was written here is taken back
+            answer, due = await engine.write(begin)
         engine.start_work(due)
         return answer
 
@@ -163,8 +174,10 @@ class EngineDesk:
         return await self._tell(run_id, "picked", step, by, key, awaited)
 
     async def undo(self, run_id: str, step: str, by: Actor, key: str) -> Noted | Refusal:
-        def awaited(outline: Outline, run: RunState) -> str:
-            able = step in undoable(outline, run)
+        record = await self.record(run_id)
+        able = record is not None and step in record.undoable
+
+        def awaited(_outline: Outline, _run: RunState) -> str:
             return "" if able else "There is nothing of it to take back now."
 
         return await self._tell(run_id, "undo", step, by, key, awaited)
@@ -242,9 +255,7 @@ class EngineDesk:
     ) -> tuple[Noted | Refusal, list[str]]:
         """One compare-and-set: within this transaction nobody else decides."""
         engine, now = self._engine, self._engine.clock.now()
-        row = c.execute(
-            sa.select(plans).where(plans.c.id == approval_id).with_for_update()
-        ).first()
+        row = _locked_plan(c, approval_id)
         if row is None:
             return Refusal("This request does not exist (any more)."), []
         if told := was_here(c, f"decide:{key}"):
@@ -257,12 +268,18 @@ class EngineDesk:
         refused = may_decide(
             approval, answer, approves=approves, reason=reason, typed=typed, now=now
         )
+        if refused is None and record.steps[row.step].status != "planned":
+            refused = Refusal("The run does not wait for this any more. See its card.")
         if refused is None and digest(row.text) != row.digest:
             refused = Refusal("The stored plan is not what was shown. Ask for a new plan.")
+        if refused is None and approves and not _is_readable(row.text, engine.kinds):
+            refused = Refusal("This plan was made by another version of the bot. Plan again.")
         if refused:
             note(c, now, row.run, "refused decision", approval_id, member.user_id, why=refused.why)
             return refused, []
         assert isinstance(answer, Allowed)
+        mine = sa.and_(decisions.c.plan == approval_id, decisions.c.by == member.user_id)
+        c.execute(sa.delete(decisions).where(mine))  # who approved may still deny
         c.execute(
             sa.insert(decisions).values(
                 plan=approval_id, by=member.user_id, approves=int(approves), reason=reason, at=now
@@ -346,7 +363,8 @@ class EngineDesk:
         try:
             value = kind.model_validate(dict(answer))
         except ValidationError as error:
-            wrong = {str(one["loc"][0]): _plainly(one) for one in error.errors()}
+            fields = kind.model_fields
+            wrong = {str(one["loc"][0]): _plainly(one, fields) for one in error.errors()}
             return Refusal("Some of the answer is not right.", fields=wrong)
         said = "; ".join(_answer_text(one) for one in value.model_dump(mode="json").items())
         return Report(says=said, result=value.model_dump(mode="json"), has_result=True)
@@ -370,6 +388,12 @@ class EngineDesk:
         if taken.is_new and not taken.moved:
             return Refusal("Somebody else settled this just before you.")
         return Noted("Noted.")
+
+    async def turned_away(self, why: str, by: str, more: int) -> None:
+        def write(c: sa.Connection) -> None:
+            note(c, self._engine.clock.now(), None, "turned away", "", by, why=why, more=more)
+
+        await self._engine.store.tx(write)
 
     # Reading.
 
@@ -453,6 +477,20 @@ class EngineDesk:
         return await self._judge.may(by, act, what, question_id, run.id if run else None)
 
 
+def _locked_plan(c: sa.Connection, plan_id: str) -> Any:
+    """Always the run first, as every event does: two clicks must not wait for each other."""
+    run = sa.select(plans.c.run).where(plans.c.id == plan_id).scalar_subquery()
+    c.execute(sa.select(runs.c.id).where(runs.c.id == run).with_for_update())
+    return c.execute(sa.select(plans).where(plans.c.id == plan_id).with_for_update()).first()
+
+
+def _is_readable(text: str, kinds: Kinds) -> bool:
+    try:
+        return bool(parse(text, kinds).changes)
+    except StepError:
+        return False
+
+
 def _fresh_id(c: sa.Connection) -> str:
     length = ID_LENGTH
     while True:
@@ -480,11 +518,12 @@ def _resolution(
     return Report(says=f"{says[truth]}, says {name}", result=result, has_result=True)
 
 
-def _plainly(error: Any) -> str:
+def _plainly(error: Any, fields: Mapping[str, FieldInfo]) -> str:
     """A validation error as a sentence for whoever fills in the field."""
-    context = error.get("ctx", {})
     if error["type"] == "string_pattern_mismatch":
-        return f"This must look like {context['pattern']}"
+        field = fields.get(str(error["loc"][0]))
+        described = field.description if field and len(error["loc"]) == 1 else None
+        return f"This must be {described or 'written like ' + error['ctx']['pattern']}"
     if error["type"] == "missing":
         return "This is needed"
     if error["type"] == "extra_forbidden":

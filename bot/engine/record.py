@@ -7,7 +7,7 @@ Times are aware UTC datetimes.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
 
 from bot.access.acts import Frozen, Touched
@@ -101,6 +101,14 @@ class ApprovalRecord:
     @property
     def missing(self) -> int:
         return max(0, self.people - sum(decision.approves for decision in self.decisions))
+
+    @property
+    def good_until(self) -> datetime:
+        """When it counts no more if nothing was begun: it is as short-lived given as asked."""
+        if not self.people:
+            return datetime.max.replace(tzinfo=UTC)
+        given = [decision.at for decision in self.decisions if decision.approves]
+        return max([self.asked_at, *given]) + (self.expires_at - self.asked_at)
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,14 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.engine import locking
-from bot.engine.conductor import conduct, spec_of
-from bot.engine.plans import compose
-from bot.engine.reading import Kinds, run_record
+from bot.engine.conductor import conduct
+from bot.engine.plans import Kinds, compose, parse
+from bot.engine.reading import run_record
 from bot.engine.record import Announcer, Said, SaidKind
 from bot.engine.reports import Report
-from bot.engine.state import NOT_OVER, Effect, Event, RunState
+from bot.engine.state import HAS_RESULT, NOT_OVER, Effect, Event, RunState
+from bot.engine.turns import spec_of
+from bot.runbook.errors import Outdated
 from bot.runbook.outline import Outline
 from bot.store.deliveries import Delivery
 from bot.store.rooms import keep_to_origin
@@ -147,9 +149,10 @@ class _Page:
 
     def _settle_room(self, key: str) -> None:
         """A run whose channel could not be opened speaks where it was started."""
-        opening = [self.taker.kinds[name] for name in spec_of(self.outline, key).changes]
+        kinds = map(self.taker.kinds.get, spec_of(self.outline, key).changes)
+        opens = any(kind.opens_room for kind in kinds if kind)
         over = self.run.status_of(key) not in NOT_OVER
-        if over and self.run.status_of(key) != "given" and any(k.opens_room for k in opening):
+        if over and self.run.status_of(key) != "given" and opens:
             keep_to_origin(self.c, self.run_id)
 
     def _write_steps(self, before: RunState, event: Event, report: Report) -> None:
@@ -171,9 +174,9 @@ class _Page:
             _write_step(self.c, self.run_id, key, values)
 
     def _lacks(self, key: str) -> str:
-        needed = spec_of(self.outline, key).after
-        over = [n for n in needed if self.run.status_of(n) not in NOT_OVER]
-        return spec_of(self.outline, over[0]).title if over else "an earlier step"
+        needed = [n for n, must in spec_of(self.outline, key).after.items() if must]
+        bare = [n for n in needed if self.run.status_of(n) not in NOT_OVER | HAS_RESULT]
+        return spec_of(self.outline, bare[0]).title if bare else "an earlier step"
 
     # One function for each effect that the conductor knows.
 
@@ -182,11 +185,24 @@ class _Page:
         self._work(f"{self.run_id}/{effect.step}.call#{effect.attempt}{suffix}", effect, "call")
 
     def _apply(self, effect: Effect, _report: Report) -> None:
-        plan = self._plan(effect)
-        loaded = json.loads(plan.text)["plan"][0]
-        targets = sorted({self.taker.kinds[kind](**has).target() for kind, has in loaded})
         work_id = f"{self.run_id}/{effect.step}.apply#{effect.attempt}"
+        mine = work.c.id == work_id
+        reopened = sa.update(work).where(mine).values(status="due")
+        if self.c.execute(reopened).rowcount:  # A person has vouched for what was unsure.
+            self.taken.start.append(work_id)
+            return
+        plan = self._plan(effect)
+        try:
+            loaded = parse(plan.text, self.taker.kinds).changes
+        except Outdated:  # Whoever carries it out says so; it touches nothing.
+            loaded = ()
+        targets = sorted({change.target() for change in loaded})
         self._work(work_id, effect, "apply", plan.id, targets)
+
+    def _vouch(self, effect: Effect, report: Report) -> None:
+        mine = sa.and_(changes.c.plan == self._plan(effect).id, changes.c.state == "intended")
+        happened = {"state": "applied", "seen": report.says, "at": self.now}
+        self.c.execute(sa.update(changes).where(mine).values(**happened))
 
     def _propose(self, effect: Effect, report: Report) -> None:
         assert report.draft
@@ -289,13 +305,7 @@ class _Page:
 
     def _requester(self, step: str) -> str:
         """Whoever picked it, else whoever started the run."""
-        query = sa.select(events.c.by).where(
-            events.c.run == self.run_id,
-            events.c.about == step.removesuffix(".undo"),
-            events.c.kind.in_(("picked", "undo", "again")),
-        )
-        by = self.c.execute(query.order_by(events.c.at.desc()).limit(1)).scalar()
-        return by or self.started_by
+        return self.run.step(step).by or self.started_by
 
     def _work(
         self,

@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from pydantic import Field
 
 from bot.access.acts import Frozen
 from bot.access.member import Member
@@ -18,7 +19,7 @@ from bot.engine.clock import Clock
 from bot.engine.desk import EngineDesk
 from bot.engine.engine import Engine
 from bot.engine.intents import Actor, Started, StartRun
-from bot.engine.record import Origin, RunRecord, Said, Thaw
+from bot.engine.record import Origin, RunRecord, Said, StepRecord, Thaw
 from bot.engine.runners.local import LocalRunner
 from bot.engine.systems import Systems
 from bot.runbook import (
@@ -106,9 +107,13 @@ class World:
     lose_answers: int = 0  #: So many calls take effect, and the answer is lost.
     refuse: str = ""
     blind: bool = False  #: Nothing can be seen.
+    after_call: Callable[[], None] = lambda: None  #: What happens in the world with each call.
     hold: asyncio.Event | None = None  #: A call waits for this before it takes effect.
     calling: asyncio.Event = field(default_factory=asyncio.Event)
     on_look: Callable[[str], Awaitable[None]] | None = None  #: Before a look for a change's sake.
+    sent: list[str] = field(default_factory=list)  #: Every call that was made.
+    vanish: bool = False  #: Calls get lost on their way there.
+    looked: asyncio.Event = field(default_factory=asyncio.Event)  #: Somebody looked at a lamp.
 
 
 class Lamps(Adapter):
@@ -116,6 +121,7 @@ class Lamps(Adapter):
         self._world = world
 
     async def lamp(self, name: str) -> Lamp:
+        self._world.looked.set()
         if self._world.blind:
             raise Unreachable(f"lamp {name} does not answer")
         return Lamp(color=self._world.lamps[name])
@@ -151,12 +157,16 @@ class Lamps(Adapter):
         self._answer()
 
     async def _effect(self, command: str) -> None:
+        self._world.sent.append(command)
         self._world.calling.set()
+        if self._world.vanish:
+            raise Unreachable("no answer")
         if self._world.hold:
             await self._world.hold.wait()
         if self._world.refuse:
             raise Refused(self._world.refuse)
         self._world.effects.append(command)
+        self._world.after_call()
 
     def _answer(self) -> None:
         if self._world.lose_answers:
@@ -171,7 +181,8 @@ class Lamps(Adapter):
 
 
 class Inputs(RunbookInputs):
-    lamp: str = "hall"
+    lamp: str = Field(default="hall", pattern=r"^[a-z]+$", description="lowercase letters")
+    color: str = Field(default="red", pattern=r"^[a-z]+$")
 
 
 def make_book() -> Runbook:
@@ -251,6 +262,11 @@ class People:
         }
         self.is_down = False
 
+    def loses(self, user_id: str, what: str) -> None:
+        was = self.members[user_id]
+        now = {"role": {"roles": frozenset({"viewer"})}, "membership": {"is_active": False}}[what]
+        self.members[user_id] = replace(was, **now)  # type: ignore[arg-type]
+
     async def member(self, user_id: str) -> Member:
         if self.is_down:
             raise Unreachable("the directory does not answer")
@@ -273,6 +289,10 @@ class Silent:
         return ()
 
 
+def _has(run: RunRecord, step: str, *statuses: str) -> bool:
+    return step in run.steps and run.steps[step].status in statuses
+
+
 @dataclass
 class Bot:
     """A bot without Slack: the engine on a store, in a world."""
@@ -285,7 +305,8 @@ class Bot:
     changed: asyncio.Event
 
     async def begin(self, key: str = "k1", **inputs: object) -> str:
-        intent = StartRun("RB-T-001", inputs, DANA, Origin("C1", "general"), key)
+        (book,) = self.desk.books
+        intent = StartRun(book, inputs, DANA, Origin("C1", "general"), key)
         started = await self.desk.start_run(intent)
         assert isinstance(started, Started), started
         return started.run_id
@@ -301,8 +322,15 @@ class Bot:
                     return record
                 await self.changed.wait()
 
-    async def to_the_pick(self) -> str:
-        run_id = await self.begin()
+    async def until_looked(self, times: int) -> None:
+        """Until the lamps were looked at so many times more."""
+        async with asyncio.timeout(20):
+            for _ in range(times):
+                self.world.looked.clear()
+                await self.world.looked.wait()
+
+    async def to_the_pick(self, key: str = "k1") -> str:
+        run_id = await self.begin(key)
         await self.until(run_id, lambda run: run.open_pick == "cure")
         return run_id
 
@@ -314,8 +342,29 @@ class Bot:
     async def planned(self, run_id: str, step: str = "paint") -> str:
         """Picks an action; the id of its approval."""
         await self.desk.pick(run_id, step, DANA, f"pick {step} {run_id}")
-        run = await self.until(run_id, lambda run: run.steps[step].status == "planned")
-        return next(a.id for a in run.approvals.values() if a.status == "pending")
+        return await self.pending(run_id, step)
+
+    async def pending(self, run_id: str, step: str) -> str:
+        """The id of the approval that the step waits for."""
+        run = await self.until(run_id, lambda run: _has(run, step, "planned"))
+        mine = (a for a in run.approvals.values() if (a.step, a.status) == (step, "pending"))
+        return next(mine).id
+
+    async def settled(self, run_id: str, step: str) -> StepRecord:
+        """The step once it is over, or waits for a person."""
+        at_it = ("waiting", "working", "applying")
+        run = await self.until(run_id, lambda run: not _has(run, step, *at_it))
+        return run.steps[step]
+
+
+class SetClock(Clock):
+    """A real clock that somebody sets: `ahead` seconds, or behind when negative."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def now(self) -> float:
+        return super().now() + self.ahead
 
 
 QUICK = ApplyTiming(call_limit=0.2, settle=0.05, look_every=0.01, applying_limit=5)
@@ -328,16 +377,19 @@ async def living_bot(
     url: str | None = None,
     store: type[Store] = Store,
     policy: Policy = DEFAULT,
+    book: Runbook = BOOK,
+    people: People | None = None,
     clock: Clock | None = None,
     timing: ApplyTiming = QUICK,
+    announcer: Silent | None = None,
 ) -> AsyncIterator[Bot]:
-    world, people, announcer = world or World(), People(), Silent()
+    world, people, announcer = world or World(), people or People(), announcer or Silent()
     changed = asyncio.Event()
     opened = store(url or f"sqlite:///{path}/bot.db")
     await opened.open()
     engine = Engine(
         opened,
-        {"RB-T-001": BOOK},
+        {book.id: book},
         Surroundings(Systems(Lamps(world))),
         announcer,
         _nowhere,

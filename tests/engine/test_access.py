@@ -72,9 +72,13 @@ def unreadable(bot: Bot) -> None:
     ids=lambda one: getattr(one, "__name__", ""),
 )
 async def test_an_approver_who_may_no_more_does_not_count_when_it_is_made(
-    tmp_path: Path, becomes: Callable[[Bot], None], words: str
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    becomes: Callable[[Bot], None],
+    words: str,
 ) -> None:
     """Between the second click and the call, while another run holds the target."""
+    monkeypatch.setattr("bot.engine.performing.DIRECTORY_PATIENCE_S", 0.0)
     async with living_bot(tmp_path, timing=PATIENT) as bot:
         first, second = await bot.to_the_pick(), await bot.begin(key="k2")
         await bot.until(second, lambda run: run.open_pick == "cure")

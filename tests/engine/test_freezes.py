@@ -146,8 +146,10 @@ async def test_of_a_plan_that_was_begun_the_rest_is_not_made_and_is_told_apart(
         bot.world.on_look = throw
         await bot.desk.decide(approval, RAVI, True, "", "", "a1")
         run = await bot.until(run_id, lambda run: run.steps["paint_both"].status == "failed")
-        assert run.steps["paint_both"].says.startswith("Stopped after 1 of 2 changes: frozen by")
-        assert "What was applied stays" in run.steps["paint_both"].says
+        says = run.steps["paint_both"].says
+        assert says.startswith("1 of 2 was applied: ") and "Nothing was changed" not in says
+        assert "Then: Not applied: frozen by @lena" in says
+        assert run.approvals[approval].status == "approved"
         assert [one.state for one in run.approvals[approval].changes] == ["applied", "planned"]
         assert bot.world.lamps == {"hall": "green", "attic": "red"}
 
@@ -169,7 +171,9 @@ async def test_a_call_that_was_lost_is_not_repeated_once_changes_are_stopped(
         bot.world.on_look = throw
         await bot.desk.decide(approval, RAVI, True, "", "", "a1")
         run = await not_applied(bot, run_id)
-        assert run.steps["paint"].says.startswith("Not made again: frozen by @lena")
+        assert run.steps["paint"].says.startswith("Not applied: frozen by @lena")
+        assert run.steps["paint"].says.endswith("Nothing was changed.")
+        assert run.approvals[approval].changes[0].state == "intended"
 
 
 async def test_after_the_thaw_it_is_planned_anew_and_made(tmp_path: Path) -> None:

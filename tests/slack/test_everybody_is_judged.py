@@ -21,6 +21,7 @@ from bot.slack.calls import Answer, Calls
 from bot.slack.errands import Errands
 from bot.slack.listeners import JUDGED_BUTTONS, JUDGED_FORMS, READING_BUTTONS, READING_FORMS
 from bot.slack.listeners.commands import CARRY
+from bot.slack.turned_away import TurnedAway
 from bot.slack.views import names
 from bot.store.tables import metadata
 from tests.engine.small_world import Bot, living_bot
@@ -162,7 +163,8 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
         assert run
         calls, errands = Heard(), Errands()
         identity = Identity(TEAM, "U0SELF", "B0SELF")
-        app = build_app(bot.desk, calls, identity, errands)
+        away = TurnedAway(bot.desk.turned_away, errands)
+        app = build_app(bot.desk, calls, identity, errands, away)
         yield Stage(bot, app, calls, errands, run_id, approval, next(iter(run.questions)))
 
 

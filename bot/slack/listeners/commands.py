@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable, Mapping
 
 from bot.engine.intents import Refusal
-from bot.runbook.outline import text as outline_text
 from bot.slack.listeners.browsing import open_catalogue
 from bot.slack.listeners.front import Front
 from bot.slack.listeners.leading import said
@@ -13,7 +12,8 @@ from bot.slack.listeners.starting import no_such_book, start, start_form
 from bot.slack.listeners.typed import Order, Verb, read_order
 from bot.slack.listeners.typed_inputs import explained, missing, read_inputs
 from bot.slack.listeners.visit import Answer, Private, Visit
-from bot.slack.views.ephemeral import history, plan, refused, sentence, status, usage
+from bot.slack.views.catalogue import summaries, whole_book
+from bot.slack.views.ephemeral import history, refused, sentence, status, usage
 
 HISTORY = 20  #: Runs shown, newest first.
 LOOKED_THROUGH = 200  #: Runs among which those of one runbook are looked for.
@@ -64,7 +64,8 @@ async def _show(front: Front, visit: Visit, order: Order) -> Answer:
     book = front.desk.books.get(order.subject)
     if book is None:
         return no_such_book(front, visit, order.subject)
-    return Private(plan("\n".join(outline_text(book))))
+    recent, closed = await front.desk.recent(LOOKED_THROUGH), closed_books(front, visit)
+    return Private(whole_book(summaries({order.subject: book}, recent, closed)[0]))
 
 
 async def _status(front: Front, visit: Visit, order: Order) -> Answer:

@@ -8,7 +8,6 @@ refusal into the audit log. A visit that came twice has the same key, and the de
 """
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -23,9 +22,8 @@ from bot.slack.listeners import visit as visits
 from bot.slack.listeners.telling import Telling
 from bot.slack.listeners.visit import Answer, Body, Instead, Next, Private, Visit, Wrong
 from bot.slack.listeners.wrong import wrong
+from bot.slack.turned_away import TurnedAway
 from bot.slack.views.ephemeral import refused, sentence
-
-log = logging.getLogger(__name__)
 
 #: Slack waits 3 s for an answer; this much of it is ours, in seconds.
 ANSWER_WITHIN_S = 2.6
@@ -55,6 +53,7 @@ class Front:
     desk: Desk
     telling: Telling
     team_id: str
+    turned_away: TurnedAway
     keep_secret: KeepSecret | None = None
 
     def bolt(self, kind: Kind, listener: Listener) -> BoltListener:
@@ -68,7 +67,7 @@ class Front:
 
     async def _heard(self, kind: Kind, listener: Listener, visit: Visit) -> Answer:
         if visit.actor.team_id != self.team_id:
-            log.warning("%s of %s was turned away", visit.actor.user_id, visit.actor.team_id)
+            self.turned_away.note("somebody of another workspace", visit.actor.user_id)
             return Private(sentence(NOT_OURS))
         async with asyncio.timeout(ANSWER_WITHIN_S):
             if kind.refuse is None:

@@ -43,7 +43,7 @@ def approval_card(
         header(f"{_heading(approval)} · {approval.effect} · {approval.title}"),
         *_asked(approval, run, deciders),
         *change_blocks(approval),
-        rich(*_about(approval)),
+        rich(*what_it_means(approval)),
     ]
     tail = [*_decided(approval), *actions(_buttons(approval, run))]
     return Rendered(fit_message(_text(approval, run)), fit_blocks(blocks, tail=tail))
@@ -88,7 +88,8 @@ def _asked(approval: ApprovalRecord, run: RunRecord, deciders: Sequence[str]) ->
         yield section(mrkdwn_text("For " + ", ".join(map(mention, deciders[:20]))))
 
 
-def _about(approval: ApprovalRecord) -> Iterator[list[Element]]:
+def what_it_means(approval: ApprovalRecord) -> Iterator[list[Element]]:
+    """What it touches, what to expect of it, and why it is asked."""
     touched = targets(approval.changes)
     named = ", ".join(touched[:8]) + (f" and {len(touched) - 8} more" if len(touched) > 8 else "")
     yield labelled("affects", f"{count(len(touched), 'target')}: {one_line(named)}")

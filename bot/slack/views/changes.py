@@ -91,12 +91,15 @@ def whole_plan_text(approval: ApprovalRecord, run: RunRecord) -> str:
 
 def _about(change: ChangeRecord, number: int) -> Iterator[list[Element]]:
     checked = f"  (checked {exact(change.at)})" if change.at else ""
+    found = change.now or "nothing is there"
     if number:
         yield [text(f"{number}. {change.target}", bold=True)]
-    yield [*labelled("now", change.now or "nothing is there"), text(checked or " ")]
-    if change.state != "planned":
+    if change.state == "planned":
+        yield labelled("now", found + checked)
+    else:
         seen = f": {change.seen}" if change.seen else ""
-        yield labelled("state", STATE[change.state] + seen)
+        yield labelled("before", found)
+        yield labelled("now", STATE[change.state] + seen + checked)
     if change.undo:
         yield [*labelled("undo", ""), text(change.undo, code=True)]
     else:

@@ -22,6 +22,7 @@ from bot.slack.views.kit import (
     rich,
     section,
     text,
+    typed,
 )
 from bot.slack.views.limits import Block, fit_blocks, fit_message
 from bot.slack.views.words import RUN_WORD, age, count, day_and_clock
@@ -56,7 +57,7 @@ ALL_WORDS = frozenset(one.word for one in HOW)
 
 def sentence(words: str) -> Rendered:
     """`words` is our own sentence; names in it are shown as they are."""
-    return Rendered(fit_message(mrkdwn(words)), [section(plain(words, limits.SECTION_TEXT))])
+    return Rendered(fit_message(mrkdwn(words)), [rich(typed(words))])
 
 
 def noted(answer: Noted) -> Rendered:
@@ -65,7 +66,7 @@ def noted(answer: Noted) -> Rendered:
 
 def refused(refusal: Refusal, books: Mapping[str, Outline] | None = None) -> Rendered:
     lines = [refusal.why, *(f"{name}: {why}" for name, why in refusal.fields.items())]
-    blocks = [rich(*([text(cut(one_line(one), 1000))] for one in lines[:20]))]
+    blocks = [rich(*(typed(cut(one_line(one), 1000)) for one in lines[:20]))]
     blocks += actions(_nearest(refusal.nearest, books or {}))
     said = " ".join(mrkdwn(one, 600) for one in lines)
     if refusal.nearest:
@@ -115,7 +116,7 @@ def usage(
 
 
 def _listed(book: Outline, why_not: str) -> list[Element]:
-    line = [text(f"{book.book}  {book.title} ({book.severity})")]
+    line = [text(f"{book.book} {book.title} ({book.severity})")]
     if why_not:
         line.append(text(f"  to read: {cut(one_line(why_not), 120)}", italic=True))
     return line

@@ -15,7 +15,7 @@ from bot.slack.views.escape import USER_ID, clean, cut, one_line
 from bot.slack.views.limits import Block
 
 View = dict[str, Any]
-PEOPLE = re.compile(r"(?:<@)?\b([UW][A-Z0-9]{8,20})\b>?")
+PEOPLE = re.compile(r"<@([UW][A-Z0-9]{2,30})>|\b([UW][A-Z0-9]{8,20})\b")
 Element = dict[str, Any]
 Style = Literal["primary", "danger"]
 
@@ -116,7 +116,14 @@ def person(user_id: str) -> Element:
 def with_people(words: str) -> list[Element]:
     """Ids of people in it are read as their names; they notify nobody anew in an edit."""
     parts = PEOPLE.split(cut(one_line(words), limits.SECTION_TEXT))
-    pieces = [person(part) if n % 2 else text(part) for n, part in enumerate(parts) if part]
+    pieces = [person(part) if n % 3 else text(part) for n, part in enumerate(parts) if part]
+    return pieces or [text(" ")]
+
+
+def typed(words: str) -> list[Element]:
+    """A sentence in which what can be typed stands between backticks, as in `/runbook help`."""
+    parts = cut(one_line(words), limits.SECTION_TEXT).split("`")
+    pieces = [text(part, code=bool(n % 2)) for n, part in enumerate(parts) if part]
     return pieces or [text(" ")]
 
 
@@ -125,6 +132,13 @@ def rich(*lines: Sequence[Element]) -> Block:
     kept = [list(line) for line in lines if line] or [[text(" ")]]
     elements = [{"type": "rich_text_section", "elements": line} for line in kept]
     return {"type": "rich_text", "elements": elements}
+
+
+def bullets(heading: Sequence[Element], *items: Sequence[Element]) -> Block:
+    inside = [{"type": "rich_text_section", "elements": list(item)} for item in items]
+    listed = {"type": "rich_text_list", "style": "bullet", "elements": inside}
+    block = rich(heading)
+    return block | {"elements": [*block["elements"], *([listed] if inside else [])]}
 
 
 def preformatted(words: str) -> Block:

@@ -51,6 +51,9 @@ def outline(*sections: SectionOutline, **more: Any) -> Outline:
     return replace(plain, **more)
 
 
+DESTROYING = {"effect": "DESTROY", "people": 2, "changes": ("RebootWithFailover",), "undoable": ()}
+
+
 def outage_outline() -> Outline:
     act: dict[str, Any] = {"effect": "CHANGE", "people": 1, "role": "operator"}
     act |= {"changes": ("UpdateService",), "undoable": ("UpdateService",)}
@@ -66,7 +69,7 @@ def outage_outline() -> Outline:
     )
     recovery = (
         outlined("roll_back", "action", suggested_by=("deployments",), **act),
-        outlined("fail_over", "action", **(act | {"effect": "DESTROY", "people": 2})),
+        outlined("fail_over", "action", **(act | DESTROYING)),
         outlined("recovered", "watch", "Watch recovery", lasting_s=900.0),
     )
     return outline(

@@ -86,6 +86,12 @@ def test_the_text_alone_says_what_is_asked_of_whom_until_when() -> None:
     assert change().command in text
 
 
+def test_once_it_is_applied_the_card_says_what_was_before_and_what_is_now() -> None:
+    done = approval(status="approved", changes=(change(state="applied", seen="runs 41"),))
+    assert "before\n  complyai-core runs complyai-core:42, 0 of 4 tasks\n" in shown(done)
+    assert "now\n  applied: runs 41  (checked 14:05:58 UTC)" in shown(done)
+
+
 def test_what_cannot_be_undone_says_so() -> None:
     assert "cannot be undone" in shown(destroy())
 
@@ -124,6 +130,7 @@ def test_the_modal_shows_the_plan_again_and_who_approved_already() -> None:
     view = approve_modal(destroy(decisions=(approved(),)), outage())
     text = words(view)
     assert destroy().changes[0].command in text
+    assert destroy().beware in text and destroy().because in text
     assert "1 more of role operator must approve" in text
     assert [one["user_id"] for one in elements(view, type="user")] == ["U0LENA0000"]
     assert unpack(view["private_metadata"]).about == destroy().id
