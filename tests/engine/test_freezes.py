@@ -2,9 +2,10 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -14,8 +15,10 @@ from bot.engine.clock import Clock
 from bot.engine.intents import Noted, Refusal
 from bot.engine.reading import moment
 from bot.engine.record import RunRecord
+from bot.store.store import Store
 from tests.engine.small_world import DANA, LENA, RAVI, VERA, Bot, World, living_bot
 
+T = TypeVar("T")
 #: A call may take as long as a test needs.
 PATIENT = ApplyTiming(call_limit=60.0, look_every=0.01)
 
@@ -75,7 +78,6 @@ async def test_checks_and_what_touches_only_our_own_go_on(tmp_path: Path) -> Non
 
 
 async def test_an_approved_change_that_was_not_begun_is_not_made(tmp_path: Path) -> None:
-    """The switch is thrown after the last judgement and before the intent, and still wins."""
     async with living_bot(tmp_path) as bot:
         run_id = await bot.to_the_pick()
         approval = await bot.planned(run_id)
@@ -91,6 +93,51 @@ async def test_an_approved_change_that_was_not_begun_is_not_made(tmp_path: Path)
         assert run.steps["paint"].says.endswith("the primary is odd. Nothing was changed.")
         assert run.approvals[approval].status == "frozen"
         assert run.approvals[approval].changes[0].state == "planned"
+
+
+class Racing(Store):
+    """Something happens just before the next intent is written: everything was judged by then."""
+
+    before_intent: Callable[[], Awaitable[object]] | None = None
+
+    async def tx(self, run: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        if getattr(run, "__name__", "") == "_intend" and Racing.before_intent:
+            happens, Racing.before_intent = Racing.before_intent, None
+            await happens()
+        return await super().tx(run, *args, **kwargs)
+
+
+async def test_a_switch_that_is_thrown_between_the_last_judgement_and_the_intent_wins(
+    tmp_path: Path,
+) -> None:
+    async with living_bot(tmp_path, store=Racing) as bot:
+        run_id = await bot.to_the_pick()
+        approval = await bot.planned(run_id)
+        Racing.before_intent = lambda: freeze(bot)
+        await bot.desk.decide(approval, RAVI, True, "", "", "a1")
+        run = await not_applied(bot, run_id)
+        assert Racing.before_intent is None
+        assert run.steps["paint"].says.startswith("Not applied: frozen by @lena at ")
+        assert run.approvals[approval].status == "frozen"
+
+
+async def test_a_window_that_begins_between_the_last_judgement_and_the_intent_wins(
+    tmp_path: Path,
+) -> None:
+    clock = Shifted()
+    policy = windowed(clock)
+    async with living_bot(tmp_path, store=Racing, policy=policy, clock=clock) as bot:
+        clock.ahead = 3500
+        run_id = await bot.to_the_pick()
+        approval = await bot.planned(run_id)
+
+        async def later() -> None:
+            clock.ahead = 3650
+
+        Racing.before_intent = later
+        await bot.desk.decide(approval, RAVI, True, "", "", "a1")
+        run = await not_applied(bot, run_id)
+        assert "Not applied: frozen by the change freeze Black Friday" in run.steps["paint"].says
 
 
 async def test_a_change_that_waits_for_its_target_is_not_made_once_changes_are_stopped(
@@ -305,24 +352,6 @@ async def test_a_window_stops_changes_by_the_clock_and_is_noted_when_it_begins_a
         assert [one.about for one in await bot.noted("window ended")] == ["Black Friday"]
         windows = [bool(thaw) for one, thaw in bot.announcer.freezes if one.window]
         assert windows == [False, True]
-
-
-async def test_a_window_that_begins_before_the_intent_wins_though_nobody_noted_it(
-    tmp_path: Path,
-) -> None:
-    clock = Shifted()
-    async with living_bot(tmp_path, policy=windowed(clock), clock=clock) as bot:
-        clock.ahead = 3590
-        run_id = await bot.to_the_pick()
-        approval = await bot.planned(run_id)
-
-        async def later(_lamp: str) -> None:
-            clock.ahead = 3650
-
-        bot.world.on_look = later
-        await bot.desk.decide(approval, RAVI, True, "", "", "a1")
-        run = await not_applied(bot, run_id)
-        assert "Not applied: frozen by the change freeze Black Friday" in run.steps["paint"].says
 
 
 async def test_a_window_of_other_targets_is_in_nobodys_way(tmp_path: Path) -> None:
