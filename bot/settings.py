@@ -41,13 +41,6 @@ class StoreSettings(Group):
     url: str = "sqlite:///var/runbook-bot.db"  #: SQLAlchemy's notation.
 
 
-class RoleSettings(Group):
-    """Who has a role: by user id, or as a member of a Slack user group."""
-
-    users: tuple[str, ...] = ()
-    groups: tuple[str, ...] = ()
-
-
 class AwsSettings(Group):
     region: str = "us-east-1"
     endpoint_url: str | None = None  #: Another address for every service, such as a sandbox.
@@ -108,8 +101,7 @@ class Settings(BaseSettings):
 
     slack: SlackSettings = SlackSettings()
     store: StoreSettings = StoreSettings()
-    roles: dict[str, RoleSettings] = Field(default_factory=dict)
-    aliases: tuple[tuple[str, ...], ...] = ()  #: User ids that are the same human.
+    policy: str = "policy.toml"  #: The file that says who may do what.
     company: Company = Company()
     aws: AwsSettings = AwsSettings()
     postgres: PostgresSettings = PostgresSettings()

@@ -126,7 +126,7 @@ class Box:
                 fallback_channel="C0ALERTS",
             ),
             store=StoreSettings(url=f"sqlite:///{self._folder / 'runbook-bot.db'}"),
-            roles=people.roles(),
+            policy=str(people.POLICY),
             company=company.model_copy(update={"services": places}),
             aws=AwsSettings(endpoint_url=aws.endpoint_url),
             postgres=PostgresSettings(
@@ -209,7 +209,7 @@ class Box:
 
 
 def _told(value: object) -> str:
-    return json.dumps(value, default=_plain)
+    return value if isinstance(value, str) else json.dumps(value, default=_plain)
 
 
 def _plain(value: object) -> object:

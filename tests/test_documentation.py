@@ -13,7 +13,6 @@ import pkgutil
 import re
 import subprocess
 import sys
-import tomllib
 from collections.abc import Iterator
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -27,7 +26,10 @@ import adapters
 import app
 from adapters.vault import PERMISSIONS
 from assembly.outside import thresholds
-from bot.engine.access import ROLES
+from assembly.policy import policy_in
+from bot.access.hours import Hours
+from bot.access.policy import ROLES
+from bot.access.policy_file import TABLES, names_of, notes
 from bot.engine.entries import ENDED
 from bot.engine.state import EventKind
 from bot.runbook import Adapter
@@ -47,6 +49,7 @@ PAGES = sorted(
 INSTALL, OPERATING = ROOT / "docs/install.md", ROOT / "docs/operating.md"
 SECURITY = ROOT / "docs/security.md"
 ARCHITECTURE, WRITING = ROOT / "docs/architecture.md", ROOT / "docs/writing-runbooks.md"
+POLICY = ROOT / "docs/policy.md"
 README, CONTRIBUTING = ROOT / "README.md", ROOT / "CONTRIBUTING.md"
 
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
@@ -109,11 +112,10 @@ def test_the_example_of_settings_is_accepted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "runbook-bot.toml"
-    (path_text,) = blocks(INSTALL, "toml")
-    path.write_text(path_text)
+    _, example_of_settings = blocks(INSTALL, "toml")
+    path.write_text(example_of_settings)
     monkeypatch.setenv("RUNBOOK_BOT_SETTINGS", str(path))
     settings = Settings()
-    assert set(tomllib.loads(path_text)["roles"]) == set(settings.roles) <= set(ROLES)
     assert thresholds(settings)
 
 
@@ -130,6 +132,26 @@ def test_the_audit_log_is_verified_by_what_the_documentation_shows(tmp_path: Pat
     assert verified(entries).stdout.strip() == entries[-1].hash
     said = verified([*entries[:4], entries[4]._replace(by="U666"), *entries[5:]])
     assert "entry 5 is not as it was written" in said.stderr
+
+
+@pytest.mark.parametrize("page", [POLICY, INSTALL], ids=lambda page: page.name)
+def test_the_example_of_a_policy_is_accepted_and_leaves_nobody_out(
+    page: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "policy.toml"
+    path.write_text(blocks(page, "toml")[0])
+    assert list(notes(policy_in(path))) == []
+
+
+def test_every_field_of_the_policy_stands_in_its_example_and_in_its_table() -> None:
+    text = POLICY.read_text()
+    (example,) = blocks(POLICY, "toml")
+    models: list[type[BaseModel]] = [Hours, *TABLES.values()]
+    for model in models:
+        for name in names_of(model):
+            assert re.search(rf"\b{name} = ", example), f"{model.__name__}.{name}"
+            assert f"`{name}`" in text, f"{model.__name__}.{name}"
+    assert all(f"[{name}" in example for name in TABLES)
 
 
 # Settings, roles and rights.
@@ -208,7 +230,7 @@ def aws_calls() -> tuple[set[str], set[str]]:
 def test_every_command_and_option_of_the_command_line_is_described(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    text = README.read_text() + OPERATING.read_text() + SECURITY.read_text()
+    text = README.read_text() + OPERATING.read_text() + SECURITY.read_text() + POLICY.read_text()
     commands = named_in(said([], capsys))
     assert "serve" in commands
     for command in commands:

@@ -13,19 +13,40 @@ import logging
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import sqlalchemy as sa
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from bot.engine.access import known, may_audit, may_decide, may_lead
+from bot.access.acts import (
+    Act,
+    Allowed,
+    Answer,
+    Deny,
+    Freeze,
+    Frozen,
+    Lead,
+    Read,
+    ReadAudit,
+    Start,
+)
+from bot.access.member import Member
+from bot.engine.access import may_decide, to_approve
 from bot.engine.audit import note, note_refusal, read_by
 from bot.engine.calling import value_of
 from bot.engine.engine import Engine
-from bot.engine.intents import Actor, Member, Noted, Refusal, Started, StartRun, Truth
+from bot.engine.freezes import standing, switch
+from bot.engine.intents import Actor, Noted, Refusal, Started, StartRun, Truth
+from bot.engine.judging import Judge
 from bot.engine.plans import Kinds, parse, readable
-from bot.engine.reading import recent_runs, run_of_plan, run_of_question, run_record
+from bot.engine.reading import (
+    recent_runs,
+    run_of_plan,
+    run_of_question,
+    run_record,
+    was_here,
+)
 from bot.engine.record import ApprovalRecord, QuestionRecord, RunRecord, Said
 from bot.engine.reports import Report
 from bot.engine.results import Results, done_as_json
@@ -63,6 +84,7 @@ class EngineDesk:
 
     def __init__(self, engine: Engine, on_paper: Mapping[str, str] | None = None) -> None:
         self._engine, self._on_paper = engine, on_paper or {}
+        self._judge = Judge(engine.access, engine.store)
         self._outlines = {key: outline(book) for key, book in engine.books.items()}
 
     @property
@@ -79,15 +101,18 @@ class EngineDesk:
         return await self._heard(self._start(intent), None, "start", intent.book_id, intent.by)
 
     async def _start(self, intent: StartRun) -> Started | Refusal:
-        member = await self._leader(intent.by)
-        if isinstance(member, Refusal):
-            return member
-        if intent.book_id not in self._engine.books:
-            return self.no_such_book(intent.book_id)
+        book_id = intent.book_id
+        is_known = book_id in self._engine.books
+        may_at_all = await self._judge.may(intent.by, Start(book_id) if is_known else Read())
+        if isinstance(may_at_all, Refusal):
+            return may_at_all
+        if not is_known:
+            return self.no_such_book(book_id)
         inputs = await self._checked(intent)
         if isinstance(inputs, Refusal):
             return inputs
-        return await self._begin(intent, inputs)
+        may_so = await self._judge.may(intent.by, Start(book_id, inputs.model_dump(mode="json")))
+        return may_so if isinstance(may_so, Refusal) else await self._begin(intent, inputs)
 
     def no_such_book(self, book_id: str) -> Refusal:
         wanted = book_id.upper()
@@ -204,17 +229,19 @@ class EngineDesk:
         key: str,
         awaited: Callable[[Outline, RunState], str],
     ) -> Noted | Refusal:
-        member = await self._leader(by)
+        row = await self._engine.store.read(_state_row, run_id)
+        member = await self._judge.may(
+            by, Lead(row.book, json.loads(row.inputs)) if row else Read()
+        )
         if isinstance(member, Refusal):
             return member
-        row = await self._engine.store.read(_state_row, run_id)
         if row is None:
             return Refusal(f"There is no run {run_id}. `/runbook status` lists those that run.")
         state = RunState.from_json(json.loads(row.state))
         if state.is_over:
             return Refusal(f"Run {run_id} is {state.status}. Start the runbook anew.")
         event = Event(kind, about, by=by.user_id, team=by.team_id)
-        before = await self._engine.store.read(_was_here, f"{kind}:{key}")
+        before = await self._engine.store.read(was_here, f"{kind}:{key}")
         why = awaited(Outline.from_json(json.loads(row.outline)), state)
         if why and not before:
             return Refusal(f"{why} See the run's card.")
@@ -228,19 +255,19 @@ class EngineDesk:
     async def decide(
         self, approval_id: str, by: Actor, approves: bool, reason: str, typed: str, key: str
     ) -> Noted | Refusal:
-        member = await known(self._engine.directory, by)
+        knows = self._judge.may(by, Read())
+        member = await self._heard(knows, None, "decide", approval_id, by)
         if isinstance(member, Refusal):
-            await self._refused(None, "decide", approval_id, by, member)
             return member
 
         def judge(c: sa.Connection) -> tuple[Noted | Refusal, list[str]]:
-            return self._judge(c, approval_id, by, member, approves, reason, typed, key)
+            return self._decide(c, approval_id, by, member, approves, reason, typed, key)
 
         answer, due = await self._engine.write(judge)
         self._engine.start_work(due)
         return answer
 
-    def _judge(
+    def _decide(
         self,
         c: sa.Connection,
         approval_id: str,
@@ -260,24 +287,27 @@ class EngineDesk:
             return gone, []
         lock_run(c, run_id)
         row = c.execute(sa.select(plans).where(plans.c.id == approval_id).with_for_update()).one()
-        if told := _was_here(c, f"decide:{key}"):
+        if told := was_here(c, f"decide:{key}"):
             return Noted(told), []
         record = run_record(c, row.run, engine.kinds)
         assert record
         approval = record.approvals[approval_id]
-        refusal = may_decide(
-            approval, member, approves=approves, reason=reason, typed=typed, now=now
+        act = to_approve(approval) if approves else Deny(approval.role)
+        answer = engine.access.may(member, act, switch(c, "shared"))
+        refused = may_decide(
+            approval, answer, approves=approves, reason=reason, typed=typed, now=now
         )
-        if refusal is None and record.steps[row.step].status != "planned":
-            refusal = Refusal("The run does not wait for this any more. See its card.")
-        if refusal is None and digest(row.text) != row.digest:
-            refusal = Refusal("The stored plan is not what was shown. Ask for a new plan.")
-        if refusal is None and approves and not _is_readable(row.text, engine.kinds):
-            refusal = Refusal("This plan was made by another version of the bot. Plan again.")
-        if refusal:
+        if refused is None and record.steps[row.step].status != "planned":
+            refused = Refusal("The run does not wait for this any more. See its card.")
+        if refused is None and digest(row.text) != row.digest:
+            refused = Refusal("The stored plan is not what was shown. Ask for a new plan.")
+        if refused is None and approves and not _is_readable(row.text, engine.kinds):
+            refused = Refusal("This plan was made by another version of the bot. Plan again.")
+        if refused:
             more = {"plan": approval_id, "digest": row.digest, "approves": approves}
-            note_refusal(c, now, row.run, "decide", row.step, by, refusal, **more)
-            return refusal, []
+            note_refusal(c, now, row.run, "decide", row.step, by, refused, **more)
+            return refused, []
+        assert isinstance(answer, Allowed)
         mine = sa.and_(decisions.c.plan == approval_id, decisions.c.by == member.user_id)
         c.execute(sa.delete(decisions).where(mine))  # who approved may still deny
         c.execute(
@@ -289,7 +319,7 @@ class EngineDesk:
         note(
             c, now, row.run, "approved" if approves else "denied", row.step, by.user_id,
             team=by.team_id, plan=approval_id, digest=row.digest, reason=reason, typed=typed,
-            missing=approval.missing - approves,
+            missing=approval.missing - approves, rule=answer.rule,
         )  # fmt: skip
         return decided
 
@@ -337,10 +367,10 @@ class EngineDesk:
     async def _answer(
         self, question_id: str, by: Actor, answer: Mapping[str, Any], key: str
     ) -> Noted | Refusal:
-        member = await self._leader(by)
+        asked = await self.question(question_id)
+        member = await self._may_answer(by, asked)
         if isinstance(member, Refusal):
             return member
-        asked = await self.question(question_id)
         if asked is None:
             return Refusal("This question was answered already, or its run is over.")
         question, run = asked
@@ -387,10 +417,10 @@ class EngineDesk:
     async def _resolve(
         self, question_id: str, by: Actor, truth: Truth, key: str
     ) -> Noted | Refusal:
-        member = await self._leader(by)
+        asked = await self.question(question_id)
+        member = await self._may_answer(by, asked)
         if isinstance(member, Refusal):
             return member
-        asked = await self.question(question_id)
         if asked is None or asked[0].kind != "unsure":
             return Refusal("This was settled already.")
         question, run = asked
@@ -466,24 +496,49 @@ class EngineDesk:
         return await self._heard(self._audit(run_id, by), run_id, "audit", "", by)
 
     async def _audit(self, run_id: str, by: Actor) -> Sequence[Entry] | Refusal:
-        member = await known(self._engine.directory, by)
-        refusal = member if isinstance(member, Refusal) else may_audit(member)
-        if refusal:
-            return refusal
+        member = await self._judge.may(by, ReadAudit())
+        if isinstance(member, Refusal):
+            return member
         entries = await self._engine.store.tx(read_by, self._engine.clock.now(), run_id, by)
         return entries or Refusal(f"The audit log has no run {run_id}.")
 
     async def verdict_until(self, seq: int) -> Verdict:
         return await verdict_until(self._engine.store, seq)
 
-    async def refused_a_look(self, by: Actor, refusal: Refusal) -> None:
-        await self._refused(None, "look", "", by, refusal)
+    # Stopping all changes.
+
+    async def freeze(self, by: Actor, reason: str, key: str) -> Noted | Refusal:
+        return await self._turn("freeze", by, reason, key)
+
+    async def thaw(self, by: Actor, reason: str, key: str) -> Noted | Refusal:
+        return await self._turn("thaw", by, reason, key)
+
+    async def _turn(
+        self, way: Literal["freeze", "thaw"], by: Actor, reason: str, key: str
+    ) -> Noted | Refusal:
+        member = await self._heard(self._judge.may(by, Freeze()), None, way, "", by)
+        if isinstance(member, Refusal):
+            return member
+        return Noted(await self._engine.freezing.turn(way, member, reason, key))
+
+    async def freezes(self) -> Sequence[Frozen]:
+        return await self._engine.store.read(standing)
 
     # Judging who asks.
 
-    async def _leader(self, by: Actor) -> Member | Refusal:
-        member = await known(self._engine.directory, by)
-        return member if isinstance(member, Refusal) else may_lead(member) or member
+    async def judge(self, by: Actor, act: Act, about: str = "") -> Member | Refusal:
+        word = type(act).__name__.lower()
+        about = about or getattr(act, "book", "")
+        return await self._heard(self._judge.may(by, act), None, word, about, by)
+
+    def why_not(self, member: Member, act: Act) -> str:
+        return self._judge.why_not(member, act)
+
+    async def _may_answer(
+        self, by: Actor, asked: tuple[QuestionRecord, RunRecord] | None
+    ) -> Member | Refusal:
+        run = asked[1] if asked else None
+        return await self._judge.may(by, Answer(run.outline.book, run.inputs) if run else Read())
 
     async def _heard(
         self, asked: Awaitable[T | Refusal], run_id: str | None, what: str, about: str, by: Actor
@@ -520,14 +575,9 @@ def _fresh_id(c: sa.Connection) -> str:
 
 
 def _state_row(c: sa.Connection, run_id: str) -> Any:
-    query = sa.select(runs.c.state, runs.c.outline).where(runs.c.id == run_id)
+    columns = (runs.c.state, runs.c.outline, runs.c.book, runs.c.inputs)
+    query = sa.select(*columns).where(runs.c.id == run_id)
     return c.execute(query).first()
-
-
-def _was_here(c: sa.Connection, key: str) -> str:
-    """What was answered to this delivery when it came before; a space when that was nothing."""
-    answer = c.execute(sa.select(events.c.answer).where(events.c.key == key)).scalar()
-    return "" if answer is None else answer or " "
 
 
 def _resolution(

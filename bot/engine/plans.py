@@ -6,9 +6,10 @@ arguments and what it expects to replace.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from bot.access.acts import Touched
 from bot.runbook.changes import Change, Plan, digest, dump, load
 from bot.runbook.outline import Outline
 
@@ -46,6 +47,11 @@ def what_to_type(changes: Sequence[Change]) -> str:
     """The name of the target an approver types: the last part of the worst change's lock."""
     worst = max(changes, key=lambda change: change.effect, default=None)
     return worst.target().rsplit("/", 1)[-1] if worst else ""
+
+
+def touched(changes: Iterable[Change]) -> tuple[Touched, ...]:
+    """What the policy judges of them."""
+    return tuple(Touched(one.effect.name, one.target(), one.ours) for one in changes)
 
 
 def readable(text: str, plan_digest: str, plan: Plan[Change]) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
 
+from bot.access.acts import Frozen, Touched
 from bot.runbook.findings import Details
 from bot.runbook.outline import Outline
 from bot.store.deliveries import Delivery
@@ -34,7 +35,15 @@ StepStatus = Literal[
     "failed",
     "cancelled",
 ]
-ApprovalStatus = Literal["pending", "approved", "denied", "expired", "outdated", "cancelled"]
+ApprovalStatus = Literal[
+    "pending",
+    "approved",
+    "denied",
+    "expired",
+    "outdated",
+    "cancelled",
+    "frozen",  # approved, and not applied because of a freeze
+]
 
 
 @dataclass(frozen=True)
@@ -87,6 +96,8 @@ class ApprovalRecord:
     decisions: tuple[Decision, ...] = ()
     outcome: str = ""  #: Afterwards, in a sentence: applied when, seen done when; or why not.
     type_to_approve: str = ""  #: DESTROY: what an approver types, such as complyai-prod.
+    touches: tuple[Touched, ...] = ()  #: What its changes are done to, as the policy judges them.
+    frozen: Frozen | None = None  #: Why it cannot be approved now.
 
     @property
     def missing(self) -> int:
@@ -157,6 +168,7 @@ class RunRecord:
     room_name: str = ""  #: The channel's name once it is open, without #.
     room_id: str = ""  #: Its id, so that people can be led there.
     dry: bool = False  #: Nothing is asked and nothing is applied.
+    frozen: tuple[Frozen, ...] = ()  #: What is not to be changed now, in any run.
 
     def section_steps(self, section_key: str) -> tuple[StepRecord, ...]:
         return tuple(step for step in self.steps.values() if step.section == section_key)
@@ -172,6 +184,7 @@ SaidKind = Literal[
     "approval changed",  # decided by somebody, expired, outdated, or applied
     "question asked",
     "question closed",
+    "freeze changed",  # changes are frozen, or go on
     "room opened",
 ]
 
@@ -184,6 +197,16 @@ class Said:
     about: str = ""  #: The step's key, the approval's id or the question's id.
 
 
+@dataclass(frozen=True)
+class Thaw:
+    """The end of a freeze. A window ends by itself."""
+
+    at: datetime
+    why: str = ""
+    by: str = ""
+    by_name: str = ""
+
+
 class Announcer(Protocol):
     """
     Turns what happened into what is to be seen. Called within the transaction that makes it true,
@@ -191,3 +214,6 @@ class Announcer(Protocol):
     """
 
     def announce(self, run: RunRecord, said: Sequence[Said]) -> Sequence[Delivery]: ...
+
+    def announce_freeze(self, frozen: Frozen, thaw: Thaw | None = None) -> Sequence[Delivery]:
+        """That it began; or, with `thaw`, that it is over."""

@@ -147,6 +147,20 @@ locks = _table(
     _time("since"),
 )
 
+#: What is not to be changed now. The row without a name is the stop switch, and always there.
+freezes = _table(
+    "freezes",
+    _text("name", primary_key=True),  #: Of a window of the policy.
+    _number("stands", nullable=False),
+    _number("told", nullable=False),  #: Whether the cards of all runs say so already.
+    _text("why", nullable=False),
+    _text("lasts", nullable=False),  #: Of a window, in words.
+    _text("targets", nullable=False),
+    _text("by", nullable=False),
+    _text("by_name", nullable=False),
+    _time("since", nullable=False),
+)
+
 #: Who did what: a chain (bot/store/chain.py), written by bot/engine/audit.py and by nobody else.
 #: Triggers of the migrations refuse every other statement than adding the next entry.
 audit = _table(

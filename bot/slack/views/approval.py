@@ -11,6 +11,7 @@ from bot.engine.record import ApprovalRecord, Decision, RunRecord
 from bot.slack.views import names
 from bot.slack.views.changes import change_blocks, fits, labelled, targets
 from bot.slack.views.escape import mention, mrkdwn, one_line
+from bot.slack.views.freezes import freeze_text
 from bot.slack.views.kit import (
     Element,
     Rendered,
@@ -30,6 +31,7 @@ from bot.slack.views.kit import (
 from bot.slack.views.limits import Block, fit_blocks, fit_message
 from bot.slack.views.words import OPEN, WELL, clock, count, exact, lasted
 
+NOT_NOW = "It cannot be approved now."
 LONG = 700  #: Of a reason or a warning on the card; the whole of it is in the plan's file.
 
 
@@ -67,6 +69,7 @@ def _heading(approval: ApprovalRecord) -> str:
         "expired": "EXPIRED",
         "outdated": "NOT APPLIED",
         "cancelled": "WITHDRAWN",
+        "frozen": "NOT APPLIED",
     }[approval.status]
 
 
@@ -80,6 +83,8 @@ def _asked(approval: ApprovalRecord, run: RunRecord, deciders: Sequence[str]) ->
     line += f" · expires {clock(approval.expires_at)} ({for_long})"
     role = mrkdwn(missing_people(approval), 300)
     yield context(mrkdwn_text(f"{line} · {role}; {asked_by} does not count"))
+    if approval.frozen:
+        yield section(mrkdwn_text(f"*{NOT_NOW}* {freeze_text(approval.frozen)}."))
     if deciders:
         yield section(mrkdwn_text("For " + ", ".join(map(mention, deciders[:20]))))
 
@@ -158,7 +163,8 @@ def outcome(approval: ApprovalRecord) -> str:
 
 def _buttons(approval: ApprovalRecord, run: RunRecord) -> Iterator[Element]:
     if approval.status == "pending" and run.status == "running":
-        yield _approve(approval)
+        if approval.frozen is None:
+            yield _approve(approval)
         yield button("Deny…", names.DENY, approval.id, style="danger")
     yield button("Show the whole plan", names.WHOLE_PLAN, approval.id)
     if _may_be_planned_again(approval, run):
@@ -180,7 +186,7 @@ def _may_be_planned_again(approval: ApprovalRecord, run: RunRecord) -> bool:
     newest = [one.id for one in run.approvals.values() if one.step == approval.step][-1:]
     step = run.steps.get(approval.step)
     over = step is not None and step.status not in OPEN | WELL
-    ended = approval.status in ("denied", "expired", "outdated")
+    ended = approval.status in ("denied", "expired", "outdated", "frozen")
     return run.status == "running" and ended and over and newest in ([], [approval.id])
 
 
@@ -195,6 +201,7 @@ def _text(approval: ApprovalRecord, run: RunRecord) -> str:
         )
         return f"{start}: {mrkdwn(outcome(approval), 1000)}" + (f" ({people})" if people else "")
     who = f"{mrkdwn(missing_people(approval), 300)}, not {mention(approval.requested_by)}"
+    now = f" {NOT_NOW} {freeze_text(approval.frozen)}." if approval.frozen else ""
     earlier = outdated_by(approval, run)
     anew = f" Asked again. {mrkdwn(outcome(earlier), 500)}" if earlier else ""
-    return f"{start}: {what}. {who}, until {clock(approval.expires_at)}.{anew}"
+    return f"{start}: {what}. {who}, until {clock(approval.expires_at)}.{anew}{now}"

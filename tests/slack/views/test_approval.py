@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.access.acts import Frozen
 from bot.engine.record import ApprovalRecord, RunRecord
 from bot.slack.views import names
 from bot.slack.views.approval import approval_card, needs_file
@@ -14,6 +15,8 @@ from bot.slack.views.deciding import approve_modal, deny_modal, read_decision
 from bot.slack.views.names import unpack
 from tests.slack.views.checking import action_ids, assert_message, elements, labels, words
 from tests.slack.views.sample import (
+    LENA,
+    T0,
     after,
     approval,
     approved,
@@ -50,6 +53,9 @@ CASES = {
         changes=(
             change(command=BACK_TO_42, now=AT_43, then="complyai-core runs complyai-core:42"),
         ),
+    ),
+    "change_frozen": approval(
+        frozen=Frozen("the primary is odd", by=LENA, by_name="lena", since=T0)
     ),
     "destroy_half_approved": destroy(decisions=(approved(),)),
     "destroy_expired": destroy(status="expired", decisions=(approved(),)),
