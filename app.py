@@ -15,14 +15,15 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from adapters.aws_calls import AwsCalls
 from adapters.ecs import Ecs
 from adapters.rds import Rds
-from assembly.outside import postgres
+from assembly.outside import aws_calls, postgres
+from assembly.secrets import open_vault, slack_token
 from assembly.serving import serve
 from bot.runbook.coverage import coverage, coverage_text
 from bot.runbook.errors import BookError, StepError
 from bot.runbook.outline import outline, text
+from bot.secrets.output import guarded
 from bot.settings import Settings
 from bot.slack.app import identify
 from bot.slack.calls import open_calls
@@ -47,14 +48,18 @@ async def doctor(settings: Settings) -> int:
     """Looks whether everything the bot needs answers. Nothing is changed."""
     wrong = 0
     async with contextlib.AsyncExitStack() as stack:
-        calls = await stack.enter_async_context(open_calls(settings.slack))
-        aws = AwsCalls(settings.aws.region, settings.aws.endpoint_url, settings.aws.timeout_s)
-        stack.push_async_callback(aws.close)
+        vault, aws = open_vault(settings, stack), aws_calls(settings, stack)
+        token = slack_token(settings, vault)
+        calls = await stack.enter_async_context(open_calls(settings.slack, token))
         looks: Mapping[str, Awaitable[object]] = {
+            **{
+                f"{name} ({where})": vault.credential(where).value()
+                for name, where in settings.references.items()
+            },
             "Slack": identify(calls),
             "ECS": Ecs(aws, settings.company.cluster).services(settings.company.service_names),
             "RDS": Rds(aws).database(settings.company.database),
-            "PostgreSQL": postgres(settings).connectivity(),
+            "PostgreSQL": postgres(settings, vault).connectivity(),
         }
         for name, look in looks.items():
             try:
@@ -90,6 +95,11 @@ def coverage_page(docs: Path = DOCS) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    with guarded():
+        return _main(arguments)
+
+
+def _main(arguments: Sequence[str] | None) -> int:
     told = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
     if told.command == "outline":

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from bot.runbook.errors import Refused, Unreachable
+from bot.secrets.vault import NotAccepted
 
 LARGEST_ANSWER = 2_000_000  #: In bytes.
 READ_TRIES = 3
@@ -185,7 +186,7 @@ def _good(answer: Answer, writing: bool = False) -> Answer:
         limited = f"{who} says we ask too often (HTTP {status}). Try again{_when(answer)}"
         raise Refused(f"{limited}; nothing was done") if writing else Unreachable(limited)
     if status == 401:
-        raise Refused(f"{who} does not accept our credentials (HTTP 401). Nothing was done.")
+        raise NotAccepted(f"{who} does not accept our credentials (HTTP 401). Nothing was done.")
     if status >= 500:
         known = "; it is not known whether it was done" if writing else ""
         raise Unreachable(f"{who} answered with an error of its own (HTTP {status}){known}")

@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from adapters.slack import Slack
 from assembly.outside import deciders, outside, thresholds
 from assembly.room import RunRoom
+from assembly.secrets import open_keeper, open_vault, slack_app_token, slack_token, store_url
 from bot.engine.calling import Surroundings
 from bot.engine.desk import EngineDesk
 from bot.engine.engine import Engine
 from bot.engine.runners.local import LocalRunner
 from bot.engine.systems import Systems
 from bot.runbook.errors import Unreachable
+from bot.secrets.keeping import Keeper
+from bot.secrets.vault import Vault
 from bot.settings import Settings
 from bot.slack.announcer import SlackAnnouncer
 from bot.slack.app import Identity, build_app, identify
@@ -45,21 +48,27 @@ class Bot:
     outbox: Outbox
     people: People
     calls: Calls
+    vault: Vault
+    keeper: Keeper | None  #: None: what people type as secrets is kept nowhere.
 
 
 @asynccontextmanager
 async def running_bot(settings: Settings) -> AsyncIterator[Bot]:
     """Everything but the intake. It goes on at once with what an earlier life left."""
     async with contextlib.AsyncExitStack() as stack:
-        calls = await stack.enter_async_context(open_calls(settings.slack))
-        store = Store(settings.store.url)
+        vault = open_vault(settings, stack)
+        await vault.check(settings.references.values())
+        token = slack_token(settings, vault)
+        calls = await stack.enter_async_context(open_calls(settings.slack, token))
+        store = Store(await store_url(settings, vault))
         await store.open()
         stack.push_async_callback(store.close)
+        keeper = await open_keeper(settings, vault, store, stack)
         outbox = Outbox(store, calls, draw, fallback=settings.slack.fallback_channel or None)
         people = People(calls, settings.roles, settings.aliases)
         room = RunRoom(outbox)
         slack = Slack(calls, room, outbox, room.timeline)
-        systems = Systems(*outside(settings, stack, room), slack)
+        systems = Systems(*outside(settings, vault, stack, room), slack)
         systems.check(RUNBOOKS.values())
         engine = Engine(
             store,
@@ -77,7 +86,8 @@ async def running_bot(settings: Settings) -> AsyncIterator[Bot]:
         stack.push_async_callback(engine.stop, GRACE_S / 2)
         outbox.start()
         stack.push_async_callback(outbox.stop, GRACE_S / 4)
-        yield Bot(engine, EngineDesk(engine, IN_PROSE), outbox, people, calls)
+        desk = EngineDesk(engine, IN_PROSE)
+        yield Bot(engine, desk, outbox, people, calls, vault, keeper)
 
 
 async def serve(settings: Settings, stop: asyncio.Event) -> None:
@@ -87,8 +97,9 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         identity = await _identify(bot.calls, stop)
         if identity is None:
             return
-        bolt = build_app(bot.desk, bot.people, bot.calls, identity, errands)
-        token = settings.slack.app_token.get_secret_value()
+        keep = bot.keeper.keep if bot.keeper else None
+        bolt = build_app(bot.desk, bot.people, bot.calls, identity, errands, keep)
+        token = slack_app_token(settings, bot.vault)
         connection = Connection(bolt, token, bot.calls.client, errands)
         opening = asyncio.create_task(connection.open(), name="opening the connection")
         try:

@@ -35,6 +35,8 @@ from bot.runbook.book import Menu
 from bot.runbook.changes import digest
 from bot.runbook.errors import StepError
 from bot.runbook.outline import Outline, outline
+from bot.runbook.values import Value
+from bot.secrets.redaction import REDACTOR
 from bot.store.rooms import begin_room
 from bot.store.tables import decisions, events, plans, runs
 
@@ -44,6 +46,9 @@ log = logging.getLogger(__name__)
 ID_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 ID_LENGTH = 4
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+SECRET_HERE = (
+    "This looks like a secret. It is not kept here, but Slack has it now: change that secret."
+)
 #: Seconds that live choices may take before a modal goes without them.
 MENU_LIMIT_S = 1.2
 
@@ -90,6 +95,8 @@ class EngineDesk:
         except ValidationError as error:
             wrong = {str(one["loc"][0]): _plainly(one) for one in error.errors()}
             return Refusal("Some inputs are not right; nothing was started.", fields=wrong)
+        if wrong := _secrets_in(inputs):
+            return Refusal("There is a secret in it; nothing was started.", fields=wrong)
         menus = await self.menus(intent.book_id) if book.menus else {}
         wrong = {}
         for field, choices in menus.items():
@@ -321,6 +328,8 @@ class EngineDesk:
         except ValidationError as error:
             wrong = {str(one["loc"][0]): _plainly(one) for one in error.errors()}
             return Refusal("Some of the answer is not right.", fields=wrong)
+        if wrong := _secrets_in(value):
+            return Refusal("There is a secret in it; it was not taken.", fields=wrong)
         said = "; ".join(_answer_text(one) for one in value.model_dump(mode="json").items())
         return Report(says=said, result=value.model_dump(mode="json"), has_result=True)
 
@@ -454,6 +463,12 @@ def _plainly(error: Any) -> str:
     if error["type"] == "extra_forbidden":
         return "This runbook has no such input"
     return str(error["msg"]).removeprefix("Value error, ")
+
+
+def _secrets_in(value: Value) -> dict[str, str]:
+    """What a person typed where all can read it, by field."""
+    fields = value.model_dump(mode="json")
+    return {name: SECRET_HERE for name, one in fields.items() if REDACTOR.holds(json.dumps(one))}
 
 
 def _strange(value: Any, choices: Iterable[str]) -> str:

@@ -22,6 +22,7 @@ from bot.engine.record import Announcer, Said, SaidKind
 from bot.engine.reports import Report
 from bot.engine.state import NOT_OVER, Effect, Event, RunState
 from bot.runbook.outline import Outline
+from bot.secrets.redaction import REDACTOR
 from bot.store.deliveries import Delivery
 from bot.store.rooms import keep_to_origin
 from bot.store.tables import audit, changes, events, plans, runs, steps, waits, work
@@ -93,7 +94,7 @@ def note(
     c: sa.Connection, now: float, run: str | None, what: str, about: str, by: str, **body: object
 ) -> None:
     """An entry in the audit log."""
-    text = json.dumps(body, sort_keys=True, default=str)
+    text = REDACTOR.text(json.dumps(body, sort_keys=True, default=str))
     c.execute(sa.insert(audit).values(at=now, run=run, what=what, about=about, by=by, body=text))
 
 

@@ -26,7 +26,7 @@ from bot.secrets.hidden import (
     has_invisible,
     squashed,
 )
-from bot.secrets.shapes import ANCHORS, Span, is_plausible, names_a_secret, shaped
+from bot.secrets.shapes import ANCHORS, Span, shaped
 
 SHOWN = "[secret]"
 WITHHELD = "[a text that could not be searched for secrets was left out]"
@@ -70,7 +70,10 @@ class Redactor:
         return _replaced(text, spans) if spans else text
 
     def tree(self, value: Any) -> Any:
-        """JSON-like data with every text in it redacted, keys too."""
+        """
+        JSON-like data with every text in it redacted, keys too. Each text is judged by itself:
+        what a form says of its field `token` is no token.
+        """
         return self._tree(value, DEEPEST)
 
     def content(self, content: bytes) -> bytes:
@@ -97,13 +100,8 @@ class Redactor:
         if deeper == 0:
             return WITHHELD
         if isinstance(value, Mapping):
-            return {self._tree(k, 1): self._field(k, v, deeper - 1) for k, v in value.items()}
+            return {self._tree(k, 1): self._tree(v, deeper - 1) for k, v in value.items()}
         return [self._tree(one, deeper - 1) for one in value]
-
-    def _field(self, key: object, value: Any, deeper: int) -> Any:
-        if isinstance(key, str) and isinstance(value, str) and names_a_secret(key):
-            return SHOWN if is_plausible(value) else self.text(value)
-        return self._tree(value, deeper)
 
 
 def _spans(text: str, known: "_Known") -> list[Named]:

@@ -84,8 +84,6 @@ NAMED_ANCHORS = (
     "routing_key", "routing-key", "signing_key", "signing-key", "auth_key", "auth-key",
 )  # fmt: skip
 NAMED = re.compile(NAMES + IS + VALUES, re.ASCII | re.IGNORECASE)
-#: A name of its own, such as that of a JSON field.
-NAME = re.compile(rf"(?:.*[\W_])?{NAMES}", re.ASCII | re.IGNORECASE)
 #: What stands there when there is no secret: a reference, or what replaced one.
 HARMLESS = re.compile(r"(?:env|file|aws|arn):|\[secret|<|\*+$|\$", re.ASCII | re.IGNORECASE)
 NUMBER = re.compile(r"-?(?:\d+(?:\.\d+)?(?:e[+-]?\d+)?|Infinity)", re.ASCII | re.IGNORECASE)
@@ -112,12 +110,7 @@ def shaped(text: str) -> Iterator[Span]:
         yield from _named(text)
 
 
-def names_a_secret(name: str) -> bool:
-    """Whether what is called so is a secret: `bot_token`, and not `token_expires_at`."""
-    return NAME.fullmatch(name) is not None
-
-
-def is_plausible(value: str) -> bool:
+def _is_plausible(value: str) -> bool:
     """Whether what stands where a secret belongs can be one."""
     bare = value.strip(" .:!?")
     is_word = bare.isalpha() and bare.islower() and len(bare) < SHORTEST_WORD
@@ -129,7 +122,7 @@ def _named(text: str) -> Iterator[Span]:
         group = next(one for one in GROUPS if found[one] is not None)
         if found["closed"] and group == "bare" and NUMBER.fullmatch(found[group]):
             continue  # A number in JSON, where nothing but a text could stand for it.
-        if is_plausible(found[group]):
+        if _is_plausible(found[group]):
             yield found.span(group)
 
 

@@ -21,6 +21,7 @@ from bot.slack.errands import Errands
 from bot.slack.views.kit import Rendered
 from sandbox.slack.acks import Ack
 from sandbox.slack.workspace import Workspace
+from tests.credentials import given
 from tests.slack.small_desk import SmallDesk, SmallDirectory
 
 GENERAL, DANA, LENA = "C0GENERAL", "U0DANA", "U0LENA"
@@ -100,13 +101,14 @@ async def office(with_secret_store: bool = True) -> AsyncIterator[Office]:
     slack.add_person(LENA, "lena")
     slack.add_channel("general", [DANA, LENA], id=GENERAL)
     await slack.start()
-    settings = SlackSettings(bot_token=SecretStr(slack.bot_token), api_url=slack.api_url)
-    async with open_calls(settings) as calls:
+    settings = SlackSettings(api_url=slack.api_url)
+    async with open_calls(settings, given(slack.bot_token)) as calls:
         made = Office(slack, calls, SmallDesk(), SmallDirectory(), Errands())
         keep = made.keep if with_secret_store else None
         identity = await identify(calls)
         made.app = build_app(made.desk, made.directory, calls, identity, made.errands, keep)
-        connection = Connection(made.app, slack.app_token, calls.client, made.errands)
+        token = given(slack.app_token)
+        connection = Connection(made.app, token, calls.client, made.errands)
         await connection.open()
         await slack.wait_connected()
         try:
