@@ -238,7 +238,8 @@ class Call:
 
     def _answered(self, error: ClientError) -> StepError:
         code = str(error.response.get("Error", {}).get("Code", ""))
-        says = str(error.response.get("Error", {}).get("Message", ""))[:LONGEST_MESSAGE]
+        says = REDACTOR.text(str(error.response.get("Error", {}).get("Message", "")))
+        says = says[:LONGEST_MESSAGE]
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         if THROTTLED.search(code) or status == 429:
             return Unreachable(

@@ -55,7 +55,7 @@ EXACT = re.RegexFlag(0)
 SHAPES = (
     _shape("xox xapp-", r"(?:xox[a-z](?:\.xox[a-z])?-|xapp-)[\w-]{8,}"),
     _shape("hooks.slack.com/", r"hooks\.slack\.com/[a-z]{2,20}/(?P<secret>[\w/-]{12,})"),
-    _shape("_live_ _test_ whsec_", r"(?:(?:sk|rk)_(?:live|test)_\w{8,}|whsec_[\w+/=-]{8,})"),
+    _shape("_live_ _test_ whsec_", r"(?:(?:sk|rk)_(?:live|test)_\w{6,}|whsec_[\w+/=-]{8,})"),
     _shape(
         "ghp_ gho_ ghu_ ghs_ ghr_ github_pat_ glpat-",
         r"(?:gh[pousr]_\w{16,}|github_pat_\w{16,}|glpat-[\w-]{16,})",
