@@ -22,7 +22,7 @@ from types import ModuleType
 import pytest
 from pydantic import BaseModel
 
-import adapters
+import adapters.secrets
 import app
 from assembly.outside import thresholds
 from bot.engine.access import ROLES
@@ -143,11 +143,12 @@ def test_every_role_is_described() -> None:
 
 
 def test_the_aws_policy_allows_what_the_adapters_call_and_no_more() -> None:
-    (policy,) = (json.loads(block) for block in blocks(INSTALL, "json"))
-    look, change = (statement["Action"] for statement in policy["Statement"])
+    policies = [json.loads(block)["Statement"] for block in blocks(INSTALL, "json")]
+    (look, change), (read_secrets, keep) = [[one["Action"] for one in p] for p in policies]
     reads, writes = aws_calls()
-    assert set(look) == reads - writes
+    assert set(look) == reads - writes - set(adapters.secrets.READS)
     assert set(change) == writes
+    assert (tuple(read_secrets), tuple(keep)) == (adapters.secrets.READS, adapters.secrets.KEEPS)
 
 
 def aws_calls() -> tuple[set[str], set[str]]:

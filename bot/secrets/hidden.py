@@ -27,13 +27,19 @@ WRITTEN_OUT = re.compile(
 )
 #: The end of a line, as it is or escaped, with what stands at the beginning of the next.
 LINE_END = re.compile(r"(?:\r?\n|(?:\\+r)?\\+n)[ \t>|+]*")
-SQUASHED = str.maketrans("", "", " \t\r\n>|+\\")
+AROUND_LINE_ENDS = " \t\r\n>|+\\"
+SQUASHED = str.maketrans("", "", AROUND_LINE_ENDS)
 BLANKS = str.maketrans("", "", " \t\r\n")
 
 
 def squashed(text: str) -> str:
     """Without all that LINE_END may match, and more. Quickly made."""
-    return text.replace("\\n", "").replace("\\r", "").translate(SQUASHED)
+    text = text.replace("\\n", "").replace("\\r", "")
+    if text.isascii():
+        return text.translate(SQUASHED)
+    for char in AROUND_LINE_ENDS:  # Beyond ASCII `translate` is a hundred times slower than this.
+        text = text.replace(char, "")
+    return text
 
 
 def has_invisible(text: str) -> bool:

@@ -106,13 +106,12 @@ class Redactor:
 
 def _spans(text: str, known: "_Known") -> list[Named]:
     found = list(_seen_in(text, known))
-    if has_invisible(text):
-        seen = Without(text, INVISIBLE, WRITTEN_OUT)
+    unseen = (INVISIBLE, WRITTEN_OUT) if has_invisible(text) else ()
+    seen = Without(text, *unseen)
+    if unseen:
         found += seen.back(_seen_in(seen.text, known))
-    else:
-        seen = Without(text)
     if known.may_be_split_in(seen.text):
-        joined = Without(text, INVISIBLE, WRITTEN_OUT, LINE_END)
+        joined = Without(text, *unseen, LINE_END)
         found += joined.back(known.find(joined.text, long=True))
     return _merged(_whole(text, found)) if found else found
 

@@ -7,6 +7,7 @@ CANARY_LOG is where the log goes; CANARIES are secrets to be careless with, as J
 """
 
 import asyncio
+import base64
 import json
 import logging
 import os
@@ -16,6 +17,7 @@ import warnings
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 import app
 import commands
@@ -46,8 +48,10 @@ leaks = book.section("Leaks", together=True)
 
 
 @leaks.check("What an adapter answers")
-async def answered(inputs: Inputs, run: Run) -> Found[Leaked]:
-    said = f"run {run.id} with {inputs.token}: {CANARIES['summary']}"
+async def answered(inputs: Inputs, run: Run, postgres: Postgres) -> Found[Leaked]:
+    assert postgres._dsn
+    password = urlsplit(await postgres._dsn.value()).password
+    said = f"run {run.id} with {inputs.token}: {CANARIES['summary']}, logged in with {password}"
     return problem(
         said,
         Leaked(line=f"password={CANARIES['fact']}", lines=(CANARIES["split"], "x")),
@@ -94,7 +98,9 @@ async def careless_timeline(self: RunRoom, run_id: str) -> Sequence[Delivery]:
     whole = await timeline(self, run_id)
     name = whole[0].name
     spoken = message(f"{name}/leak", f"said {CANARIES['room']}", [_section(CANARIES["block"])])
-    return (*whole, spoken)
+    content = base64.b64encode(f"in a file: {CANARIES['attached']}".encode()).decode()
+    payload = {"filename": "a.txt", "title": "a", "alt_text": "a", "content": content}
+    return (*whole, spoken, Delivery(f"{name}/attached", "file", payload))
 
 
 def _section(text: str) -> dict[str, Any]:

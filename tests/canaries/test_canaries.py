@@ -221,6 +221,7 @@ def environment(box: Box, folder: Path, canaries: Canaries) -> dict[str, str]:
         "task": canaries.plant("task", "xoxp-1-{}"),
         "room": canaries.plant("room", "xoxb-1-{}"),
         "block": canaries.plant("block", "xoxb-2-{}"),
+        "attached": canaries.plant("attached", "password: {}"),
     }  # fmt: skip
     return {
         **given,
@@ -346,9 +347,12 @@ def assert_it_was_written(written: Mapping[str, bytes]) -> None:
         ("Slack", "Stripe: https://bot:[secret]@stripe.example is slow"),
         ("Slack", "SecretString=[secret] is in the task definition"),
         ("Slack", "There is no [secret]."),
+        ("Slack", "There is a secret in it; nothing was started."),
+        ("Slack", "logged in with [secret file:"),
         ("Slack", "(users.info: [secret])"),
         ("Slack", "Errors [secret]"),
         ("Slack's files", "-----\n[secret]"),
+        ("Slack's files", "in a file: password: [secret]"),
         ("Slack's files", "db says password=[secret]"),
         ("the audit log", "the log says Authorization: Bearer [secret]"),
         ("peers", "db says password=[secret]"),
