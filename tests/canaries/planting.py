@@ -28,6 +28,11 @@ class Canaries:
         core = secrets.token_hex(12)
         return self.know(name, shape.format(core), core)
 
+    def tear(self, name: str, shape: str) -> str:
+        """With something invisible in its middle: half of it tells enough."""
+        halves = secrets.token_hex(12), secrets.token_hex(6)
+        return self.know(name, shape.format("\u200b".join(halves)), halves[0])
+
     def know(self, name: str, text: str, core: str = "") -> str:
         """One that somebody else has made."""
         self.planted[name] = Canary(name, text, core or text)

@@ -163,7 +163,7 @@ async def leaky(
 def leaky_peers(monkeypatch: pytest.MonkeyPatch, canaries: Canaries) -> None:
     """What others say has their own secrets in it, or ours."""
     health = canaries.plant("health JSON", "db says password={} is wrong")
-    vendor = canaries.plant("status page", "https://bot:{}@stripe.example is slow")
+    vendor = canaries.tear("status page", "https://bot:{}@stripe.example is slow")
     body, stripe = HealthService._body, status_pages._stripe
     allowed, refused = GitHub._no, [True]
 
