@@ -116,7 +116,8 @@ def _main(arguments: Sequence[str] | None) -> int:
         asyncio.run(_serve_until_told(settings))
     except ValidationError as error:
         for one in error.errors(include_input=False):
-            print(f"settings: {'.'.join(map(str, one['loc']))}: {one['msg']}", file=sys.stderr)
+            says = str(one["msg"]).removeprefix("Value error, ")
+            print(f"settings: {'.'.join(map(str, one['loc']))}: {says}", file=sys.stderr)
         return WRONG_SETTINGS
     except (StepError, StoreInUse, NewerSchema, BookError) as error:
         print(error, file=sys.stderr)

@@ -16,7 +16,7 @@ Span = tuple[int, int]
 #: Where a word can begin: in JSON a line's end or a letter may be written as an escape.
 BEGIN = r"(?:(?<![A-Za-z0-9])|(?<=\\[nrt])|(?<=\\u[0-9a-fA-F]{4}))"
 #: Between a name and its value, in INI, YAML, JSON, mrkdwn, a query or a Python tuple.
-IS = r"""\\*(?P<closed>["']?)\]?[*_`]{0,2}\s{0,3}(?::|=>?|%3d)[*_`]{0,2}\s{0,3}[*_`]{0,2}"""
+IS = r"""\\*(?P<closed>["']?)\]?[*_`]{0,2}\s{0,3}(?P<by>:|=>?|%3d)[*_`]{0,2}\s{0,3}[*_`]{0,2}"""
 NAMES = (
     r"(?:passw(?:or)?d|passphrase|pwd|secret(?:string|binary)?(?!:[^\s\"'\\])|token|credentials?"
     r"|(?:api|access|private|routing|signing|auth)[_-]?key)"
@@ -87,7 +87,9 @@ NAMED = re.compile(NAMES + IS + VALUES, re.ASCII | re.IGNORECASE)
 #: What stands there when there is no secret: a reference, or what replaced one.
 HARMLESS = re.compile(r"(?:env|file|aws|arn):|\[secret|<|\*+$|\$", re.ASCII | re.IGNORECASE)
 NUMBER = re.compile(r"-?(?:\d+(?:\.\d+)?(?:e[+-]?\d+)?|Infinity)", re.ASCII | re.IGNORECASE)
-SHORTEST_WORD = 8  #: A shorter word of small letters is a word, such as `expired`.
+#: Letters alone are a word: behind a colon if they are fewer than the first, anywhere if they are
+#: small ones and fewer than the second.
+LONGEST_WORD, SHORT_WORD = 20, 8
 
 AWS_ANCHORS = ("akia", "asia")
 AWS_KEY = re.compile(BEGIN + r"(?:AKIA|ASIA)[A-Z0-9]{12,}", re.ASCII)
@@ -113,17 +115,25 @@ def shaped(text: str) -> Iterator[Span]:
 def _is_plausible(value: str) -> bool:
     """Whether what stands where a secret belongs can be one."""
     bare = value.strip(" .:!?")
-    is_word = bare.isalpha() and bare.islower() and len(bare) < SHORTEST_WORD
+    is_word = bare.isalpha() and bare.islower() and len(bare) < SHORT_WORD
     return len(bare) >= 4 and not is_word and not HARMLESS.match(bare)
 
 
 def _named(text: str) -> Iterator[Span]:
     for found in NAMED.finditer(text):
         group = next(one for one in GROUPS if found[one] is not None)
-        if found["closed"] and group == "bare" and NUMBER.fullmatch(found[group]):
-            continue  # A number in JSON, where nothing but a text could stand for it.
+        if group == "bare" and _only_said(found):
+            continue
         if _is_plausible(found[group]):
             yield found.span(group)
+
+
+def _only_said(found: re.Match[str]) -> bool:
+    """A number in JSON, where only a text is a secret; or prose, such as `token: Refused`."""
+    value = found["bare"].rstrip(".:!?")
+    if found["closed"]:
+        return NUMBER.fullmatch(value) is not None
+    return found["by"] == ":" and value.isalpha() and len(value) < LONGEST_WORD
 
 
 def _aws(text: str) -> Iterator[Span]:

@@ -6,6 +6,7 @@ import json
 import random
 import re
 import time
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from bot.secrets.redaction import SHOWN, WITHHELD, Redactor
 
+TESTS = Path(__file__).parents[1]
 TOKEN = "hVt3+Qm/8zRk2WxP0aLs9dNfGc7uYb1e"
 NAME = "env:THE_TOKEN"
 PRIVATE_KEY = (
@@ -67,6 +69,8 @@ HARMLESS = (
     '"token": null, "next": "none"',
     "the token expires at 2026-03-01T14:00:00Z, the password was changed",
     "Secret: nobody knows",
+    "settings: slack.bot_token: Value error, this is no reference to a secret",
+    "Token: Refused. Password: Unchanged",
     "bearer of good news",
     "slack.bot_token: env:RUNBOOK_BOT_SLACK__BOT_TOKEN",
     "token = file:/run/secrets/token",
@@ -109,6 +113,17 @@ def test_what_looks_like_a_secret_is_found_within_json_which_stays_json(
 @pytest.mark.parametrize("text", HARMLESS)
 def test_what_is_no_secret_stays(redactor: Redactor, text: str) -> None:
     assert redactor.text(text) == text
+
+
+@pytest.mark.parametrize(
+    "path",
+    [*(TESTS / "slack/views/golden").glob("*.json"), *(TESTS.parent / "docs/outlines").glob("*")],
+    ids=lambda path: path.name,
+)
+def test_what_the_bot_shows_has_nothing_that_looks_like_a_secret(
+    redactor: Redactor, path: Path
+) -> None:
+    assert redactor.text(path.read_text()) == path.read_text()
 
 
 @pytest.mark.parametrize(

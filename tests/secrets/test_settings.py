@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+import app
 from bot.settings import Settings
 
 TOKEN = "xoxb-2345678901-AbCdEfGhIjKl"
@@ -91,3 +92,22 @@ def test_an_address_with_a_password_is_kept_in_its_variable_and_one_without_is_a
 def test_to_keep_secrets_in_the_store_needs_keys(toml: Path) -> None:
     toml.write_text('[secrets]\nkeep = "store"')
     assert "secrets.keys" in refused()
+
+
+def test_the_bot_does_not_start_with_a_secret_in_its_file_and_says_what_to_write(
+    toml: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    toml.write_text(f'[slack]\nbot_token = "{TOKEN}"')
+    assert app.main([]) == app.WRONG_SETTINGS
+    said = capsys.readouterr().err
+    assert said.startswith("settings: slack.bot_token: this is no reference to a secret. Write")
+    assert "env:NAME" in said and TOKEN not in said
+
+
+def test_the_bot_does_not_start_without_a_secret_that_its_settings_name(
+    toml: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    toml.write_text('[slack]\nbot_token = "file:/none/here"\n[tickets]\ntoken = "env:NONE_HERE"')
+    assert app.main([]) == app.NOT_STARTED
+    said = capsys.readouterr().err
+    assert "file:/none/here" in said and "env:NONE_HERE" in said
