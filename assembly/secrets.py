@@ -26,8 +26,12 @@ def slack_token(settings: Settings, vault: Vault) -> Credential:
     return _needed(vault, settings.slack.bot_token, "slack.bot_token", "xoxb-...")
 
 
-def slack_app_token(settings: Settings, vault: Vault) -> Credential:
-    return _needed(vault, settings.slack.app_token, "slack.app_token", "xapp-...")
+def intake_secret(settings: Settings, vault: Vault) -> Credential:
+    """What the way in needs: the app token, or the signing secret."""
+    slack = settings.slack
+    if slack.mode == "socket":
+        return _needed(vault, slack.app_token, "slack.app_token", "xapp-..., for Socket Mode")
+    return _needed(vault, slack.signing_secret, "slack.signing_secret", "for HTTP mode")
 
 
 async def store_url(settings: Settings, vault: Vault) -> str:

@@ -8,9 +8,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from adapters.slack import Slack
+from assembly.anchors import anchoring
 from assembly.outside import deciders, outside, thresholds
+from assembly.policy import policy_of
 from assembly.room import RunRoom
-from assembly.secrets import open_keeper, open_vault, slack_app_token, slack_token, store_url
+from assembly.secrets import intake_secret, open_keeper, open_vault, slack_token, store_url
 from bot.engine.calling import Surroundings
 from bot.engine.desk import EngineDesk
 from bot.engine.engine import Engine
@@ -25,8 +27,10 @@ from bot.slack.app import Identity, build_app, identify
 from bot.slack.calls import Calls, open_calls
 from bot.slack.connection import Connection
 from bot.slack.errands import Errands
+from bot.slack.http_intake import HttpIntake
 from bot.slack.outbox import Outbox
 from bot.slack.people import People
+from bot.slack.turned_away import TurnedAway
 from bot.slack.views.plots import draw
 from bot.store import outbox as outbox_rows
 from bot.store.store import Store
@@ -55,6 +59,7 @@ class Bot:
 @asynccontextmanager
 async def running_bot(settings: Settings) -> AsyncIterator[Bot]:
     """Everything but the intake. It goes on at once with what an earlier life left."""
+    policy = policy_of(settings)
     async with contextlib.AsyncExitStack() as stack:
         vault = open_vault(settings, stack)
         await vault.check(settings.references.values())
@@ -65,7 +70,7 @@ async def running_bot(settings: Settings) -> AsyncIterator[Bot]:
         stack.push_async_callback(store.close)
         keeper = await open_keeper(settings, vault, store, stack)
         outbox = Outbox(store, calls, draw, fallback=settings.slack.fallback_channel or None)
-        people = People(calls, settings.roles, settings.aliases)
+        people = People(calls, policy.roles, policy.aliases)
         room = RunRoom(outbox)
         slack = Slack(calls, room, outbox, room.timeline)
         systems = Systems(*outside(settings, vault, stack, room), slack)
@@ -74,10 +79,11 @@ async def running_bot(settings: Settings) -> AsyncIterator[Bot]:
             store,
             RUNBOOKS,
             Surroundings(systems, settings.company, thresholds(settings)),
-            SlackAnnouncer(deciders(settings)),
+            SlackAnnouncer(deciders(policy), settings.slack.fallback_channel),
             outbox_rows.put,
             people,
             LocalRunner(),
+            policy=policy,
             expires_after_s=settings.approvals.expires_after_s,
             on_commit=outbox.wake,
         )
@@ -86,21 +92,24 @@ async def running_bot(settings: Settings) -> AsyncIterator[Bot]:
         stack.push_async_callback(engine.stop, GRACE_S / 2)
         outbox.start()
         stack.push_async_callback(outbox.stop, GRACE_S / 4)
+        anchors = anchoring(settings, store, stack, outbox.wake)
+        anchors.start()
+        stack.push_async_callback(anchors.stop)
         desk = EngineDesk(engine, IN_PROSE)
         yield Bot(engine, desk, outbox, people, calls, vault, keeper)
 
 
 async def serve(settings: Settings, stop: asyncio.Event) -> None:
-    """Until `stop` is set. Raises Unreachable, Refused, StoreInUse, NewerSchema, BookError."""
+    """
+    Until `stop` is set. Raises Unreachable, Refused, StoreInUse, NewerSchema, BookError and
+    PolicyError.
+    """
     async with running_bot(settings) as bot:
         errands = Errands()
         identity = await _identify(bot.calls, stop)
         if identity is None:
             return
-        keep = bot.keeper.keep if bot.keeper else None
-        bolt = build_app(bot.desk, bot.people, bot.calls, identity, errands, keep)
-        token = slack_app_token(settings, bot.vault)
-        connection = Connection(bolt, token, bot.calls.client, errands)
+        connection = _intake(bot, settings, identity, errands)
         opening = asyncio.create_task(connection.open(), name="opening the connection")
         try:
             await _first(opening, stop)
@@ -111,6 +120,23 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             opening.cancel()
             await asyncio.gather(opening, return_exceptions=True)
             await connection.close(GRACE_S / 4)
+
+
+def _intake(
+    bot: Bot, settings: Settings, identity: Identity, errands: Errands
+) -> Connection | HttpIntake:
+    secret = intake_secret(settings, bot.vault)
+    turned_away = TurnedAway(bot.desk.turned_away, errands)
+    keep = bot.keeper.keep if bot.keeper else None
+    bolt = build_app(bot.desk, bot.calls, identity, errands, turned_away, keep)
+    if settings.slack.mode == "socket":
+        return Connection(bolt, secret, bot.calls.client, errands, turned_away)
+
+    async def look() -> None:
+        await bot.desk.recent(1)
+
+    place = (settings.slack.host, settings.slack.port)
+    return HttpIntake(bolt, secret, place, errands, turned_away, look)
 
 
 async def _identify(calls: Calls, stop: asyncio.Event) -> Identity | None:

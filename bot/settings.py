@@ -36,8 +36,11 @@ class Group(BaseModel):
 
 class SlackSettings(Group):
     bot_token: Kept = None  #: xoxb-...
+    mode: Literal["socket", "http"] = "socket"  #: How Slack reaches the bot.
     app_token: Kept = None  #: xapp-..., for Socket Mode.
     signing_secret: Kept = None  #: For HTTP mode.
+    host: str = "127.0.0.1"  #: HTTP mode: where to listen; 0.0.0.0 in a container.
+    port: int = Field(default=3000, ge=0, le=65535)
     api_url: str = "https://slack.com/api/"
     timeout_s: float = 10.0  #: Of one call to Slack's Web API.
     fallback_channel: str = ""  #: Its id: where runs speak that have no channel to speak in.
@@ -61,13 +64,6 @@ class SecretSettings(Group):
         if self.keep == "store" and self.keys is None:
             raise ValueError("secrets.keep is store, so secrets.keys must say where the keys are")
         return self
-
-
-class RoleSettings(Group):
-    """Who has a role: by user id, or as a member of a Slack user group."""
-
-    users: tuple[str, ...] = ()
-    groups: tuple[str, ...] = ()
 
 
 class AwsSettings(Group):
@@ -115,6 +111,14 @@ class ApprovalSettings(Group):
     expires_after_s: float = 900.0
 
 
+class AuditSettings(Group):
+    """Where the audit log's newest hash is told once a day: see docs/security.md."""
+
+    channel: str = ""  #: A channel's id; empty: `slack.fallback_channel`.
+    bucket: str = ""  #: An S3 bucket with object lock; empty: none.
+    retain_days: int = Field(default=365, gt=0)  #: How long the bucket locks each.
+
+
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix="RUNBOOK_BOT_",
@@ -127,8 +131,7 @@ class Settings(BaseSettings):
     slack: SlackSettings = SlackSettings()
     store: StoreSettings = StoreSettings()
     secrets: SecretSettings = SecretSettings()
-    roles: dict[str, RoleSettings] = Field(default_factory=dict)
-    aliases: tuple[tuple[str, ...], ...] = ()  #: User ids that are the same human.
+    policy: str = "policy.toml"  #: The file that says who may do what.
     company: Company = Company()
     aws: AwsSettings = AwsSettings()
     postgres: PostgresSettings = PostgresSettings()
@@ -136,6 +139,7 @@ class Settings(BaseSettings):
     pager: PagerSettings = PagerSettings()
     tickets: TicketSettings = TicketSettings()
     approvals: ApprovalSettings = ApprovalSettings()
+    audit: AuditSettings = AuditSettings()
     thresholds: dict[str, dict[str, object]] = Field(default_factory=dict)  #: Book id -> fields.
 
     @model_validator(mode="before")

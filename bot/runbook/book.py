@@ -54,8 +54,6 @@ class Runbook:
     inputs: type[RunbookInputs]
     thresholds: type[Thresholds] | None = None
     when: tuple[str, ...] = ()  #: "When to use" or "Symptoms".
-    schedule: str | None = None  #: Cron, in the company's time zone.
-    quiet: bool = False  #: A scheduled run speaks only when a verdict is not what it was.
     sections: dict[str, Section] = field(default_factory=dict)
     steps: dict[str, Step] = field(default_factory=dict)
     hops: list[Hop] = field(default_factory=list)
@@ -144,8 +142,7 @@ class Runbook:
             gives=gives(where, kind, run),
             **more,
         )
-        during = (step.timing.during,) if step.timing and step.timing.during else ()
-        for mentioned in (*step.suggested_by, *step.proves, *during):
+        for mentioned in (*step.suggested_by, *step.proves):
             if mentioned not in self.steps:
                 raise BookError(f"{where} mentions {mentioned}, which is no step of this book")
         for need in step.needs:

@@ -13,7 +13,7 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.engine.intents import Desk, Directory
+from bot.engine.intents import Desk
 from bot.runbook.errors import Refused
 from bot.secrets.redaction import REDACTOR
 from bot.slack.calls import Calls
@@ -21,6 +21,7 @@ from bot.slack.errands import Errands
 from bot.slack.listeners import register
 from bot.slack.listeners.front import Front, KeepSecret
 from bot.slack.listeners.telling import Telling
+from bot.slack.turned_away import TurnedAway
 
 
 @dataclass(frozen=True)
@@ -48,10 +49,10 @@ async def identify(calls: Calls) -> Identity:
 
 def build_app(
     desk: Desk,
-    directory: Directory,
     calls: Calls,
     identity: Identity,
     errands: Errands,
+    turned_away: TurnedAway,
     keep_secret: KeepSecret | None = None,
 ) -> AsyncApp:
     """`errands` are what a shutdown waits for; `keep_secret` stores what forms ask as secrets."""
@@ -67,9 +68,15 @@ def build_app(
 
     # Bolt copies its client for every request; ours, with its session, stays out of that.
     idle = AsyncWebClient(base_url=calls.client.base_url, retry_handlers=[])
-    app = _App(name="runbook-bot", client=idle, authorize=authorize, process_before_response=True)
+    app = _App(
+        name="runbook-bot",
+        client=idle,
+        authorize=authorize,
+        process_before_response=True,
+        request_verification_enabled=False,  # HttpIntake does; this one fails on odd headers.
+    )
     telling = Telling(calls, errands)
-    register(app, Front(desk, directory, telling, identity.team_id, keep_secret))
+    register(app, Front(desk, telling, identity.team_id, turned_away, keep_secret))
     return app
 
 

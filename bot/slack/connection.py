@@ -26,6 +26,8 @@ from bot.runbook.errors import StepError
 from bot.secrets.vault import Credential, NotAccepted
 from bot.slack.calls import NOT_ACCEPTED
 from bot.slack.errands import Errands
+from bot.slack.listeners.visit import misshapen
+from bot.slack.turned_away import TurnedAway
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +49,7 @@ class Connection:
         app_token: Credential,
         client: AsyncWebClient,
         errands: Errands,
+        turned_away: TurnedAway,
         *,
         ping_interval_s: float = 10.0,
         silence_s: float = 60.0,
@@ -57,7 +60,7 @@ class Connection:
         self._silence_s = silence_s
         self._look_every_s = look_every_s
         self._clock = clock
-        self._intake = _Intake(app, app_token, client, ping_interval_s)
+        self._intake = _Intake(app, app_token, client, turned_away, ping_interval_s)
         self._socket = self._intake.client
         self._socket.on_message_listeners.append(self._hear)
         self._heard_at = clock()
@@ -133,18 +136,25 @@ class _Intake(AsyncSocketModeHandler):
     client: SocketModeClient
 
     def __init__(
-        self, app: AsyncApp, token: Credential, client: AsyncWebClient, ping_interval_s: float
+        self,
+        app: AsyncApp,
+        token: Credential,
+        client: AsyncWebClient,
+        turned_away: TurnedAway,
+        ping_interval_s: float,
     ) -> None:
         log, every = _socket_log(), ping_interval_s
         super().__init__(app, LATER, logger=log, web_client=client, ping_interval=every)
         self._token, self._ask_address = token, self.client.issue_new_wss_url
         self.client.issue_new_wss_url = self._address  # type: ignore[method-assign]
-        self._takes_in = True
+        self._takes_in, self._turned_away = True, turned_away
         self._unanswered: set[asyncio.Task[None]] = set()
 
     async def handle(self, client: SocketModeClient, req: SocketModeRequest) -> None:  # type: ignore[override]
         if not self._takes_in:
             return  # Unanswered: Slack gives an event to another replica, and tells a person.
+        if why := misshapen(req.payload):
+            return self._turned_away.note(why)
         answering = asyncio.ensure_future(super().handle(client, req))
         self._unanswered.add(answering)
         answering.add_done_callback(self._unanswered.discard)

@@ -53,13 +53,13 @@ class PagerDuty(Peer):
         self,
         routing_key: str = "",
         api_token: str = "",
-        on_call: tuple[User, ...] = (ALICE, BOB),
+        on_call: tuple[User | tuple[User, ...], ...] = (ALICE, BOB),
         slow_s: float = 30.0,
     ) -> None:
         super().__init__(slow_s)
         self.routing_key = routing_key or secrets.token_hex(KEY_LENGTH // 2)
         self.api_token = api_token or f"u+{secrets.token_urlsafe(13)}"
-        self.on_call = on_call  #: By escalation level, the first first.
+        self.on_call = on_call  #: By escalation level, the first first; of one level, one or more.
         self.incidents: list[Incident] = []
 
     def routes(self) -> list[web.RouteDef]:
@@ -141,7 +141,8 @@ class PagerDuty(Peer):
                 "start": None,
                 "end": None,
             }
-            for level, user in enumerate(self.on_call, start=1)
+            for level, users in enumerate(self.on_call, start=1)
+            for user in (users if isinstance(users, tuple) else (users,))
             if POLICY in wanted
         ]
         return web.json_response({"oncalls": found, "limit": 25, "offset": 0, "more": False})

@@ -23,7 +23,7 @@ from tests.credentials import Changing, given
 pytestmark = pytest.mark.slow
 AT = datetime(2026, 3, 1, 14, 0, tzinfo=UTC)
 TICKET = CreateTicket(run="7F3K", number=1, since=AT, title="Look at it")
-PAGE = Page(run="7F3K", message="core is down")
+PAGE = Page(run="7F3K", since=AT, message="core is down")
 RUN = Run(id="7F3K", started_at=AT, started_by="U0DANA")
 
 

@@ -2,8 +2,12 @@
 
 from pathlib import Path
 
+import sqlalchemy as sa
+
 from bot.engine.intents import Noted, Refusal, Started, StartRun
 from bot.engine.record import Origin
+from bot.runbook.changes import digest
+from bot.store.tables import plans
 from tests.engine.small_world import DANA, LENA, RAVI, VERA, World, living_bot
 
 
@@ -34,6 +38,20 @@ async def test_nothing_is_applied_before_it_is_approved(tmp_path: Path) -> None:
     async with living_bot(tmp_path) as bot:
         await bot.planned(await bot.to_the_pick())
         assert bot.world.effects == ["say hello hall"]
+
+
+async def test_a_wrong_input_is_refused_in_words_and_starts_nothing(tmp_path: Path) -> None:
+    async with living_bot(tmp_path) as bot:
+        inputs = {"lamp": "Hall 2", "color": "#f00"}
+        refused = await bot.desk.start_run(
+            StartRun("RB-T-001", inputs, DANA, Origin("C1", "general"), "k1")
+        )
+        assert isinstance(refused, Refusal)
+        assert refused.fields == {
+            "lamp": "This must be lowercase letters",
+            "color": "This must be written like ^[a-z]+$",
+        }
+        assert await bot.desk.recent(10) == ()
 
 
 async def test_the_one_who_asked_does_not_approve_nor_does_their_other_account(
@@ -223,6 +241,7 @@ async def test_what_was_applied_can_be_taken_back_with_an_approval(tmp_path: Pat
             run_id, lambda r: any(a.status == "pending" for a in r.approvals.values())
         )
         undo = next(a for a in run.approvals.values() if a.status == "pending")
+        assert undo.title == f"Take back: {run.steps['paint'].title}"
         await bot.desk.decide(undo.id, RAVI, True, "", "", "2")
         await bot.until(run_id, lambda run: run.steps["paint.undo"].status == "given")
         assert bot.world.lamps["hall"] == "red"
@@ -253,3 +272,25 @@ async def test_a_strange_answer_is_refused_and_the_right_one_is_known_to_later_s
         await bot.desk.close(run_id, "cure", DANA, "c")
         await bot.until(run_id, lambda run: run.status == "finished")
         assert bot.world.effects[-1] == "say goodbye U2"
+
+
+async def test_a_plan_of_another_version_is_shown_as_it_was_stored_and_cannot_be_approved(
+    tmp_path: Path,
+) -> None:
+    async with living_bot(tmp_path) as bot:
+        run_id = await bot.to_the_pick()
+        approval = await bot.planned(run_id)
+        await bot.engine.store.tx(_made_by_another_version, approval)
+        (run,) = await bot.desk.recent()
+        assert run.approvals[approval].changes[0].command.startswith("Varnish {")
+        refusal = await bot.desk.decide(approval, RAVI, True, "", "", "1")
+        assert isinstance(refusal, Refusal) and "another version" in refusal.why
+        assert bot.world.effects == ["say hello hall"]
+        assert isinstance(await bot.desk.decide(approval, RAVI, False, "old", "", "2"), Noted)
+
+
+def _made_by_another_version(c: sa.Connection, approval: str) -> None:
+    mine = plans.c.id == approval
+    text = c.execute(sa.select(plans.c.text).where(mine)).scalar_one()
+    text = text.replace('"Paint"', '"Varnish"')
+    c.execute(sa.update(plans).where(mine).values(text=text, digest=digest(text)))

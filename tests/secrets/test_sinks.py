@@ -11,19 +11,20 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
+from bot.engine.audit import note
 from bot.engine.calling import Answered, read_answer
 from bot.engine.intents import Refusal, StartRun
 from bot.engine.record import Origin
 from bot.engine.systems import Systems
-from bot.engine.taking import note
 from bot.runbook.changes import plan
 from bot.runbook.errors import Refused
 from bot.secrets.redaction import REDACTOR
 from bot.store import outbox
+from bot.store.auditing import entries_after, verdict_of
 from bot.store.deliveries import Delivery, message
 from bot.store.outbox_tables import outbox as outbox_table
 from bot.store.store import Clean, Store
-from bot.store.tables import audit, decisions, events, metadata
+from bot.store.tables import decisions, events
 from tests.engine.small_world import DANA, Lamps, Paint, World, living_bot
 
 VALUE, TOKEN = "correct-horse-battery", "xoxb-2345678901-AbCdEfGhIjKl"
@@ -125,13 +126,22 @@ async def test_a_file_that_waits_for_slack_is_redacted_and_a_picture_is_left_who
     assert kept == [f"é {SHOWN}\n[secret]".encode(), picture]
 
 
-def test_an_audit_entry_is_clean_before_it_is_a_row() -> None:
-    engine = sa.create_engine("sqlite://")
-    with engine.begin() as connection:
-        metadata.create_all(connection)
-        note(connection, 1.0, "R", "refused", "x", "U1", why=f"it holds {VALUE}")
-        body = connection.execute(sa.select(audit.c.body)).scalar_one()
-    assert json.loads(body) == {"why": f"it holds {SHOWN}"}
+async def test_an_audit_entry_is_clean_before_its_hash_is_made(store: Store) -> None:
+    body = {
+        "why": f"it holds {VALUE}",
+        "inputs": {"z token": TOKEN, TOKEN: 1},
+        "token": "hunter22",
+    }
+
+    def write(c: sa.Connection) -> None:
+        note(c, 1.0, f"run {TOKEN}", "refused show", f"about {VALUE} " * 30, "U1", **body)
+        note(c, 2.0, "R", "returned", "step", "", says="nothing")
+
+    await store.tx(write)
+    assert (await store.read(verdict_of, [])).is_whole
+    entry, _ = await store.read(entries_after, 0)
+    assert not [one for one in (VALUE, TOKEN, "hunter22") if one in str(entry)]
+    assert json.loads(entry.body)["why"] == f"it holds {SHOWN}"
 
 
 async def answered(change: Paint, because: str = "") -> Answered:
@@ -151,8 +161,10 @@ async def test_why_a_plan_is_made_is_only_said_and_so_redacted() -> None:
 
 
 async def test_an_input_that_holds_a_secret_starts_nothing(tmp_path: Path) -> None:
+    REDACTOR.learn("correcthorsebattery", "env:LETTERS")
     async with living_bot(tmp_path) as bot:
-        intent = StartRun("RB-T-001", {"lamp": TOKEN}, DANA, Origin("C1", "general"), "k1")
+        typed = {"lamp": "correcthorsebattery"}
+        intent = StartRun("RB-T-001", typed, DANA, Origin("C1", "general"), "k1")
         refused = await bot.desk.start_run(intent)
         assert isinstance(refused, Refusal)
         assert "change that secret" in refused.fields["lamp"]

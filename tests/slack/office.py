@@ -18,10 +18,12 @@ from bot.slack.app import build_app, identify
 from bot.slack.calls import Calls, open_calls
 from bot.slack.connection import Connection
 from bot.slack.errands import Errands
+from bot.slack.http_intake import EVENTS, HttpIntake
+from bot.slack.turned_away import TurnedAway
 from bot.slack.views.kit import Rendered
 from sandbox.slack.acks import Ack
 from sandbox.slack.workspace import Workspace
-from tests.credentials import given
+from tests.credentials import Changing, given
 from tests.slack.small_desk import SmallDesk, SmallDirectory
 
 GENERAL, DANA, LENA = "C0GENERAL", "U0DANA", "U0LENA"
@@ -37,6 +39,11 @@ class Office:
     errands: Errands
     app: AsyncApp = field(init=False)
     kept: list[tuple[str, str]] = field(default_factory=list)  #: Secrets: field and value.
+    url: str = ""  #: Where the bot listens, over HTTP.
+    signing: Changing = field(init=False)  #: The signing secret, as the bot has it.
+
+    def __post_init__(self) -> None:
+        self.signing = Changing(self.slack.signing_secret)
 
     async def type(self, text: str, user: str = DANA, channel: str = GENERAL) -> Ack:
         return await self.slack.command(user, channel, "/runbook", text)
@@ -95,24 +102,43 @@ class Office:
 
 
 @asynccontextmanager
-async def office(with_secret_store: bool = True) -> AsyncIterator[Office]:
-    slack = Workspace(manifest=MANIFEST)
+async def office(with_secret_store: bool = True, over_http: bool = False) -> AsyncIterator[Office]:
+    slack = Workspace(manifest=MANIFEST, request_url="http://127.0.0.1:9/" if over_http else None)
     slack.add_person(DANA, "dana")
     slack.add_person(LENA, "lena")
     slack.add_channel("general", [DANA, LENA], id=GENERAL)
     await slack.start()
     settings = SlackSettings(api_url=slack.api_url)
     async with open_calls(settings, given(slack.bot_token)) as calls:
-        made = Office(slack, calls, SmallDesk(), SmallDirectory(), Errands())
+        directory = SmallDirectory()
+        made = Office(slack, calls, SmallDesk(directory), directory, Errands())
         keep = made.keep if with_secret_store else None
+        away = TurnedAway(made.desk.turned_away, made.errands)
         identity = await identify(calls)
-        made.app = build_app(made.desk, made.directory, calls, identity, made.errands, keep)
-        token = given(slack.app_token)
-        connection = Connection(made.app, token, calls.client, made.errands)
-        await connection.open()
-        await slack.wait_connected()
+        made.app = build_app(made.desk, calls, identity, made.errands, away, keep)
+        intake = await (_listening if over_http else _connected)(made, away)
         try:
             yield made
         finally:
-            await connection.close(2.0)
+            await intake.close(2.0)
             await slack.stop()
+
+
+async def _connected(made: Office, away: TurnedAway) -> Connection:
+    token, client = given(made.slack.app_token), made.calls.client
+    connection = Connection(made.app, token, client, made.errands, away)
+    await connection.open()
+    await made.slack.wait_connected()
+    return connection
+
+
+async def _listening(made: Office, away: TurnedAway) -> HttpIntake:
+    slack, place = made.slack, ("127.0.0.1", 0)
+    intake = HttpIntake(
+        made.app, made.signing.credential, place, made.errands, away, made.desk.look,
+        now=slack.clock.now,
+    )  # fmt: skip
+    await intake.open()
+    made.url = f"http://127.0.0.1:{intake.port}"
+    slack.set_request_url(f"{made.url}{EVENTS}")
+    return intake

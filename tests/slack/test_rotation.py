@@ -16,8 +16,12 @@ from bot.slack.app import identify
 from bot.slack.calls import NotSent, open_calls
 from bot.slack.connection import Connection
 from bot.slack.errands import Errands
+from bot.slack.turned_away import TurnedAway
 from sandbox.slack.workspace import Workspace
 from tests.credentials import Changing, Kept, given
+from tests.slack.forging import as_form, command, of_team, request
+from tests.slack.small_desk import SmallDesk, SmallDirectory
+from tests.slack.test_http_intake import http_office, now, send
 
 pytestmark = pytest.mark.slow
 
@@ -66,9 +70,11 @@ async def test_a_new_app_token_is_found_when_the_connection_is_opened_anew(
     idle = AsyncWebClient(base_url=slack.api_url)
     app = AsyncApp(client=idle, authorize=authorize)
     async with open_calls(SlackSettings(api_url=slack.api_url), given(slack.bot_token)) as calls:
+        away = TurnedAway(SmallDesk(SmallDirectory()).turned_away, errands)
         connection = Connection(
-            app, token.credential, calls.client, errands, ping_interval_s=0.05, look_every_s=0.02
-        )
+            app, token.credential, calls.client, errands, away,
+            ping_interval_s=0.05, look_every_s=0.02,
+        )  # fmt: skip
         await connection.open()
         await slack.wait_connected()
         slack.team.app = replace(slack.team.app, app_token="xapp-1-a-new-one-0123456789")
@@ -77,3 +83,14 @@ async def test_a_new_app_token_is_found_when_the_connection_is_opened_anew(
         await slack.wait_for(lambda: slack.socket_mode.connections == 0)
         await slack.wait_connected()
         await connection.close(1.0)
+
+
+async def test_a_new_signing_secret_is_found_and_the_old_one_opens_the_door_no_more() -> None:
+    async with http_office() as (made, session):
+        text = as_form(of_team(command(), made.slack.team.id))
+        old, new = made.slack.signing_secret, "another-signing-secret"
+        made.signing.change(new)
+        assert (await send(made, session, request(new, now(made.slack), text)))[0] == 200
+        assert (await send(made, session, request(old, now(made.slack), text)))[0] == 401
+        await made.settled()
+        assert [name for name, _ in made.desk.noted] == ["start"]
