@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError
 
 from bot.engine.applying import Applier, ApplyTiming, Job
 from bot.engine.calling import Surroundings
@@ -26,7 +25,7 @@ from bot.engine.runners import Runner
 from bot.engine.state import Event
 from bot.engine.taking import Fenced, PutDeliveries, Taken, Taker
 from bot.runbook import Runbook
-from bot.store.store import Store, Transaction
+from bot.store.store import STORE_AWAY, Store, Transaction
 from bot.store.tables import plans, steps, waits, work
 
 log = logging.getLogger(__name__)
@@ -150,7 +149,7 @@ class Engine:
                 return
             except Fenced:
                 return log.warning("%s was done by somebody else", claimed.id)
-            except (OSError, DBAPIError) as error:
+            except STORE_AWAY as error:
                 log.warning("the store does not answer, so %s waits: %s", claimed.id, error)
                 await asyncio.sleep(REPORT_AGAIN_S)
 

@@ -14,7 +14,6 @@ from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError
 
 from bot.engine.clock import Clock
 from bot.slack.calls import Calls, Limited, Lost, NotSent
@@ -39,7 +38,7 @@ from bot.store.deliveries import Delivery
 from bot.store.delivering import Board
 from bot.store.outbox import RowState
 from bot.store.rooms import remember_room
-from bot.store.store import Store
+from bot.store.store import STORE_AWAY, Store
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +55,6 @@ SETTLED_S = 3.0
 CALLS_AT_MOST = 5
 STORE_AGAIN_S = 0.5
 LONGEST_BACKOFF_S = 30.0
-STORE_AWAY = (OSError, DBAPIError)
 
 
 class Outbox:
