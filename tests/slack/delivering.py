@@ -17,15 +17,19 @@ from tests.slack.small_slack import SmallSlack
 
 
 class StillClock(Clock):
-    """Time stands still until it is moved."""
+    """Time stands still until it is moved. Setting `time` sets the clock on the wall alone."""
 
     def __init__(self) -> None:
         self.time = 1_700_000_000.0
+        self._passed = 0.0
         self._waiting: list[tuple[float, asyncio.Event]] = []
         self._rests = asyncio.Event()
 
     def now(self) -> float:
         return self.time
+
+    def monotonic(self) -> float:
+        return self._passed
 
     async def sleep(self, seconds: float) -> None:
         await self.wait(asyncio.Event(), seconds)
@@ -33,7 +37,7 @@ class StillClock(Clock):
     async def wait(self, event: asyncio.Event, seconds: float) -> None:
         if seconds <= 0:
             return
-        waits = (self.time + seconds, event)
+        waits = (self._passed + seconds, event)
         self._waiting.append(waits)
         self._rests.set()
         try:
@@ -44,8 +48,9 @@ class StillClock(Clock):
 
     def move(self, seconds: float) -> None:
         self.time += seconds
+        self._passed += seconds
         for until, event in self._waiting:
-            if until <= self.time:
+            if until <= self._passed:
                 event.set()
 
     async def at_rest(self) -> None:

@@ -9,6 +9,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from bot.runbook.errors import Refused
 from bot.slack.calls import Answer, Calls, Limited, Lost, NotSent
 
 Mishap = Literal["lost before", "lost after", "not sent", "limited"]
@@ -26,6 +27,7 @@ class SmallSlack(Calls):
     topics: dict[str, str] = field(default_factory=dict)
     bookmarks: list[dict[str, Any]] = field(default_factory=list)
     uploads: dict[str, bytes] = field(default_factory=dict)
+    completed: set[str] = field(default_factory=set)
     shared: list[tuple[str, str, str | None]] = field(default_factory=list)
     _next: int = 0
 
@@ -60,6 +62,9 @@ class SmallSlack(Calls):
         return {"ok": True, **answer}
 
     async def upload(self, url: str, content: bytes) -> None:
+        if self.mishaps["upload"]:
+            mishap = self.mishaps["upload"].pop(0)
+            raise NotSent(mishap) if mishap == "not sent" else Refused(mishap)
         self.uploads[url.removeprefix("https://files.example/")] = content
 
     def _number(self) -> int:
@@ -117,11 +122,16 @@ class SmallSlack(Calls):
     def _files_completeUploadExternal(
         self, files: list[dict[str, str]], channel_id: str, thread_ts: str | None = None
     ) -> Answer:
+        if any(file["id"] in self.completed for file in files):
+            return {"ok": False, "error": "file_not_found"}
         for file in files:
+            self.completed.add(file["id"])
             self.shared.append((file["id"], channel_id, thread_ts))
         return {"files": files}
 
     def _files_info(self, file: str) -> Answer:
+        if file not in self.completed:
+            return {"ok": False, "error": "file_not_found"}
         channels = [channel for one, channel, _ in self.shared if one == file]
         return {
             "file": {"id": file, "shares": {"public": {channel: [{}] for channel in channels}}}

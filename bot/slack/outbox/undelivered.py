@@ -1,0 +1,30 @@
+"""
+What people are told when something cannot be shown: one message of the run, edited in place, that
+says what is missing and why. It goes its own way, past whatever is stuck.
+"""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from bot.slack.views.undelivered import all_there, missing
+from bot.store import outbox
+from bot.store.deliveries import DeliveryKind, Priority, message
+
+#: What people would miss. The rest is in the log and in `doctor`.
+TOLD: tuple[DeliveryKind, ...] = ("message", "file", "invite")
+
+
+def notice_of(run: str) -> str:
+    return f"{run}/undelivered"
+
+
+def tell(c: sa.Connection, run: str, tried: Sequence[str], now: float) -> None:
+    """In the transaction that changes it. `tried`: names that Slack still fails on."""
+    name = notice_of(run)
+    lost = [(one, why) for one, why in outbox.dead_of(c, run, TOLD) if one != name]
+    if not lost and not tried and outbox.recall(c, name):
+        return
+    shown = missing(run, lost, tried) if lost or tried else all_there(run)
+    said = message(name, shown.text, shown.blocks, priority=Priority.FINAL)
+    outbox.put(c, run, [said], now=lambda: now)
