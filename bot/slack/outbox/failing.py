@@ -58,7 +58,8 @@ class Trouble:
 
     @property
     def reason(self) -> str:
-        return f"{self.why.rstrip('.')}. It failed {self.tries} times, and Slack took others meanwhile."
+        why = self.why.rstrip(".")
+        return f"{why}. It failed {self.tries} times, and Slack took others meanwhile."
 
 
 class Troubles:
