@@ -229,6 +229,7 @@ class Outbox:
     async def _attempt(self, route: Route) -> Outcome | None:
         """None: it is not ours to send any more."""
         looks = route.row.state == "unknown"
+        self._troubles.tries(route)
         try:
             return await (self._look_for(route) if looks else self._send(route))
         except Limited as limited:

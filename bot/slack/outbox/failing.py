@@ -20,7 +20,7 @@ from bot.store.delivering import Waiting
 GIVES_WAY_AFTER, TOLD_AFTER = 5, 7
 #: Tries that may fail although Slack takes others, the first of them with blocks, the rest with
 #: its text alone. What is no message waits for longer: it holds up nobody and says less.
-LAST_TRIES, LAST_TRIES_OF_THE_REST = 3, 12
+LAST_TRIES, LAST_TRIES_OF_THE_REST = 5, 12
 LONGEST_REST_S = 30.0
 #: Times that a delivery may fail in the bot's own code.
 STUMBLES_AT_MOST = 3
@@ -32,23 +32,26 @@ class Trouble:
 
     route: Route
     why: str = "Slack does not show it"
-    tries: int = 0  #: All of them failed.
-    taken_then: int | None = None  #: What Slack had taken of others when this one gave way.
-    alone: int = 0  #: Tries since then that failed although Slack took others.
+    tries: int = 0  #: All of them failed, or nobody could look what became of them.
+    rest_s: float = 0.0
     gives_way: bool = False  #: The rest of its lane goes on without it.
-
-    @property
-    def rest_s(self) -> float:
-        return min(2.0**self.tries, LONGEST_REST_S)
+    alone: int = 0  #: Tries that failed although Slack took others.
+    cannot_look: bool = False
+    #: What Slack had taken of others when this one had failed often, when it was sent last, and
+    #: when it was looked for last.
+    taken_then: int | None = None
+    taken_at_send: int = 0
+    taken_at_look: int = 0
 
     @property
     def is_to_blame(self) -> bool:
         return self.alone > 0
 
     @property
-    def is_hopeless(self) -> bool:
+    def left(self) -> int:
+        """Tries."""
         is_message = self.route.row.kind == "message"
-        return self.alone >= (LAST_TRIES if is_message else LAST_TRIES_OF_THE_REST)
+        return (LAST_TRIES if is_message else LAST_TRIES_OF_THE_REST) - self.alone
 
     @property
     def is_told(self) -> bool:
@@ -74,16 +77,30 @@ class Troubles:
         """Its answer was lost, or is none: why, should it turn out not to be there."""
         self._of(route).why = why
 
-    def failed(self, route: Route, why: str = "") -> Trouble:
+    def tries(self, route: Route) -> None:
+        """It is sent now, or looked for."""
+        if trouble := self._troubles.get(route.row.seq):
+            taken = self._taken[_sort(route)]
+            if route.row.state == "unknown":
+                trouble.taken_at_look = taken
+            else:
+                trouble.taken_at_send = taken
+
+    def failed(self, route: Route, why: str, *, is_absent: bool) -> Trouble:
         """It is not there, or nobody can look. `why`: '' when that is known from before."""
         trouble = self._of(route)
-        trouble.tries += 1
         trouble.why = why or trouble.why
-        taken = self._taken[_sort(route)]
+        was_counted, trouble.cannot_look = trouble.cannot_look, not is_absent
+        if is_absent and was_counted:
+            trouble.rest_s = 0.0  # one can look again
+            return trouble
+        trouble.tries += 1
+        trouble.rest_s = min(2.0**trouble.tries, LONGEST_REST_S)
+        taken = trouble.taken_at_send if is_absent else trouble.taken_at_look
         if trouble.taken_then is not None and taken > trouble.taken_then:
             trouble.alone += 1
         if trouble.tries == GIVES_WAY_AFTER:
-            trouble.taken_then = taken
+            trouble.taken_then = self._taken[_sort(route)]
         trouble.gives_way = trouble.gives_way or self._may_give_way(trouble)
         return trouble
 
@@ -97,10 +114,19 @@ class Troubles:
         trouble = self._troubles.pop(row.seq, None)
         return trouble is not None and trouble.is_told
 
-    def eased(self, row: Waiting, payload: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Its text alone, when Slack takes others and not this: its blocks may be to blame."""
-        is_plain = row.kind == "message" and self.is_to_blame(row.seq)
-        return {**payload, "blocks": []} if is_plain else payload
+    def back_in_line(self) -> Sequence[int]:
+        """
+        Slack took something. What gave way and may have waited for nothing but that goes next, in
+        its place.
+        """
+        waiting = {
+            seq: one
+            for seq, one in self._troubles.items()
+            if one.gives_way and not one.is_to_blame
+        }
+        for trouble in waiting.values():
+            trouble.gives_way = False
+        return list(waiting)
 
     def stumbled(self, seq: int) -> bool:
         """It failed in the bot's own code. Whether that is enough."""
@@ -112,6 +138,11 @@ class Troubles:
 
     def is_to_blame(self, seq: int) -> bool:
         return seq in self._troubles and self._troubles[seq].is_to_blame
+
+    def eased(self, row: Waiting, payload: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Its text alone, when Slack takes others and not this: its blocks may be to blame."""
+        is_plain = row.kind == "message" and self.is_to_blame(row.seq)
+        return {**payload, "blocks": []} if is_plain else payload
 
     def note(self, seq: int) -> str | None:
         """What is to be remembered of one that arrived at last."""
@@ -136,7 +167,7 @@ class Troubles:
         return self._troubles.setdefault(route.row.seq, Trouble(route))
 
     def _may_give_way(self, trouble: Trouble) -> bool:
-        """One of a lane at a time: when Slack is away, its order changes by one place at most."""
+        """One of a lane at a time: when Slack is away, the others keep their order."""
         lane: Lane = trouble.route.lane
         others = (
             one

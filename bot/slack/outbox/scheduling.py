@@ -81,6 +81,11 @@ class Scheduler:
     def _posts(self, route: Route) -> bool:
         return route.is_post and route.row.state != "unknown"
 
+    def release(self, seqs: Iterable[int]) -> None:
+        """These rest no longer."""
+        for seq in seqs:
+            self.held.pop(seq, None)
+
     def forget(self, runs: Set[str], now: float) -> None:
         """Nothing is kept of runs that have nothing to deliver."""
         self._served = {key: at for key, at in self._served.items() if key[1] in runs}

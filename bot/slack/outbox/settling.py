@@ -86,6 +86,7 @@ class Settler:
         row, now = route.row, self._clock.now()
         note = outcome.note or self._troubles.note(row.seq)
         was_missed = self._troubles.arrived(route)
+        self._scheduler.release(self._troubles.back_in_line())
         tell = self._telling(row.run)
 
         def write(c: sa.Connection) -> None:
@@ -96,8 +97,9 @@ class Settler:
         await self._write(write)
 
     async def _failed(self, route: Route, board: Board, why: str, *, is_absent: bool) -> None:
-        row, trouble = route.row, self._troubles.failed(route, why)
-        if trouble.is_hopeless:
+        row = route.row
+        trouble = self._troubles.failed(route, why, is_absent=is_absent)
+        if not trouble.left:
             if route.is_edit:
                 return await self._post_anew(route, board, trouble.reason, same_channel=True)
             return await self.give_up(row, trouble.reason)
@@ -105,10 +107,12 @@ class Settler:
         level = logging.WARNING if is_news else logging.INFO
         log.log(level, "%s failed %d times by now: %s", row.id, trouble.tries, trouble.why)
         self._hold(row, trouble.rest_s)
+        # Where nobody can look it is said again, once: seen twice is better than not at all.
+        is_sent_again = is_absent or trouble.left == 1
         tell = self._telling(row.run)
 
         def write(c: sa.Connection) -> None:
-            if is_absent or trouble.is_to_blame:
+            if is_sent_again:
                 rows.mark_pending(c, row.id)
             if is_news:
                 tell(c)
