@@ -151,6 +151,28 @@ async def test_the_migrations_make_the_tables_that_the_code_expects(store: Store
     assert await store.read(differences) == []
 
 
+async def test_what_an_older_version_left_is_delivered(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path}/bot.db")
+    await store.open()
+    await put(store, message("R/a", "1"))
+    as_it_was = (
+        "alter table outbox add column sure_at double",
+        "update outbox set state = 'unknown', sure_at = 5e9",
+        "update alembic_version set version_num = '0002'",
+    )
+    for statement in as_it_was:
+        await store.tx(lambda c, said: c.execute(sa.text(said)), statement)
+    await store.close()
+    store = Store(f"sqlite:///{tmp_path}/bot.db")
+    await store.open()
+    assert await open_ids(store) == ["R/a#1"]
+    columns = await store.read(
+        lambda c: [one["name"] for one in sa.inspect(c).get_columns("outbox")]
+    )
+    assert "sure_at" not in columns
+    await store.close()
+
+
 async def test_two_writers_at_once_leave_one_row_to_send(store: Store) -> None:
     """One replica puts a newer revision while the other takes the older one."""
     await put(store, message("R/a", "1"))

@@ -50,7 +50,7 @@ LOOK_EVERY_S, LOOK_AMONG_REPLICAS_EVERY_S = 2.0, 0.5
 #: A delivery makes at most this many calls, an upload counting as several.
 CALLS_AT_MOST = 5
 RESIGNS_WITHIN_S = 1.0
-OWN_FAULT = "the bot itself failed on it; its log has it under this id"
+OWN_FAULT = "The bot itself failed on it; its log has it under this id"
 
 
 class Outbox:
