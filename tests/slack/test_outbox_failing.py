@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from bot.slack.outbox.failing import GIVES_WAY_AFTER, Troubles
 from bot.slack.outbox.undelivered import notice_of
 from bot.store import outbox
 from bot.store.deliveries import Delivery, Priority, message
 from tests.slack.delivering import World
 from tests.slack.small_slack import Message, Mishap
+from tests.slack.test_outbox_gates import post
 
 BLOCKS = [{"type": "section", "text": {"type": "plain_text", "text": "blocks"}}]
 APPROVAL = message("7F3K/approval/1", "approve?", BLOCKS, priority=Priority.APPROVAL)
@@ -135,12 +137,15 @@ async def test_an_outage_of_an_hour_loses_nothing_and_no_button(world: World) ->
     assert await world.store.read(outbox.dead) == []
 
 
-async def test_an_outage_changes_the_order_of_one_message_by_one_place(world: World) -> None:
+@pytest.mark.parametrize("length_s", [32, 95, 137])
+async def test_an_outage_changes_the_order_of_one_message_by_one_place(
+    world: World, length_s: int
+) -> None:
     world.slack.rule = away
     await world.put(*(said(f"step/{n}", f"step {n}") for n in range(6)))
-    await world.after(AN_HOUR, step_s=20.0)
+    await world.after(length_s)
     world.slack.rule = None
-    await world.after(180)
+    await world.after(60)
     seen = [text for text in world.slack.texts("C-ORIGIN") if text.startswith("step")]
     assert sorted(seen[:2]) == ["step 0", "step 1"]
     assert seen[2:] == ["step 2", "step 3", "step 4", "step 5"]
@@ -155,6 +160,18 @@ async def test_an_outage_of_half_a_minute_changes_no_order_and_is_not_talked_abo
     world.slack.rule = None
     await world.after(60)
     assert world.slack.texts("C-ORIGIN") == [f"step {n}" for n in range(6)]
+
+
+def test_what_was_sent_before_slack_was_back_is_not_to_blame() -> None:
+    troubles, mine, other = Troubles(), post(1, "C1"), post(2, "C2")
+    for _ in range(GIVES_WAY_AFTER):
+        troubles.tries(mine)
+        troubles.failed(mine, "no answer", is_absent=True)
+    troubles.tries(mine)
+    troubles.arrived(other)
+    assert not troubles.failed(mine, "no answer", is_absent=True).is_to_blame
+    troubles.tries(mine)
+    assert troubles.failed(mine, "no answer", is_absent=True).is_to_blame
 
 
 async def test_what_people_were_told_is_made_good_when_it_arrives_after_all(world: World) -> None:

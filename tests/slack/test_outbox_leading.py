@@ -130,3 +130,11 @@ async def test_what_the_dead_leader_was_sending_is_looked_for_when_its_calls_are
     assert world.slack.count("chat.postMessage") == 1
     await world.after(10)
     assert world.slack.texts("C-ORIGIN") == ["approve?"]
+
+
+async def test_what_this_replica_sent_itself_is_known_to_be_over(world: World) -> None:
+    world.start()
+    world.slack.will("chat.postMessage", "lost before")
+    await world.deliver(message("7F3K/approval/1", "approve?"))
+    await world.after(8)
+    assert world.slack.texts("C-ORIGIN") == ["approve?"]

@@ -251,7 +251,6 @@ class Outbox:
 
     async def _send(self, route: Route) -> Outcome | None:
         row, now = route.row, self._clock.monotonic()
-        self._over_at.pop(row.seq, None)
         payload = await self._store.tx(
             rows.take, row.id, self._leadership.owner, self._clock.now()
         )
