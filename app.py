@@ -1,5 +1,5 @@
 """
-The command line: serve (default), sandbox, doctor, outline. `python app.py --help`.
+The command line: serve (default), sandbox, doctor, outline, audit. `python app.py --help`.
 
 What the bot is made of is put together in assembly/.
 """
@@ -14,11 +14,14 @@ import time
 from collections.abc import Awaitable, Mapping, Sequence
 from pathlib import Path
 
+import sqlalchemy as sa
 from pydantic import ValidationError
 
 from adapters.aws_calls import AwsCalls
 from adapters.ecs import Ecs
 from adapters.rds import Rds
+from assembly import audit_command
+from assembly.anchors import bucket
 from assembly.outside import postgres
 from assembly.serving import serve
 from bot.runbook.coverage import coverage, coverage_text
@@ -28,8 +31,9 @@ from bot.settings import Settings
 from bot.slack.app import identify
 from bot.slack.calls import open_calls
 from bot.store import outbox
+from bot.store.beside import NoStore, NotThere, beside
 from bot.store.migrate import NewerSchema
-from bot.store.store import STORE_AWAY, Store, StoreInUse
+from bot.store.store import StoreInUse
 from commands import RUNBOOKS
 
 DOCS = Path(__file__).with_name("docs")
@@ -46,17 +50,15 @@ async def _serve_until_told(settings: Settings) -> None:
     await serve(settings, stop)
 
 
-async def undelivered(url: str) -> None:
+async def undelivered(url: sa.URL) -> None:
     """Raises Refused when messages were given up since yesterday, Unreachable."""
-    store = Store(url)
     try:
-        lost = await store.glance(outbox.dead, time.time() - A_DAY_S)
-    except FileNotFoundError:
+        async with beside(url) as look:
+            lost = await look.read(outbox.dead, time.time() - A_DAY_S)
+    except NotThere:
         return  # the bot has not been started yet
-    except STORE_AWAY as error:
-        raise Unreachable(f"The bot's store does not answer: {error}") from None
-    finally:
-        await store.close()
+    except NoStore as error:
+        raise Unreachable(str(error)) from None
     if lost:
         shown = "; ".join(f"{op_id}: {why.rstrip('.')}" for op_id, why in lost)
         raise Refused(f"{len(lost)} could not be shown in Slack since yesterday: {shown}.")
@@ -69,12 +71,14 @@ async def doctor(settings: Settings) -> int:
         calls = await stack.enter_async_context(open_calls(settings.slack))
         aws = AwsCalls(settings.aws.region, settings.aws.endpoint_url, settings.aws.timeout_s)
         stack.push_async_callback(aws.close)
+        vault = bucket(settings, stack)
         looks: Mapping[str, Awaitable[object]] = {
             "Slack": identify(calls),
             "ECS": Ecs(aws, settings.company.cluster).services(settings.company.service_names),
             "RDS": Rds(aws).database(settings.company.database),
             "PostgreSQL": postgres(settings).connectivity(),
-            "Outbox": undelivered(settings.store.url),
+            "Outbox": undelivered(sa.make_url(settings.store.url)),
+            **({"the audit log's bucket": vault.check()} if vault else {}),
         }
         for name, look in looks.items():
             try:
@@ -120,6 +124,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from sandbox.command import play  # only here: production has no sandbox installed
 
             return asyncio.run(play(told.fault, told.port, _serve_until_told))
+        if told.command == "audit":
+            return asyncio.run(audit_command.carry_out(told))
         settings = Settings()
         if told.command == "doctor":
             return 1 if asyncio.run(doctor(settings)) else 0
@@ -146,6 +152,7 @@ def _parser() -> argparse.ArgumentParser:
     outlines = commands.add_parser("outline", help="show what a runbook does, step by step")
     outlines.add_argument("id", nargs="?", help="of one runbook; all without it")
     outlines.add_argument("--write", action="store_true", help="write docs/outlines and coverage")
+    audit_command.add_to(commands)
     return parser
 
 

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from bot.runbook import CHANGE, Adapter, Change, Key, Seen, pair
-from bot.runbook.errors import Refused
+from bot.runbook.errors import Refused, Unreachable
 from bot.store.deliveries import Delivery
 
 #: Slack's limits: of a topic and a purpose, of people in one invitation, of channels in a page.
@@ -159,13 +159,13 @@ class Slack(Adapter):
 
     async def _find(self, change: CreateChannel) -> _Channel | None:
         us = await self._who_we_are()
-        made = [one async for one in self._channels(change.is_private) if one.creator == us]
         since = (change.since - CLOCKS_APART).timestamp()
-        bare = [
+        made = [
             channel
-            for channel in made
-            if channel.name in change.names and channel.created >= since and not channel.purpose
+            async for channel in self._channels(change.is_private)
+            if channel.creator == us and channel.created >= since
         ]
+        bare = [one for one in made if one.name in change.names and not one.purpose]
         marked = [channel for channel in made if change.mark in channel.purpose]
         return next(iter(marked + bare), None)
 
@@ -175,20 +175,22 @@ class Slack(Adapter):
         while True:
             answer = await self._do(
                 "users.conversations",
+                "channels",
                 types="private_channel" if is_private else "public_channel",
                 limit=PAGE,
                 cursor=cursor,
             )
             for channel in answer["channels"]:
+                found = _channel(channel)
                 if bool(channel.get("is_private")) == is_private:
-                    yield _channel(channel)
+                    yield found
             cursor = (answer.get("response_metadata") or {}).get("next_cursor")
             if not cursor:
                 return
 
     async def _who_we_are(self) -> str:
         if not self._our_id:
-            self._our_id = str((await self._do("auth.test"))["user_id"])
+            self._our_id = str((await self._do("auth.test", "user_id"))["user_id"])
         return self._our_id
 
     async def _open(self, change: CreateChannel) -> _Channel:
@@ -197,7 +199,7 @@ class Slack(Adapter):
                 "conversations.create", name=name, is_private=change.is_private
             )
             if answer["ok"]:
-                return _channel(answer["channel"])
+                return _channel(answer.get("channel"))
             if answer.get("error") != "name_taken":
                 raise _refused(f"#{name} was not opened", answer)
         raise Refused(
@@ -214,10 +216,13 @@ class Slack(Adapter):
                 "conversations.invite", channel=channel.id, users=users, force=True
             )
 
-    async def _do(self, method: str, **arguments: Any) -> Mapping[str, Any]:
+    async def _do(self, method: str, wants: str = "", **arguments: Any) -> Mapping[str, Any]:
+        """`wants` is what the answer must have. Raises Refused, or Unreachable without it."""
         answer = await self._calls.call(method, **arguments)
         if not answer["ok"]:
             raise _refused(f"Slack refused {method}", answer)
+        if wants and answer.get(wants) is None:
+            raise Unreachable(f"Slack answered {method} without its {wants}")
         return answer
 
     async def _see_timeline(self, change: PostTimeline) -> Seen:
@@ -254,17 +259,20 @@ def _timeline_name(change: PostTimeline) -> str:
     return f"{change.run}/timeline"
 
 
-def _channel(answer: Mapping[str, Any]) -> _Channel:
-    """Slack escapes &, < and > in what it gives back."""
-    topic, purpose = (answer.get(what) or {} for what in ("topic", "purpose"))
-    return _Channel(
-        id=str(answer["id"]),
-        name=str(answer["name"]),
-        creator=str(answer.get("creator", "")),
-        created=int(answer.get("created", 0)),
-        topic=html.unescape(str(topic.get("value", ""))),
-        purpose=html.unescape(str(purpose.get("value", ""))),
-    )
+def _channel(answer: Any) -> _Channel:
+    """Slack escapes &, < and > in what it gives back. Raises Unreachable for another shape."""
+    try:
+        topic, purpose = (answer.get(what) or {} for what in ("topic", "purpose"))
+        return _Channel(
+            id=str(answer["id"]),
+            name=str(answer["name"]),
+            creator=str(answer.get("creator", "")),
+            created=int(answer.get("created", 0)),
+            topic=html.unescape(str(topic.get("value", ""))),
+            purpose=html.unescape(str(purpose.get("value", ""))),
+        )
+    except (AttributeError, LookupError, TypeError, ValueError):
+        raise Unreachable("Slack described a channel in a shape that cannot be read") from None
 
 
 def _refused(what: str, answer: Mapping[str, Any]) -> Refused:

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from adapters.slack import Slack
+from assembly.anchors import anchoring
 from assembly.outside import deciders, outside, thresholds
 from assembly.room import RunRoom
 from bot.engine.calling import Surroundings
@@ -81,6 +82,9 @@ async def running_bot(settings: Settings) -> AsyncIterator[Bot]:
         stack.push_async_callback(outbox.stop, GRACE_S / 4)  # last: the engine speaks to its end
         await engine.start()
         stack.push_async_callback(engine.stop, GRACE_S / 2)
+        anchors = anchoring(settings, store, stack, outbox.wake)
+        anchors.start()
+        stack.push_async_callback(anchors.stop)
         yield Bot(engine, EngineDesk(engine, IN_PROSE), outbox, people, calls)
 
 

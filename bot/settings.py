@@ -93,6 +93,14 @@ class ApprovalSettings(Group):
     expires_after_s: float = 900.0
 
 
+class AuditSettings(Group):
+    """Where the audit log's newest hash is told once a day: see docs/security.md."""
+
+    channel: str = ""  #: A channel's id; empty: `slack.fallback_channel`.
+    bucket: str = ""  #: An S3 bucket with object lock; empty: none.
+    retain_days: int = Field(default=365, gt=0)  #: How long the bucket locks each.
+
+
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix="RUNBOOK_BOT_", env_nested_delimiter="__", extra="forbid", frozen=True
@@ -109,6 +117,7 @@ class Settings(BaseSettings):
     pager: PagerSettings = PagerSettings()
     tickets: TicketSettings = TicketSettings()
     approvals: ApprovalSettings = ApprovalSettings()
+    audit: AuditSettings = AuditSettings()
     thresholds: dict[str, dict[str, object]] = Field(default_factory=dict)  #: Book id -> fields.
 
     @classmethod

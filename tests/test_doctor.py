@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from app import undelivered
 from bot.runbook.errors import Refused, Unreachable
@@ -17,8 +18,8 @@ DAY_S = 86_400.0
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/a place%20with #/bot.db"
+def url(tmp_path: Path) -> sa.URL:
+    return sa.make_url(f"sqlite:///{tmp_path}/a place%20with #/bot.db")
 
 
 async def give_up(store: Store, name: str, age_s: float = 0.0) -> None:
@@ -27,13 +28,13 @@ async def give_up(store: Store, name: str, age_s: float = 0.0) -> None:
     await store.tx(mark_dead, f"{name}#1", "Slack refused chat.postMessage: no_text")
 
 
-def test_a_bot_that_was_never_started_has_lost_nothing(url: str, tmp_path: Path) -> None:
+def test_a_bot_that_was_never_started_has_lost_nothing(url: sa.URL, tmp_path: Path) -> None:
     asyncio.run(undelivered(url))
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_what_was_given_up_since_yesterday_is_said_while_the_bot_runs(url: str) -> None:
-    store = Store(url)
+async def test_what_was_given_up_since_yesterday_is_said_while_the_bot_runs(url: sa.URL) -> None:
+    store = Store(str(url))
     await store.open()
     await undelivered(url)
     await give_up(store, "7F3K/old", age_s=DAY_S + 60)
@@ -48,5 +49,5 @@ async def test_what_was_given_up_since_yesterday_is_said_while_the_bot_runs(url:
 
 async def test_a_store_that_cannot_be_read_is_unreachable(tmp_path: Path) -> None:
     (tmp_path / "bot.db").write_text("no database")
-    with pytest.raises(Unreachable, match="store does not answer"):
-        await undelivered(f"sqlite:///{tmp_path}/bot.db")
+    with pytest.raises(Unreachable, match="The store cannot be read"):
+        await undelivered(sa.make_url(f"sqlite:///{tmp_path}/bot.db"))

@@ -23,6 +23,8 @@ ROLES = (
 )
 #: May start runs and lead them; who may approve is said by each step.
 LEADS = frozenset(ROLES) - {"viewer"}
+#: May read the audit log.
+AUDITS = frozenset({"security", "admin", "leadership", "approver"})
 
 
 async def known(directory: Directory, by: Actor) -> Member | Refusal:
@@ -41,9 +43,16 @@ def may_lead(member: Member) -> Refusal | None:
     if member.roles & LEADS:
         return None
     return Refusal(
-        "You need the role responder (or another than viewer) to do this. Ask whoever keeps the"
-        " bot's settings to add you to a user group that has it."
+        "You need a role that may act, such as responder, to do this. Ask whoever keeps the bot's"
+        " settings to add you to a user group that has one."
     )
+
+
+def may_audit(member: Member) -> Refusal | None:
+    """Read a run's entries in the audit log."""
+    if member.roles & AUDITS:
+        return None
+    return Refusal(f"The audit log is read by the roles {', '.join(sorted(AUDITS))}.")
 
 
 def may_decide(
@@ -77,17 +86,17 @@ def may_decide(
 
 
 async def still_approved(directory: Directory, approval: ApprovalRecord) -> str:
-    """Why the approval does not count any more, just before it is used; or ''."""
+    """
+    Why the approval does not count any more, just before it is used; or ''. Raises what the
+    directory raises.
+    """
     if approval.status != "approved":
         return f"it is {approval.status}"
     if not approval.people:
         return ""
     valid = 0
     for decision in approval.decisions:
-        try:
-            member = await directory.member(decision.by)
-        except StepError as error:
-            return f"roles cannot be read ({error})"
+        member = await directory.member(decision.by)
         if decision.approves and member.is_active and approval.role in member.roles:
             valid += 1
     if valid < approval.people:

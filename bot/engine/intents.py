@@ -11,6 +11,8 @@ from typing import Any, Literal, Protocol
 
 from bot.engine.record import ApprovalRecord, Origin, QuestionRecord, RunRecord
 from bot.runbook.outline import Outline
+from bot.store.chain import Entry
+from bot.store.verifying import Verdict
 
 Truth = Literal["done", "not done", "stop"]
 
@@ -131,10 +133,19 @@ class Desk(Protocol):
 
     async def approval(self, approval_id: str) -> tuple[ApprovalRecord, RunRecord] | None: ...
 
-    async def plan_text(self, approval_id: str) -> str | None:
-        """The stored plan, whole and readable, exactly what the digest is of."""
+    async def plan_text(self, approval_id: str, by: Actor) -> str | None:
+        """The stored plan, whole, exactly what the digest is of. Who looks is written down."""
 
     async def question(self, question_id: str) -> tuple[QuestionRecord, RunRecord] | None: ...
+
+    async def audit(self, run_id: str, by: Actor) -> Sequence[Entry] | Refusal:
+        """What the audit log has of a run, in its order. Who looks is written down."""
+
+    async def verdict_until(self, seq: int) -> Verdict:
+        """Whether the audit log is whole from its beginning to this entry."""
+
+    async def refused_a_look(self, by: Actor, refusal: Refusal) -> None:
+        """Notes that somebody wanted to see something and may not."""
 
     async def menus(self, book_id: str) -> Mapping[str, Sequence[str]]:
         """Live choices for input fields. A field that cannot be read is left out."""

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from bot.runbook.changes import Change, Plan, digest, dump, load
 from bot.runbook.outline import Outline
 
+#: Every kind of change that can be made here, by its name.
+Kinds = Mapping[str, type[Change]]
+
 
 @dataclass(frozen=True)
 class PlanText:
@@ -34,7 +37,7 @@ def compose(run_id: str, outline: Outline, step: str, plan: Plan[Change]) -> Pla
     return PlanText(text, digest(text))
 
 
-def parse(text: str, kinds: Mapping[str, type[Change]]) -> Plan[Change]:
+def parse(text: str, kinds: Kinds) -> Plan[Change]:
     """Raises Outdated when the plan was made by a version whose changes read otherwise."""
     return load(json.dumps(json.loads(text)["plan"]), kinds)
 
@@ -56,6 +59,7 @@ def readable(text: str, plan_digest: str, plan: Plan[Change]) -> str:
             f"{number}. {change.command()}",
             f"   target     {change.target()} ({change.effect.name})",
             f"   replacing  {change.replacing or 'nothing'}",
+            *([f"   then       {change.then()}"] if change.then() else []),
             f"   undo       {undo.command() if undo else 'cannot be undone'}",
         ]
     if plan.because:

@@ -8,9 +8,9 @@ from typing import Any
 import sqlalchemy as sa
 from pydantic import ValidationError
 
-from bot.engine.conductor import UNDO, held_at, open_pick, spec_of, suggested, undoable
 from bot.engine.locking import blocked_by
-from bot.engine.plans import what_to_type
+from bot.engine.made import made_by
+from bot.engine.plans import Kinds, what_to_type
 from bot.engine.record import (
     ApprovalRecord,
     ChangeRecord,
@@ -21,13 +21,14 @@ from bot.engine.record import (
     StepRecord,
 )
 from bot.engine.state import RunState
+from bot.engine.turns import UNDO, held_at, open_pick, spec_of, suggested, undoable
 from bot.runbook.changes import Change
+from bot.runbook.errors import Outdated
 from bot.runbook.outline import Outline
 from bot.runbook.showing import details_from_json
 from bot.store.rooms import room_of
 from bot.store.tables import changes, decisions, plans, runs, steps, waits, work
 
-Kinds = Mapping[str, type[Change]]
 QUESTIONS = ("ask", "confirm", "unsure")
 
 
@@ -81,7 +82,7 @@ def _run(c: sa.Connection, row: Any, kinds: Kinds) -> RunRecord:
         held=held_at(outline, state) if state.status == "running" else (),
         suggested=suggested(outline, state),
         open_pick=open_pick(outline, state),
-        undoable=tuple(_undoable(outline, state, approvals)),
+        undoable=tuple(_undoable(c, row.id, outline, state, kinds)),
         ended_at=_moment(row.ended_at),
         updated_at=_moment(row.updated_at),
         room_name=room.name if room else "",
@@ -91,12 +92,15 @@ def _run(c: sa.Connection, row: Any, kinds: Kinds) -> RunRecord:
 
 
 def _undoable(
-    outline: Outline, state: RunState, approvals: Mapping[str, ApprovalRecord]
+    c: sa.Connection, run_id: str, outline: Outline, state: RunState, kinds: Kinds
 ) -> Iterator[str]:
-    """Not when only a part of what was applied could be taken back."""
-    applied = {one.step: one for one in approvals.values()}
+    """Actions of which something was really made, when all of that can be taken back."""
     for key in undoable(outline, state):
-        if key in applied and all(change.undo for change in applied[key].changes):
+        try:
+            made = made_by(c, run_id, key, kinds)
+        except Outdated:
+            continue
+        if made and all(change.undo() for change in made):
             yield key
 
 
@@ -199,6 +203,7 @@ def _changes(
             target=change.target() if change else "",
             command=change.command() if change else f"{kind} {json.dumps(fields)}",
             now=row.now,
+            then=change.then() if change else "",
             undo=undo.command() if undo else None,
             state=row.state,
             seen=row.seen,

@@ -7,7 +7,7 @@ Times are aware UTC datetimes.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
 
 from bot.runbook.findings import Details
@@ -53,6 +53,7 @@ class ChangeRecord:
     target: str  #: The lock's name, such as ecs/production/complyai-core.
     command: str
     now: str  #: What was seen there when the plan was made.
+    then: str  #: What is to be there afterwards; '': its command says it.
     undo: str | None  #: The command that takes it back; None: it cannot be undone.
     state: Literal["planned", "intended", "applied", "already so"] = "planned"
     seen: str = ""  #: What was seen there last.
@@ -90,6 +91,14 @@ class ApprovalRecord:
     @property
     def missing(self) -> int:
         return max(0, self.people - sum(decision.approves for decision in self.decisions))
+
+    @property
+    def good_until(self) -> datetime:
+        """When it counts no more if nothing was begun: it is as short-lived given as asked."""
+        if not self.people:
+            return datetime.max.replace(tzinfo=UTC)
+        given = [decision.at for decision in self.decisions if decision.approves]
+        return max([self.asked_at, *given]) + (self.expires_at - self.asked_at)
 
 
 @dataclass(frozen=True)

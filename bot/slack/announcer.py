@@ -25,11 +25,11 @@ from bot.runbook.showing import details_as_json
 from bot.slack.views.approval import approval_card, needs_file
 from bot.slack.views.card import card
 from bot.slack.views.changes import plan_file, whole_plan_text
+from bot.slack.views.escape import one_line
 from bot.slack.views.kit import Rendered
 from bot.slack.views.plots import alt_text
 from bot.slack.views.question import closed_question_card, question_card
 from bot.slack.views.results import finished, started
-from bot.slack.views.sections import title
 from bot.slack.views.step import needs_table_file, step_detail, table_file, table_text
 from bot.store.deliveries import Delivery, Priority, message
 
@@ -164,10 +164,10 @@ def _files(step: StepRecord, details: Details) -> Iterator[tuple[str, dict[str, 
     if (whole := details.get("table")) and needs_table_file(step):
         yield (
             "table",
-            _file(table_file(step), f"{title(step)}: all rows", table_text(whole)),
+            _file(table_file(step), f"{one_line(step.title)}: all rows", table_text(whole)),
         )
     if file := details.get("file"):
-        yield "file", _file(file.name, f"{title(step)}: {file.name}", file.text)
+        yield "file", _file(file.name, f"{one_line(step.title)}: {file.name}", file.text)
 
 
 def _file(name: str, shown_title: str, content: str) -> dict[str, Any]:

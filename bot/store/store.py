@@ -12,11 +12,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
-from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import NullPool, StaticPool
+from sqlalchemy.pool import StaticPool
 
 from bot.store.migrate import migrate
 
@@ -57,13 +56,6 @@ class Store:
         """Runs `run(connection, ...)` where it only reads."""
         return await self._side.read(run, *args, **kwargs)
 
-    async def glance(self, run: Transaction[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """
-        Reads without `open`, also while a bot has the store open. Nothing is made or moved.
-        Raises FileNotFoundError when there is no store yet.
-        """
-        return await self._side.glance(run, *args, **kwargs)
-
     async def close(self) -> None:
         await self._side.close()
 
@@ -96,21 +88,6 @@ class _Sqlite:
                 return run(connection, *args, **kwargs)
 
         return await asyncio.get_running_loop().run_in_executor(self._reader_thread, whole)
-
-    async def glance(self, run: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-        if not self._path.exists():
-            raise FileNotFoundError(f"There is no store at {self._path}.")
-        file = sa.URL.create(
-            "sqlite",
-            database=f"file:{quote(str(self._path))}",
-            query={"mode": "ro", "uri": "true"},
-        )
-
-        def whole() -> T:
-            with sa.create_engine(file, poolclass=NullPool).connect() as connection:
-                return run(connection, *args, **kwargs)
-
-        return await asyncio.to_thread(whole)
 
     async def close(self) -> None:
         for thread in (self._writer_thread, self._reader_thread):
@@ -181,9 +158,6 @@ class _Postgres:
     async def read(self, run: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         async with self._engine.connect() as connection:
             return await connection.run_sync(run, *args, **kwargs)
-
-    async def glance(self, run: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-        return await self.read(run, *args, **kwargs)
 
     async def close(self) -> None:
         await self._engine.dispose()

@@ -25,6 +25,8 @@ from bot.runbook import RunbookInputs, Secret
 from bot.runbook.errors import Unreachable
 from bot.runbook.findings import NextHop
 from bot.runbook.outline import Outline, SectionOutline, StepOutline
+from bot.store.chain import Entry
+from bot.store.verifying import Verdict, verify
 
 AT = datetime(2026, 3, 1, 14, 0, tzinfo=UTC)
 
@@ -85,7 +87,9 @@ def run(run_id: str = "7F3K") -> RunRecord:
 
 
 def approval(effect: Literal["CHANGE", "DESTROY"]) -> ApprovalRecord:
-    change = ChangeRecord("UpdateService", "ecs/core", "aws ecs update-service", "core:42", None)
+    change = ChangeRecord(
+        "UpdateService", "ecs/core", "aws ecs update-service", "core:42", "core:41", None
+    )
     return ApprovalRecord(
         id="ap1", step="roll_back", title="Roll back complyai-core", effect=effect,
         changes=(change,), because="it is down", beware="", role="operator", people=1,
@@ -110,6 +114,8 @@ class SmallDesk:
     text: str = "aws ecs update-service"
     choices: Mapping[str, Sequence[str]] = field(default_factory=dict)
     away: list[tuple[str, str, int]] = field(default_factory=list)  #: What was turned away.
+    log: list[Entry] = field(default_factory=list)
+    refused: list[tuple[str, str, str]] = field(default_factory=list)
     _keys: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -186,8 +192,19 @@ class SmallDesk:
     async def approval(self, approval_id: str) -> tuple[ApprovalRecord, RunRecord] | None:
         return (approval(self.effect), run()) if approval_id == "ap1" else None
 
-    async def plan_text(self, approval_id: str) -> str | None:
+    async def plan_text(self, approval_id: str, by: Actor) -> str | None:
         return self.text if approval_id == "ap1" else None
+
+    async def audit(self, run_id: str, by: Actor) -> Sequence[Entry] | Refusal:
+        if refusal := await self._meet():
+            return refusal
+        return [one for one in self.log if one.run == run_id]
+
+    async def verdict_until(self, seq: int) -> Verdict:
+        return verify([one for one in self.log if one.seq <= seq])
+
+    async def refused_a_look(self, by: Actor, refusal: Refusal) -> None:
+        self.refused.append(("look", by.user_id, refusal.why))
 
     async def question(self, question_id: str) -> tuple[QuestionRecord, RunRecord] | None:
         asked = self.asked.get(question_id)

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 
 from bot.engine.intents import Refusal
-from bot.runbook.outline import text as outline_text
+from bot.slack.listeners.auditing import audit
 from bot.slack.listeners.browsing import open_catalogue
 from bot.slack.listeners.front import Front
 from bot.slack.listeners.leading import said
@@ -13,7 +13,8 @@ from bot.slack.listeners.typed import Order, Verb, read_order
 from bot.slack.listeners.typed_inputs import explained, missing, read_inputs
 from bot.slack.listeners.visit import Answer, Private, Visit
 from bot.slack.views.card import card
-from bot.slack.views.ephemeral import history, plan, refused, sentence, status, usage
+from bot.slack.views.catalogue import summaries, whole_book
+from bot.slack.views.ephemeral import history, refused, sentence, status, usage
 
 HISTORY = 20  #: Runs shown, newest first.
 LOOKED_THROUGH = 200  #: Runs among which those of one runbook are looked for.
@@ -65,7 +66,8 @@ async def _show(front: Front, visit: Visit, order: Order) -> Answer:
     book = front.desk.books.get(order.subject)
     if book is None:
         return no_such_book(front, order.subject)
-    return Private(plan("\n".join(outline_text(book))))
+    shown = summaries({order.subject: book}, await front.desk.recent(LOOKED_THROUGH))
+    return Private(whole_book(shown[0]))
 
 
 async def _status(front: Front, visit: Visit, order: Order) -> Answer:
@@ -104,7 +106,8 @@ CARRY: Mapping[Verb, Carry] = {
     "status": _status,
     "cancel": _cancel,
     "history": _history,
+    "audit": audit,
     "help": _help,
 }
-#: What the desk does not judge, because nothing is asked of it.
-READING: frozenset[Verb] = frozenset(CARRY) - {"run", "dry", "cancel"}
+#: What the desk does not judge, because everybody may read it.
+READING: frozenset[Verb] = frozenset(CARRY) - {"run", "dry", "cancel", "audit"}

@@ -47,7 +47,7 @@ async def decided(front: Front, visit: Visit) -> Answer:
 
 async def whole_plan(front: Front, visit: Visit) -> Answer:
     approval_id = visit.pressed.id
-    text = await front.desk.plan_text(approval_id)
+    text = await front.desk.plan_text(approval_id, visit.actor)
     if text is None:
         return Private(sentence(GONE))
     if len(text) <= WHOLE_IN_A_MESSAGE:

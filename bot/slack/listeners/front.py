@@ -67,7 +67,10 @@ class Front:
 
     async def may_read(self, visit: Visit) -> Refusal | None:
         member = await known(self.directory, visit.actor)
-        return member if isinstance(member, Refusal) else None
+        if not isinstance(member, Refusal):
+            return None
+        await self.desk.refused_a_look(visit.actor, member)
+        return member
 
     async def _heard(self, listener: Listener, visit: Visit, reads: bool) -> Answer:
         if visit.actor.team_id != self.team_id:

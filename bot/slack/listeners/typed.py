@@ -10,7 +10,9 @@ from typing import Literal, get_args
 
 from bot.engine.intents import Refusal
 
-Verb = Literal["catalogue", "list", "show", "run", "dry", "status", "cancel", "history", "help"]
+Verb = Literal[
+    "catalogue", "list", "show", "run", "dry", "status", "cancel", "history", "audit", "help"
+]
 WORDS = frozenset(get_args(Verb)) - {"catalogue", "run"}
 
 #: What a phone makes of quotes and dashes, and what Slack makes of &, < and >.
@@ -21,6 +23,7 @@ KEY = re.compile(r"^[A-Za-z_][A-Za-z0-9_.-]*$")
 NEEDS_SUBJECT = {
     "show": "Say which runbook: `/runbook show RB-INC-001`. `/runbook list` shows them all.",
     "dry": "Say which runbook: `/runbook dry RB-INC-001`. `/runbook list` shows them all.",
+    "audit": "Say which run: `/runbook audit 7F3K`. `/runbook history` shows those that ran.",
     "cancel": "Say which run: `/runbook cancel 7F3K`. `/runbook status` shows what is running.",
 }
 

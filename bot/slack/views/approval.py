@@ -40,8 +40,9 @@ def approval_card(
     blocks = [
         header(f"{_heading(approval)} · {approval.effect} · {approval.title}"),
         *_asked(approval, run, deciders),
+        *_what_moved(approval, run),
         *change_blocks(approval),
-        rich(*_about(approval)),
+        rich(*what_it_means(approval)),
     ]
     tail = [*_decided(approval), *actions(_buttons(approval, run))]
     return Rendered(fit_message(_text(approval, run)), fit_blocks(blocks, tail=tail))
@@ -83,7 +84,29 @@ def _asked(approval: ApprovalRecord, run: RunRecord, deciders: Sequence[str]) ->
         yield section(mrkdwn_text("For " + ", ".join(map(mention, deciders[:20]))))
 
 
-def _about(approval: ApprovalRecord) -> Iterator[list[Element]]:
+def outdated_by(approval: ApprovalRecord, run: RunRecord) -> ApprovalRecord | None:
+    """The request in whose place this one stands, because the world had moved."""
+    of_step = [one for one in run.approvals.values() if one.step == approval.step]
+    earlier = [one for one in of_step if one.asked_at < approval.asked_at][-1:]
+    return earlier[0] if earlier and earlier[0].status == "outdated" else None
+
+
+def _what_moved(approval: ApprovalRecord, run: RunRecord) -> Iterator[Block]:
+    """What is not the same as in the request before: it was approved, and this is another one."""
+    earlier = outdated_by(approval, run)
+    if earlier is None or approval.status != "pending":
+        return
+    asked = {change.command for change in approval.changes}
+    gone = [change.command for change in earlier.changes if change.command not in asked]
+    lines = [[text(f"Asked again. {_short(outcome(earlier))}", bold=True)]]
+    lines += [[text("no longer  ", bold=True), text(one, code=True, strike=True)] for one in gone]
+    if not gone:
+        lines.append([text("The commands are the same; what is there now is not.")])
+    yield rich(*lines)
+
+
+def what_it_means(approval: ApprovalRecord) -> Iterator[list[Element]]:
+    """What it touches, what to expect of it, and why it is asked."""
     touched = targets(approval.changes)
     named = ", ".join(touched[:8]) + (f" and {len(touched) - 8} more" if len(touched) > 8 else "")
     yield labelled("affects", f"{count(len(touched), 'target')}: {one_line(named)}")
@@ -129,7 +152,7 @@ def outcome(approval: ApprovalRecord) -> str:
     if approval.status == "cancelled":
         return f"{said or 'Withdrawn: the run no longer needs it.'} {untouched}"
     if approval.status == "outdated":
-        return f"Not applied: {said or 'what is there changed since this was asked.'}"
+        return said or "Not applied: what is there changed since this was asked."
     return said or "Approved; it is being applied."
 
 
@@ -172,4 +195,6 @@ def _text(approval: ApprovalRecord, run: RunRecord) -> str:
         )
         return f"{start}: {mrkdwn(outcome(approval), 1000)}" + (f" ({people})" if people else "")
     who = f"{mrkdwn(missing_people(approval), 300)}, not {mention(approval.requested_by)}"
-    return f"{start}: {what}. {who}, until {clock(approval.expires_at)}."
+    earlier = outdated_by(approval, run)
+    anew = f" Asked again. {mrkdwn(outcome(earlier), 500)}" if earlier else ""
+    return f"{start}: {what}. {who}, until {clock(approval.expires_at)}.{anew}"

@@ -104,7 +104,8 @@ def _about(run: RunRecord) -> str:
 
 def _inputs(run: RunRecord) -> Iterator[Block]:
     secret = {one.name for one in form_fields(run.outline.inputs) if one.kind == "secret"}
-    shown = [f"{name}: {_input(v)}" for name, v in run.inputs.items() if name not in secret]
+    given = {name: _input(value) for name, value in run.inputs.items() if name not in secret}
+    shown = [f"{name}: {value}" for name, value in given.items() if value]
     if shown:
         yield context(plain(" · ".join(shown), INPUTS_TEXT))
 
@@ -112,7 +113,7 @@ def _inputs(run: RunRecord) -> Iterator[Block]:
 def _input(value: object) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value))
-    return "-" if value is None else str(value)
+    return "" if value is None else str(value)
 
 
 def _ended(run: RunRecord) -> Iterator[Block]:

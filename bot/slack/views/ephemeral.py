@@ -19,6 +19,7 @@ from bot.slack.views.kit import (
     rich,
     section,
     text,
+    typed,
 )
 from bot.slack.views.limits import Block, fit_blocks, fit_message
 from bot.slack.views.words import RUN_WORD, age, count, day_and_clock
@@ -35,12 +36,13 @@ HOW = (
     ("/runbook status [run]", "what runs now"),
     ("/runbook history [RB-INC-001]", "what ran, newest first"),
     ("/runbook cancel RUN", "ends a run"),
+    ("/runbook audit RUN", "who did what in a run, and whether the log of it is whole"),
 )
 
 
 def sentence(words: str) -> Rendered:
     """`words` is our own sentence; names in it are shown as they are."""
-    return Rendered(fit_message(mrkdwn(words)), [section(plain(words, limits.SECTION_TEXT))])
+    return Rendered(fit_message(mrkdwn(words)), [rich(typed(words))])
 
 
 def noted(answer: Noted) -> Rendered:
@@ -49,7 +51,7 @@ def noted(answer: Noted) -> Rendered:
 
 def refused(refusal: Refusal, books: Mapping[str, Outline] | None = None) -> Rendered:
     lines = [refusal.why, *(f"{name}: {why}" for name, why in refusal.fields.items())]
-    blocks = [rich(*([text(cut(one_line(one), 1000))] for one in lines[:20]))]
+    blocks = [rich(*(typed(cut(one_line(one), 1000)) for one in lines[:20]))]
     blocks += actions(_nearest(refusal.nearest, books or {}))
     said = " ".join(mrkdwn(one, 600) for one in lines)
     if refusal.nearest:
@@ -72,18 +74,18 @@ def unknown_book(asked: str, nearest: Sequence[str], books: Mapping[str, Outline
 
 def usage(books: Mapping[str, Outline]) -> Rendered:
     """How to ask, and what there is."""
-    how = [[text(typed, code=True), text(f"  {what}")] for typed, what in HOW]
+    how = [[text(line, code=True), text(f"  {what}")] for line, what in HOW]
     blocks: list[Block] = [rich(*how)]
     by_category: dict[str, list[Outline]] = {}
     for book in books.values():
         by_category.setdefault(book.category, []).append(book)
     for category, inside in by_category.items():
-        lines = [[text(f"{one.book}  {one.title} ({one.severity})")] for one in inside[:60]]
+        lines = [[text(f"{one.book} {one.title} ({one.severity})")] for one in inside[:60]]
         blocks.append(rich([text(category, bold=True)], *lines))
     blocks += actions([button("Show the catalogue", names.CATALOGUE, "all")])
     ids = mrkdwn(", ".join(f"{one.book} {one.title}" for one in books.values()), 2500)
-    typed = "; ".join(f"{line} ({what})" for line, what in HOW[:2])
-    return Rendered(fit_message(f"{mrkdwn(typed)}. Runbooks: {ids}"), fit_blocks(blocks))
+    said = "; ".join(f"{line} ({what})" for line, what in HOW[:2])
+    return Rendered(fit_message(f"{mrkdwn(said)}. Runbooks: {ids}"), fit_blocks(blocks))
 
 
 def status(runs: Sequence[RunRecord]) -> Rendered:

@@ -20,7 +20,7 @@ from bot.slack.views.kit import (
 )
 from bot.slack.views.limits import Block
 from bot.slack.views.sections import UNDO, Stretch, line
-from bot.slack.views.words import OPEN, WORD, clock, count
+from bot.slack.views.words import OPEN, WELL, WORD, clock, count
 
 ROWS = 10  #: Actions with a row of their own; the others are in a menu.
 HELD_ROWS = 6
@@ -73,7 +73,7 @@ def _for_the_run(run: RunRecord) -> Iterator[Element]:
 
 
 def _row(step: StepRecord, run: RunRecord) -> Block:
-    is_suggested = step.key in run.suggested
+    is_suggested = step.key in run.suggested and step.status not in WELL
     lead = "suggested: " if is_suggested else ""
     done = "" if step.status == "waiting" else f" ({WORD[step.status]})"
     review = button(
@@ -118,7 +118,10 @@ def _going_on(step: StepRecord) -> Element:
 
 
 def _finishing(run: RunRecord) -> Element:
-    said = "Nothing more is picked from this section, and the run goes on after it."
+    titles = [section.title for section in run.outline.sections]
+    at = [section.key for section in run.outline.sections].index(run.open_pick or "")
+    after = f"goes on with {titles[at + 1]}" if at + 1 < len(titles) else "ends"
+    said = f"Nothing more is picked from {titles[at]}, and the run {after}."
     return confirm("Finish?", said, "Finish", "Not yet")
 
 
