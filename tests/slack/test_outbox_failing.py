@@ -87,6 +87,17 @@ async def test_a_poisoned_message_is_given_up_after_some_tries_and_people_are_to
     assert "internal_error" in why
 
 
+async def test_what_is_of_no_run_is_missed_where_the_bot_speaks_else(world: World) -> None:
+    world.slack.will("chat.postMessage", "no_text")
+    await world.deliver(message("audit/2026-01-01", "the anchor", place="C-AUDIT"), run="audit")
+    await world.after(40)
+    (notice,) = world.slack.texts("C-ALERTS")
+    assert notice == (
+        "Audit: 1 message could not be shown in Slack."
+        " 2026-01-01: given up. Slack refused chat.postMessage: no_text"
+    )
+
+
 async def test_a_message_that_is_all_there_is_to_say_is_given_up_too(world: World) -> None:
     """What people are told of it shows that Slack takes others."""
     world.slack.rule = poison

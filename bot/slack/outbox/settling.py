@@ -136,7 +136,16 @@ class Settler:
     def _telling(self, run: str) -> Callable[[sa.Connection], None]:
         """As it is now: the store has threads of its own."""
         tried, now = self._troubles.told(run), self._clock.now()
-        return lambda c: tell(c, run, tried, now)
+
+        def told(c: sa.Connection) -> None:
+            try:
+                tell(c, run, tried, now)
+            except STORE_AWAY:
+                raise
+            except Exception:  # what it goes with is to be written down in any case
+                log.exception("people cannot be told what run %s could not show", run)
+
+        return told
 
     async def _write(self, write: Callable[[sa.Connection], Any]) -> None:
         while True:

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from bot.slack.views.undelivered import all_there, missing
 from bot.store import outbox
 from bot.store.deliveries import DeliveryKind, Priority, message
+from bot.store.rooms import room_of
 
 #: What people would miss. The rest is in the log and in `doctor`.
 TOLD: tuple[DeliveryKind, ...] = ("message", "file", "invite")
@@ -25,6 +26,7 @@ def tell(c: sa.Connection, run: str, tried: Sequence[str], now: float) -> None:
     lost = [(one, why) for one, why in outbox.dead_of(c, run, TOLD) if one != name]
     if not lost and not tried and outbox.recall(c, name):
         return
-    shown = missing(run, lost, tried) if lost or tried else all_there(run)
+    is_run = room_of(c, run) is not None  # else it is the bot's own word, such as an anchor
+    shown = missing(run, lost, tried, is_run) if lost or tried else all_there(run, is_run)
     said = message(name, shown.text, shown.blocks, priority=Priority.FINAL)
     outbox.put(c, run, [said], now=lambda: now)

@@ -11,28 +11,36 @@ LISTED = 5
 EACH = 400
 
 
-def missing(run_id: str, lost: Sequence[tuple[str, str]], tried: Sequence[str]) -> Rendered:
+def missing(
+    about: str, lost: Sequence[tuple[str, str]], tried: Sequence[str], is_run: bool
+) -> Rendered:
     """By the names of deliveries: what was given up and why, and what is tried on."""
-    head = f"Run {run_id}: {count(len(lost) + len(tried), 'message')} could not be shown in Slack."
-    lines = list(_lines(run_id, lost, tried))
-    how = f"/runbook status {run_id} shows how the run stands."
-    blocks = [rich([text(head, bold=True)], *([text(one)] for one in lines), [text(how)])]
-    said = " ".join(mrkdwn(one, EACH) for one in (head, *lines, how))
-    return Rendered(fit_message(said), blocks)
+    how_many = count(len(lost) + len(tried), "message")
+    lines = [
+        f"{_of(about, is_run)}: {how_many} could not be shown in Slack.",
+        *_lines(about, lost, tried),
+        *([f"/runbook status {about} shows how the run stands."] if is_run else []),
+    ]
+    blocks = [rich(*([text(one, bold=n == 0)] for n, one in enumerate(lines)))]
+    return Rendered(fit_message(" ".join(mrkdwn(one, EACH) for one in lines)), blocks)
 
 
-def all_there(run_id: str) -> Rendered:
-    said = f"Run {run_id}: what could not be shown in Slack for a while is there now."
+def all_there(about: str, is_run: bool) -> Rendered:
+    said = f"{_of(about, is_run)}: what could not be shown in Slack for a while is there now."
     return Rendered(mrkdwn(said), [section(plain(said, EACH))])
 
 
-def _lines(run_id: str, lost: Sequence[tuple[str, str]], tried: Sequence[str]) -> Iterator[str]:
-    every = [f"{_inside(run_id, name)}: given up. {why}" for name, why in lost]
-    every += [f"{_inside(run_id, name)}: Slack fails on it. It is tried on." for name in tried]
+def _of(about: str, is_run: bool) -> str:
+    return f"Run {about}" if is_run else about.capitalize()
+
+
+def _lines(about: str, lost: Sequence[tuple[str, str]], tried: Sequence[str]) -> Iterator[str]:
+    every = [f"{_inside(about, name)}: given up. {why}" for name, why in lost]
+    every += [f"{_inside(about, name)}: Slack fails on it. It is tried on." for name in tried]
     yield from every[:LISTED]
     if (more := len(every) - LISTED) > 0:
         yield f"And {more} more: the bot's log and `doctor` have them."
 
 
-def _inside(run_id: str, name: str) -> str:
-    return name.removeprefix(f"{run_id}/")
+def _inside(about: str, name: str) -> str:
+    return name.removeprefix(f"{about}/")
