@@ -120,6 +120,29 @@ async def test_what_was_said_last_is_delivered_before_the_end(world: World) -> N
     assert world.slack.texts("C-ORIGIN") == ["card", "d"]
 
 
+async def test_what_was_said_while_the_outbox_looked_its_last_is_delivered_too(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was stopped, and read what is open, before that was put."""
+    read, looked, said = world.store.read, asyncio.Event(), asyncio.Event()
+
+    async def is_slow(*args: Any) -> Any:
+        board = await read(*args)
+        looked.set()
+        await said.wait()
+        return board
+
+    await world.clock.at_rest()
+    monkeypatch.setattr(world.store, "read", is_slow)
+    world.outbox.wake()
+    await looked.wait()
+    stopping = asyncio.create_task(world.outbox.stop(grace_s=10.0))
+    await world.put(APPROVAL)
+    said.set()
+    await stopping
+    assert world.slack.texts("C-ORIGIN") == ["approve?"]
+
+
 async def test_nothing_is_waited_for_that_the_grace_does_not_reach(world: World) -> None:
     world.slack.will("chat.postMessage", "limited")
     await world.deliver(APPROVAL)

@@ -139,7 +139,8 @@ class Outbox:
             except Exception:  # this loop ends with the bot, and not before
                 log.exception("the outbox failed to look; it goes on")
                 nap = STORE_AGAIN_S
-            if not self._flying and self._clock.monotonic() + nap > self._ends_at:
+            is_over = self._clock.monotonic() + nap > self._ends_at
+            if is_over and not self._flying and not self._awake.is_set():
                 return
             await self._clock.wait(self._awake, min(nap, self._look_every_s))
 
