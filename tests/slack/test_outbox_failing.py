@@ -103,7 +103,7 @@ async def test_a_message_that_is_all_there_is_to_say_is_given_up_too(world: Worl
     world.slack.rule = poison
     await world.deliver(said("approval/1", "poison", priority=Priority.APPROVAL))
     await world.after(120)
-    assert "approval/1: Slack fails on it. It is tried on." in notices(world)[0]
+    assert "approval/1: Slack fails on it, after 7 tries. It is tried on." in notices(world)[0]
     await world.after(AN_HOUR, step_s=20.0)
     assert await world.states("7F3K/approval/1") == ["dead"]
     assert "given up" in notices(world)[0]

@@ -21,12 +21,17 @@ def notice_of(run: str) -> str:
 
 
 def tell(c: sa.Connection, run: str, tried: Sequence[str], now: float) -> None:
-    """In the transaction that changes it. `tried`: names that Slack still fails on."""
+    """
+    In the transaction that changes it. `tried`: names that Slack still fails on. How often that was
+    is said too: so it is news also in a new life, and shows whether Slack takes it.
+    """
     name = notice_of(run)
     lost = [(one, why) for one, why in outbox.dead_of(c, run, TOLD) if one != name]
     if not lost and not tried and outbox.recall(c, name):
         return
     is_run = room_of(c, run) is not None  # else it is the bot's own word, such as an anchor
-    shown = missing(run, lost, tried, is_run) if lost or tried else all_there(run, is_run)
+    open_rows = [(one, row.attempts) for one in tried if (row := outbox.newest(c, one))]
+    some = bool(lost or open_rows)
+    shown = missing(run, lost, open_rows, is_run) if some else all_there(run, is_run)
     said = message(name, shown.text, shown.blocks, priority=Priority.FINAL)
     outbox.put(c, run, [said], now=lambda: now)

@@ -12,9 +12,9 @@ EACH = 400
 
 
 def missing(
-    about: str, lost: Sequence[tuple[str, str]], tried: Sequence[str], is_run: bool
+    about: str, lost: Sequence[tuple[str, str]], tried: Sequence[tuple[str, int]], is_run: bool
 ) -> Rendered:
-    """By the names of deliveries: what was given up and why, and what is tried on."""
+    """By the names of deliveries: what was given up and why; what was tried how often."""
     how_many = count(len(lost) + len(tried), "message")
     lines = [
         f"{_of(about, is_run)}: {how_many} could not be shown in Slack.",
@@ -34,9 +34,15 @@ def _of(about: str, is_run: bool) -> str:
     return f"Run {about}" if is_run else about.capitalize()
 
 
-def _lines(about: str, lost: Sequence[tuple[str, str]], tried: Sequence[str]) -> Iterator[str]:
+def _lines(
+    about: str, lost: Sequence[tuple[str, str]], tried: Sequence[tuple[str, int]]
+) -> Iterator[str]:
     every = [f"{_inside(about, name)}: given up. {why}" for name, why in lost]
-    every += [f"{_inside(about, name)}: Slack fails on it. It is tried on." for name in tried]
+    every += [
+        f"{_inside(about, name)}: Slack fails on it, after {count(tries, 'try', 'tries')}."
+        " It is tried on."
+        for name, tries in tried
+    ]
     yield from every[:LISTED]
     if (more := len(every) - LISTED) > 0:
         yield f"And {more} more: the bot's log and `doctor` have them."
