@@ -22,8 +22,8 @@ def notice_of(run: str) -> str:
 
 def tell(c: sa.Connection, run: str, tried: Sequence[str], now: float) -> None:
     """
-    In the transaction that changes it. `tried`: names that Slack still fails on. How often that was
-    is said too: so it is news also in a new life, and shows whether Slack takes it.
+    In the transaction that changes it. `tried`: names that Slack still fails on. How often it did
+    is said too, so that it is news in a new life as well and shows whether Slack takes anything.
     """
     name = notice_of(run)
     lost = [(one, why) for one, why in outbox.dead_of(c, run, TOLD) if one != name]
