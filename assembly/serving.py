@@ -38,7 +38,9 @@ from commands import IN_PROSE, RUNBOOKS
 
 log = logging.getLogger("runbook-bot")
 
-#: Seconds that a shutdown gives to what is being done: below what orchestrators wait (30 s).
+#: Seconds that a shutdown gives to what is being done: below what orchestrators wait (30 s). A
+#: quarter is for those who wait for an answer, half for work, and the last quarter for what all of
+#: them had to say.
 GRACE_S = 20.0
 SLACK_AGAIN_S = 3.0  #: Between two tries to reach Slack at start.
 
@@ -88,10 +90,10 @@ async def running_bot(settings: Settings) -> AsyncIterator[Bot]:
             on_commit=outbox.wake,
         )
         room.engine = engine
+        outbox.start()
+        stack.push_async_callback(outbox.stop, GRACE_S / 4)  # last: the engine speaks to its end
         await engine.start()
         stack.push_async_callback(engine.stop, GRACE_S / 2)
-        outbox.start()
-        stack.push_async_callback(outbox.stop, GRACE_S / 4)
         anchors = anchoring(settings, store, stack, outbox.wake)
         anchors.start()
         stack.push_async_callback(anchors.stop)

@@ -42,7 +42,7 @@ class SlackSettings(Group):
     host: str = "127.0.0.1"  #: HTTP mode: where to listen; 0.0.0.0 in a container.
     port: int = Field(default=3000, ge=0, le=65535)
     api_url: str = "https://slack.com/api/"
-    timeout_s: float = 10.0  #: Of one call to Slack's Web API.
+    timeout_s: float = Field(default=10.0, ge=1, le=60)  #: Of one call to Slack's Web API.
     fallback_channel: str = ""  #: Its id: where runs speak that have no channel to speak in.
 
 

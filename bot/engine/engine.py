@@ -14,7 +14,6 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError
 
 from bot.access.policy import DEFAULT, Policy
 from bot.engine.access import Access
@@ -32,7 +31,7 @@ from bot.engine.runners import Runner
 from bot.engine.state import Event
 from bot.engine.taking import Fenced, PutDeliveries, Taken, Taker, lock_run
 from bot.runbook import Runbook
-from bot.store.store import Store, Transaction
+from bot.store.store import STORE_AWAY, Store, Transaction
 from bot.store.tables import plans, runs, steps, waits, work
 
 log = logging.getLogger(__name__)
@@ -165,7 +164,7 @@ class Engine:
                 return
             except Fenced:
                 return log.warning("%s was done by somebody else", claimed.id)
-            except (OSError, DBAPIError) as error:
+            except STORE_AWAY as error:
                 log.warning("the store does not answer, so %s waits: %s", claimed.id, error)
                 await asyncio.sleep(REPORT_AGAIN_S)
             except Exception:
@@ -207,7 +206,7 @@ class Engine:
         for wait_id in await self.store.read(_due, now):
             try:
                 self.follow(await self.store.tx(self._fire, wait_id))
-            except (OSError, DBAPIError):
+            except STORE_AWAY:
                 raise
             except Exception:
                 log.exception("%s is due and cannot be taken", wait_id)

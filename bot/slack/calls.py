@@ -18,7 +18,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
-from bot.runbook.errors import StepError, Unreachable
+from bot.runbook.errors import Refused, StepError, Unreachable
 from bot.secrets.redaction import REDACTOR
 from bot.secrets.vault import Credential
 from bot.settings import SlackSettings
@@ -46,6 +46,8 @@ NOT_ACCEPTED = frozenset(
 )
 #: An upload may carry megabytes: it gets this many times the limit of a call.
 UPLOAD_TIMES = 3
+#: HTTP: the request timed out; too early. The only refusals of an upload that mean "later".
+TRY_AGAIN = frozenset({408, 425})
 #: Seconds to wait when Slack limits us and does not say for how long.
 RETRY_AFTER_S = 30.0
 
@@ -160,17 +162,24 @@ class Calls:
             raise _lost(method) from None
 
     async def upload(self, url: str, content: bytes) -> None:
-        """Puts a file where Slack said. Nobody sees it before it is completed."""
+        """
+        Puts a file where Slack said. Nobody sees it before it is completed, so no answer is as
+        good as no. Raises NotSent, Limited, and Refused when this file will never be taken.
+        """
         self._check(url)
         limit = aiohttp.ClientTimeout(total=self.timeout_s * UPLOAD_TIMES)
         try:
             async with self._session.post(url, data=content, timeout=limit) as answer:
-                status = answer.status
+                status, headers = answer.status, answer.headers
                 await answer.read()
         except (aiohttp.ClientError, OSError, TimeoutError):
-            raise NotSent("Slack did not take the upload of a file. It is tried again.") from None
+            raise NotSent("Slack does not take the upload of a file (no answer)") from None
+        if status == 429:
+            raise Limited("files.getUploadURLExternal", _retry_after(headers))
+        if 400 <= status < 500 and status not in TRY_AGAIN:
+            raise Refused(f"Slack refused the upload of a file (HTTP {status}).")
         if status != 200:
-            raise NotSent(f"Slack did not take the upload of a file (HTTP {status}).")
+            raise NotSent(f"Slack does not take the upload of a file (HTTP {status})")
 
     def _check(self, url: str) -> None:
         """Encrypted, or on the very host the Web API is on (a Slack of our own)."""
@@ -179,7 +188,7 @@ class Calls:
             api.scheme,
             api.hostname,
         ):
-            raise NotSent("Slack named an address for a file that is not encrypted. Not used.")
+            raise Refused("Slack named an address for a file that is not encrypted. Not used.")
 
 
 def _answer(method: str, answer: Any) -> Answer:

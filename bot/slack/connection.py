@@ -107,7 +107,12 @@ class Connection:
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(self._look_every_s)
-            await self.look()
+            try:
+                await self.look()
+            except (
+                Exception
+            ):  # whatever Slack's client raises: nobody else would mend the next break
+                log.exception("the watch over the connection to Slack failed once; it goes on")
 
     async def _connect_anew(self) -> None:
         """Breaks whatever hangs; whoever was at it goes on with a new address, else we do."""

@@ -17,7 +17,6 @@ from slack_bolt.adapter.aiohttp import to_aiohttp_response
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_sdk.signature import SignatureVerifier
-from sqlalchemy.exc import DBAPIError
 
 from bot.runbook.errors import StepError
 from bot.secrets.vault import Credential, NotAccepted
@@ -25,6 +24,7 @@ from bot.slack.connection import ANSWER_LIMIT_S
 from bot.slack.errands import Errands
 from bot.slack.listeners.visit import misshapen
 from bot.slack.turned_away import TurnedAway
+from bot.store.store import STORE_AWAY
 
 log = logging.getLogger(__name__)
 
@@ -158,7 +158,7 @@ class HttpIntake:
         try:
             async with asyncio.timeout(HEALTHY_WITHIN_S):
                 await self._look()
-        except (DBAPIError, OSError):
+        except STORE_AWAY:
             return web.json_response({"status": "the store does not answer"}, status=503)
         return web.json_response({"status": "ok"})
 

@@ -9,14 +9,14 @@ delivery is redacted here, its files too, before anything is made of it.
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import sqlalchemy as sa
 
 from bot.secrets.redaction import REDACTOR
 from bot.store.deliveries import Delivery, DeliveryKind
-from bot.store.outbox_tables import outbox
+from bot.store.outbox_tables import messages, outbox
 from bot.store.store import Clean
 
 RowState = Literal["pending", "sending", "sent", "unknown", "dead"]
@@ -124,8 +124,29 @@ def states(c: sa.Connection, names: Iterable[str]) -> dict[str, RowState]:
     return {row.name: row.state for row in c.execute(query.order_by(outbox.c.revision))}
 
 
-def dead(c: sa.Connection, limit: int = 100) -> list[tuple[str, str]]:
+def recall(c: sa.Connection, name: str) -> bool:
+    """Whether nobody has seen this name: what was still waiting to be sent is withdrawn."""
+    last = newest(c, name)
+    if last is None or last.state == "dead":
+        return True
+    sent = sa.select(messages.c.name).where(messages.c.name == name)
+    if last.state != "pending" or c.execute(sent).first():
+        return False
+    c.execute(sa.delete(outbox).where(outbox.c.id == last.id))
+    return True
+
+
+def dead(c: sa.Connection, since: float = 0.0, limit: int = 100) -> list[tuple[str, str]]:
     """What could not be delivered and why, newest first: for the doctor and the operator."""
-    query = sa.select(outbox.c.id, outbox.c.error).where(outbox.c.state == "dead")
+    query = sa.select(outbox.c.id, outbox.c.error).where(
+        outbox.c.state == "dead", outbox.c.created_at >= since
+    )
     latest = query.order_by(outbox.c.seq.desc()).limit(limit)
     return [(row.id, row.error or "") for row in c.execute(latest)]
+
+
+def dead_of(c: sa.Connection, run: str, kinds: Collection[DeliveryKind]) -> list[tuple[str, str]]:
+    """The names that a run could not deliver, and why."""
+    mine = (outbox.c.run == run) & (outbox.c.state == "dead") & outbox.c.kind.in_(kinds)
+    query = sa.select(outbox.c.name, outbox.c.error).where(mine).order_by(outbox.c.seq)
+    return [(row.name, row.error or "") for row in c.execute(query)]

@@ -98,7 +98,9 @@ async def test_a_key_that_is_gone_is_said_and_what_it_sealed_is_left_for_its_ret
     assert await keeper(store, Changing(FIRST)).value(secret) == TYPED.get_secret_value()
 
 
-@pytest.mark.parametrize("keys", ["not-a-key-of-fernet", ",", FIRST[:-2]])
+@pytest.mark.parametrize(
+    "keys", ["not-a-key-of-fernet", ",", FIRST[:-2]], ids=["words", "nothing", "cut short"]
+)
 async def test_what_is_no_key_is_refused_without_being_shown(store: Store, keys: str) -> None:
     with pytest.raises(Refused, match="env:GIVEN_BY_A_TEST does not hold keys") as refused:
         await keeper(store, Changing(keys)).open()

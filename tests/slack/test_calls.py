@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import web
 
+from bot.runbook.errors import Refused
 from bot.settings import SlackSettings
 from bot.slack.calls import Calls, Limited, Lost, NotSent, open_calls
 from tests.credentials import given
@@ -22,7 +23,11 @@ class Peer:
         self.bodies: list[object] = []
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
-        self.bodies.append(await request.json() if request.can_read_body else dict(request.query))
+        if "upload" in request.path:
+            self.bodies.append(await request.read())
+        else:
+            asked = await request.json() if request.can_read_body else dict(request.query)
+            self.bodies.append(asked)
         if self.answer is None:
             assert request.transport
             request.transport.abort()
@@ -116,6 +121,46 @@ async def test_no_error_carries_the_token(calls: Calls, peer: Peer) -> None:
     assert TOKEN not in f"{lost.value!r} {lost.value.__context__!r} {lost.value.__cause__!r}"
 
 
+def upload_url(calls: Calls) -> str:
+    return calls.client.base_url.replace("/api/", "/upload/v1/ticket")
+
+
+async def test_a_file_goes_where_slack_said(calls: Calls, peer: Peer) -> None:
+    await calls.upload(upload_url(calls), b"rows")
+    assert peer.bodies == [b"rows"]
+
+
+@pytest.mark.parametrize("status", [400, 403, 413])
+async def test_a_file_that_is_refused_is_not_tried_again(
+    calls: Calls, peer: Peer, status: int
+) -> None:
+    peer.answer = web.Response(status=status)
+    with pytest.raises(Refused, match=f"HTTP {status}"):
+        await calls.upload(upload_url(calls), b"rows")
+
+
+@pytest.mark.parametrize("status", [408, 500, 503])
+async def test_an_upload_that_failed_for_now_had_no_effect(
+    calls: Calls, peer: Peer, status: int
+) -> None:
+    peer.answer = web.Response(status=status)
+    with pytest.raises(NotSent, match=f"HTTP {status}"):
+        await calls.upload(upload_url(calls), b"rows")
+
+
+async def test_an_upload_without_an_answer_had_no_effect(calls: Calls, peer: Peer) -> None:
+    peer.answer = None
+    with pytest.raises(NotSent):
+        await calls.upload(upload_url(calls), b"rows")
+
+
+async def test_an_upload_that_is_limited_says_for_how_long(calls: Calls, peer: Peer) -> None:
+    peer.answer = web.Response(status=429, headers={"Retry-After": "9"})
+    with pytest.raises(Limited) as limited:
+        await calls.upload(upload_url(calls), b"rows")
+    assert limited.value.retry_after_s == 9.0
+
+
 async def test_a_file_is_not_uploaded_in_the_clear_to_a_stranger(calls: Calls) -> None:
-    with pytest.raises(NotSent, match="not encrypted"):
+    with pytest.raises(Refused, match="not encrypted"):
         await calls.upload("http://files.example/upload", b"rows")

@@ -33,10 +33,17 @@ class Bot:
 
     slack: Workspace
     now: float = 0.0
+    stumbles: int = 0  #: So often its clock fails, as nobody expects.
     errands: Errands = field(default_factory=Errands)
     may_answer: asyncio.Event = field(default_factory=asyncio.Event)
     taken: asyncio.Event = field(default_factory=asyncio.Event)
     connection: Connection = field(init=False)
+
+    def clock(self) -> float:
+        if self.stumbles:
+            self.stumbles -= 1
+            raise RuntimeError("no clock")
+        return self.now
 
     def app(self) -> AsyncApp:
         async def authorize(**_: object) -> AuthorizeResult:
@@ -66,7 +73,7 @@ async def connected(slack: Workspace, ping_interval_s: float = 0.05) -> AsyncIte
         away = TurnedAway(SmallDesk(SmallDirectory()).turned_away, bot.errands)
         bot.connection = Connection(
             bot.app(), given(slack.app_token), calls.client, bot.errands, away,
-            ping_interval_s=ping_interval_s, look_every_s=0.02, clock=lambda: bot.now,
+            ping_interval_s=ping_interval_s, look_every_s=0.02, clock=bot.clock,
         )  # fmt: skip
         await bot.connection.open()
         await slack.wait_connected()
@@ -119,6 +126,19 @@ async def test_silence_makes_it_connect_anew(slack: Workspace) -> None:
         await slack.wait_for(lambda: tickets(slack) > before)
         await slack.wait_connected()
         assert await bot.command() == "noted"
+
+
+async def test_the_watch_goes_on_after_an_error_that_nobody_expected(
+    slack: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with connected(slack, ping_interval_s=1000.0) as bot:
+        await bot.command()
+        before = tickets(slack)
+        bot.stumbles, bot.now = 1, 61.0
+        await slack.wait_for(lambda: tickets(slack) > before)
+        await slack.wait_connected()
+        assert await bot.command() == "noted"
+    assert "the watch over the connection to Slack failed once" in caplog.text
 
 
 async def test_a_word_from_slack_now_and_then_is_no_silence(bot: Bot) -> None:

@@ -115,6 +115,26 @@ async def test_a_file_is_shared_once_when_the_answer_was_lost(
     assert sum(len(one.get("files", [])) for one in thread) == 1
 
 
+@pytest.mark.parametrize("late", [1, 10])
+async def test_a_file_is_shared_once_although_slack_shows_late_where(
+    workspace: Workspace, world: World, origin: str, late: int
+) -> None:
+    """Slack answers first and shares later; the answer is lost here, and files.info is behind."""
+    workspace.faults.drop_after_storing("files.completeUploadExternal")
+    workspace.faults.late_shares(times=late)
+    content = base64.b64encode(b"a,b\n1,2\n").decode()
+    payload = {"filename": "rows.csv", "title": "Rows", "content": content}
+    await world.deliver(message("7F3K/card", "card"))
+    await world.deliver(Delivery("7F3K/file", "file", payload, thread="7F3K/card"))
+    await world.deliver(message("7F3K/step/2", "below", thread="7F3K/card"))
+    card = next(one for one in workspace.messages(origin) if one["text"] == "card")
+    assert texts(workspace, origin, card["ts"])[-1] == "below"
+    await world.after(60)
+    thread = workspace.messages(origin, card["ts"])
+    assert sum(len(one.get("files", [])) for one in thread) == 1
+    assert await world.states("7F3K/file") == ["sent"]
+
+
 async def test_a_429_waits_as_long_as_slack_says(
     workspace: Workspace, world: World, origin: str
 ) -> None:
