@@ -89,6 +89,7 @@ class Box:
                 self.github.start(),
             )
             self.aws.on_writer_moved(self._follow_writer)
+            self.aws.on_asked(self.slack.look_again)
             stack.push_async_callback(self._settle)
             await self.slack.start(port)
             stack.push_async_callback(self.slack.stop)

@@ -21,13 +21,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
 
 
+@asynccontextmanager
+async def company_in(folder: Path) -> AsyncIterator[Box]:
+    """A company, and nobody to help it yet."""
+    found = Box(folder, scale=SCALE)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in found.credentials.items():
+            patch.setenv(name, value)
+        async with found.running():
+            yield found
+
+
 @pytest.fixture
-async def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Box]:
-    """The company, and nobody to help it yet."""
-    found = Box(tmp_path, scale=SCALE)
-    for name, value in found.credentials.items():
-        monkeypatch.setenv(name, value)
-    async with found.running():
+async def box(tmp_path: Path) -> AsyncIterator[Box]:
+    """The company of one test."""
+    async with company_in(tmp_path) as found:
         yield found
 
 

@@ -6,6 +6,7 @@ person sees is what was really posted.
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -17,9 +18,10 @@ from sandbox.slack.acks import Ack
 T = TypeVar("T")
 GENERAL = "C0GENERAL"
 #: Seconds that anything in a scenario may take on a busy machine.
-PATIENCE_S = 60.0
+PATIENCE_S = 90.0
 
 Message = Mapping[str, Any]
+ONE_OF_MANY = re.compile(r"^(approval|question)/.+")
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,17 @@ async def until(box: Box, truth: Callable[[], T | None]) -> T:
     found = await box.slack.wait_for(truth, PATIENCE_S)
     assert found is not None
     return found
+
+
+def ops(box: Box) -> list[str]:
+    """
+    What the bot has said, in whatever channel, as the outbox names it: without its run, and
+    without what makes an approval or a question one of many.
+    """
+    said = [one for channel in box.slack.channels() for one in channel.messages.values()]
+    stamped = [(one.get("metadata") or {}).get("event_payload") for one in said]
+    names = [str(stamp["op"]).rpartition("#")[0].partition("/")[2] for stamp in stamped if stamp]
+    return [ONE_OF_MANY.sub(r"\1", name) for name in names]
 
 
 def has(message: Message, action: str) -> bool:

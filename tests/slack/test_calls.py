@@ -89,7 +89,7 @@ async def test_a_limit_says_for_how_long(calls: Calls, peer: Peer) -> None:
     peer.answer = web.json_response(body, status=429, headers=headers)
     with pytest.raises(Limited) as limited:
         await calls.call("chat.update", channel="C1")
-    assert (limited.value.method, limited.value.retry_after_s) == ("chat.update", 7.0)
+    assert (limited.value.method, limited.value.again_after_s) == ("chat.update", 7.0)
 
 
 async def test_a_peer_that_is_not_there_got_nothing() -> None:

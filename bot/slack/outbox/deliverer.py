@@ -199,7 +199,7 @@ class Outbox:
         try:
             return await (self._look_for(route) if looks else self._send(route))
         except Limited as limited:
-            self._scheduler.gates.stop(limited.method, limited.retry_after_s, self._clock.now())
+            self._scheduler.gates.stop(limited.method, limited.again_after_s, self._clock.now())
             return NotYetKnown(0.0) if looks else NotArrived()
         except NotSent as error:
             return NotYetKnown(again_s) if looks else NotArrived(again_s, str(error))
