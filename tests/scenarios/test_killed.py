@@ -2,8 +2,8 @@
 The bot's own process is killed (SIGKILL) in each phase of RB-INC-001, and begins anew: there is
 one channel, one rollback and one decision, no message is lost and none is said twice.
 
-Each story has a company of its own. They go at the same time, a few at once: what takes long in
-them is waiting, such as the 40 s until a call that nobody answered is believed not to have come.
+Each story has a company of its own. They go at the same time, for what takes long in them is
+waiting, such as the 40 s until a call that nobody answered is believed not to have come.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ import json
 import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import closing
+from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,7 +28,6 @@ from tests.scenarios.stage import Incident, Person, incident, ops, until
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
 
-AT_ONCE = 4  #: Stories: more would wait for the machine, and not for the bot.
 CORE = "complyai-core"
 HELD_S = 600.0  #: Longer than any story: an answer that never comes.
 
@@ -211,12 +210,15 @@ Told = tuple[Story, Incident]
 async def stories(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Mapping[str, asyncio.Task[Told]]]:
-    """Those that are asked for, all begun at once."""
-    places = asyncio.Semaphore(AT_ONCE)
+    """Those that are asked for. Their companies start one after another: that is work."""
+    starting = asyncio.Lock()
 
     async def tell(death: Death) -> Told:
         folder = tmp_path_factory.mktemp("company")
-        async with places, company_in(folder) as box, lives(box, folder) as bot:
+        async with AsyncExitStack() as stack:
+            async with starting:
+                box = await stack.enter_async_context(company_in(folder))
+                bot = await stack.enter_async_context(lives(box, folder))
             story = Story(box, folder / "runbook-bot.db", bot, death)
             return story, await story.live()
 
