@@ -15,15 +15,17 @@ from bot.engine.desk import EngineDesk
 from bot.engine.engine import Engine
 from bot.engine.runners.local import LocalRunner
 from bot.engine.systems import Systems
-from bot.runbook.errors import Unreachable
-from bot.settings import Settings
+from bot.runbook.errors import Refused, Unreachable
+from bot.settings import Settings, SlackSettings
 from bot.slack.announcer import SlackAnnouncer
 from bot.slack.app import Identity, build_app, identify
 from bot.slack.calls import Calls, open_calls
 from bot.slack.connection import Connection
 from bot.slack.errands import Errands
+from bot.slack.http_intake import HttpIntake
 from bot.slack.outbox import Outbox
 from bot.slack.people import People
+from bot.slack.turned_away import TurnedAway
 from bot.slack.views.plots import draw
 from bot.store import outbox as outbox_rows
 from bot.store.store import Store
@@ -87,9 +89,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         identity = await _identify(bot.calls, stop)
         if identity is None:
             return
-        bolt = build_app(bot.desk, bot.people, bot.calls, identity, errands)
-        token = settings.slack.app_token.get_secret_value()
-        connection = Connection(bolt, token, bot.calls.client, errands)
+        connection = _intake(bot, settings.slack, identity, errands)
         opening = asyncio.create_task(connection.open(), name="opening the connection")
         try:
             await _first(opening, stop)
@@ -100,6 +100,26 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             opening.cancel()
             await asyncio.gather(opening, return_exceptions=True)
             await connection.close(GRACE_S / 4)
+
+
+def _intake(
+    bot: Bot, settings: SlackSettings, identity: Identity, errands: Errands
+) -> Connection | HttpIntake:
+    secret = settings.app_token if settings.mode == "socket" else settings.signing_secret
+    if not secret.get_secret_value():
+        name = "app_token" if settings.mode == "socket" else "signing_secret"
+        raise Refused(f"settings: slack.mode is {settings.mode}, so slack.{name} is needed.")
+    turned_away = TurnedAway(bot.desk.turned_away, errands)
+    bolt = build_app(bot.desk, bot.people, bot.calls, identity, errands, turned_away)
+    if settings.mode == "socket":
+        token = secret.get_secret_value()
+        return Connection(bolt, token, bot.calls.client, errands, turned_away)
+
+    async def look() -> None:
+        await bot.desk.recent(1)
+
+    place = (settings.host, settings.port)
+    return HttpIntake(bolt, secret.get_secret_value(), place, errands, turned_away, look)
 
 
 async def _identify(calls: Calls, stop: asyncio.Event) -> Identity | None:

@@ -27,8 +27,11 @@ class Group(BaseModel):
 
 class SlackSettings(Group):
     bot_token: SecretStr = SecretStr("")  #: xoxb-...
+    mode: Literal["socket", "http"] = "socket"  #: How Slack reaches the bot.
     app_token: SecretStr = SecretStr("")  #: xapp-..., for Socket Mode.
     signing_secret: SecretStr = SecretStr("")  #: For HTTP mode.
+    host: str = "127.0.0.1"  #: HTTP mode: where to listen; 0.0.0.0 in a container.
+    port: int = Field(default=3000, ge=0, le=65535)
     api_url: str = "https://slack.com/api/"
     timeout_s: float = 10.0  #: Of one call to Slack's Web API.
     fallback_channel: str = ""  #: Its id: where runs speak that have no channel to speak in.

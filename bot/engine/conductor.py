@@ -79,7 +79,7 @@ def suggested(outline: Outline, run: RunState) -> tuple[str, ...]:
 
 
 def undoable(outline: Outline, run: RunState) -> tuple[str, ...]:
-    """Actions that were applied and can be taken back."""
+    """Actions that were applied and some of whose changes can be taken back."""
     return tuple(
         step.key
         for section in outline.sections
@@ -426,7 +426,7 @@ def _is_settled(step: StepOutline, section: SectionOutline, run: RunState) -> bo
 
 
 def _own(section: SectionOutline) -> Iterator[StepOutline]:
-    """The steps that have a turn of their own; one that accompanies an action pauses that only."""
+    """The steps that have a turn of their own; one that accompanies an action has not."""
     return (step for step in section.steps if not step.during)
 
 

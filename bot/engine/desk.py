@@ -24,7 +24,7 @@ from bot.engine.conductor import may_pick, undoable
 from bot.engine.engine import Engine
 from bot.engine.intents import Actor, Member, Noted, Refusal, Started, StartRun, Truth
 from bot.engine.plans import parse, readable
-from bot.engine.reading import recent_runs, run_of_plan, run_of_question, run_record
+from bot.engine.reading import Kinds, recent_runs, run_of_plan, run_of_question, run_record
 from bot.engine.record import ApprovalRecord, QuestionRecord, RunRecord, Said
 from bot.engine.reports import Report
 from bot.engine.results import Results, done_as_json
@@ -233,6 +233,8 @@ class EngineDesk:
         )
         if refusal is None and digest(row.text) != row.digest:
             refusal = Refusal("The stored plan is not what was shown. Ask for a new plan.")
+        if refusal is None and approves and not _is_readable(row.text, engine.kinds):
+            refusal = Refusal("This plan was made by another version of the bot. Plan again.")
         if refusal:
             note(c, now, row.run, "refused decision", approval_id, member.user_id, why=refusal.why)
             return refusal, []
@@ -344,6 +346,12 @@ class EngineDesk:
             return Refusal("Somebody else settled this just before you.")
         return Noted("Noted.")
 
+    async def turned_away(self, why: str, by: str, more: int) -> None:
+        def write(c: sa.Connection) -> None:
+            note(c, self._engine.clock.now(), None, "turned away", "", by, why=why, more=more)
+
+        await self._engine.store.tx(write)
+
     # Reading.
 
     async def record(self, run_id: str) -> RunRecord | None:
@@ -410,6 +418,13 @@ class EngineDesk:
             note(c, now, run_id, f"refused {what}", about, by.user_id, why=refusal.why)
 
         await self._engine.store.tx(write)
+
+
+def _is_readable(text: str, kinds: Kinds) -> bool:
+    try:
+        return bool(parse(text, kinds).changes)
+    except StepError:
+        return False
 
 
 def _fresh_id(c: sa.Connection) -> str:

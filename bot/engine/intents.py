@@ -121,6 +121,9 @@ class Desk(Protocol):
     ) -> Noted | Refusal:
         """A person says whether an unsure change happened."""
 
+    async def turned_away(self, why: str, by: str, more: int) -> None:
+        """Notes what was refused at the door, and how many more there were before it."""
+
     async def record(self, run_id: str) -> RunRecord | None: ...
 
     async def recent(self, limit: int = 20, active: bool = False) -> Sequence[RunRecord]:

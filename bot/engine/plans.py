@@ -6,7 +6,7 @@ arguments and what it expects to replace.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.runbook.changes import Change, Plan, digest, dump, load
@@ -39,10 +39,10 @@ def parse(text: str, kinds: Mapping[str, type[Change]]) -> Plan[Change]:
     return load(json.dumps(json.loads(text)["plan"]), kinds)
 
 
-def what_to_type(plan: Plan[Change]) -> str:
+def what_to_type(changes: Sequence[Change]) -> str:
     """The name of the target an approver types: the last part of the worst change's lock."""
-    worst = max(plan.changes, key=lambda change: change.effect)
-    return worst.target().rsplit("/", 1)[-1]
+    worst = max(changes, key=lambda change: change.effect, default=None)
+    return worst.target().rsplit("/", 1)[-1] if worst else ""
 
 
 def readable(text: str, plan_digest: str, plan: Plan[Change]) -> str:

@@ -1,11 +1,12 @@
 """Builds the record of a run from its rows. Reads only."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
+from pydantic import ValidationError
 
 from bot.engine.conductor import UNDO, held_at, open_pick, spec_of, suggested, undoable
 from bot.engine.locking import blocked_by
@@ -20,7 +21,7 @@ from bot.engine.record import (
     StepRecord,
 )
 from bot.engine.state import RunState
-from bot.runbook.changes import Change, Plan
+from bot.runbook.changes import Change
 from bot.runbook.outline import Outline
 from bot.runbook.showing import details_from_json
 from bot.store.rooms import room_of
@@ -80,13 +81,23 @@ def _run(c: sa.Connection, row: Any, kinds: Kinds) -> RunRecord:
         held=held_at(outline, state) if state.status == "running" else (),
         suggested=suggested(outline, state),
         open_pick=open_pick(outline, state),
-        undoable=undoable(outline, state),
+        undoable=tuple(_undoable(outline, state, approvals)),
         ended_at=_moment(row.ended_at),
         updated_at=_moment(row.updated_at),
         room_name=room.name if room else "",
         room_id=(room.channel or "") if room else "",
         dry=bool(row.dry),
     )
+
+
+def _undoable(
+    outline: Outline, state: RunState, approvals: Mapping[str, ApprovalRecord]
+) -> Iterator[str]:
+    """Not when only a part of what was applied could be taken back."""
+    applied = {one.step: one for one in approvals.values()}
+    for key in undoable(outline, state):
+        if key in applied and all(change.undo for change in applied[key].changes):
+            yield key
 
 
 def _steps(
@@ -145,16 +156,17 @@ def _approvals(
 ) -> Iterator[ApprovalRecord]:
     query = sa.select(plans).where(plans.c.run == run_id).order_by(plans.c.asked_at, plans.c.id)
     for row in c.execute(query).all():
-        shown = json.loads(row.text)["plan"]
-        plan = Plan(tuple(kinds[kind](**fields) for kind, fields in shown[0]), shown[1], shown[2])
+        calls, because, beware = json.loads(row.text)["plan"]
+        planned = [(kind, fields, _known(kind, fields, kinds)) for kind, fields in calls]
+        changes = [change for _, _, change in planned if change]
         yield ApprovalRecord(
             id=row.id,
             step=row.step,
             title=spec_of(outline, row.step).title,
             effect=row.effect,
-            changes=tuple(_changes(c, row.id, plan)),
-            because=plan.because,
-            beware=plan.beware,
+            changes=tuple(_changes(c, row.id, planned)),
+            because=because,
+            beware=beware,
             role=row.role,
             people=row.people,
             requested_by=row.requested_by,
@@ -164,18 +176,28 @@ def _approvals(
             status=row.status,
             decisions=tuple(_decisions(c, row.id)),
             outcome=row.outcome,
-            type_to_approve=what_to_type(plan) if row.effect == "DESTROY" else "",
+            type_to_approve=what_to_type(changes) if row.effect == "DESTROY" else "",
         )
 
 
-def _changes(c: sa.Connection, plan_id: str, plan: Plan[Change]) -> Iterator[ChangeRecord]:
+def _known(kind: str, fields: Mapping[str, Any], kinds: Kinds) -> Change | None:
+    """None for a change that this version of the bot does not make, or makes otherwise."""
+    try:
+        return kinds[kind](**fields)
+    except (KeyError, ValidationError):
+        return None
+
+
+def _changes(
+    c: sa.Connection, plan_id: str, planned: Sequence[tuple[str, Mapping[str, Any], Change | None]]
+) -> Iterator[ChangeRecord]:
     query = sa.select(changes).where(changes.c.plan == plan_id).order_by(changes.c.number)
-    for change, row in zip(plan.changes, c.execute(query).all(), strict=True):
-        undo = change.undo()
+    for (kind, fields, change), row in zip(planned, c.execute(query).all(), strict=True):
+        undo = change.undo() if change else None
         yield ChangeRecord(
-            kind=type(change).__name__,
-            target=change.target(),
-            command=change.command(),
+            kind=kind,
+            target=change.target() if change else "",
+            command=change.command() if change else f"{kind} {json.dumps(fields)}",
             now=row.now,
             undo=undo.command() if undo else None,
             state=row.state,

@@ -16,11 +16,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.engine import locking
 from bot.engine.conductor import conduct, spec_of
-from bot.engine.plans import compose
+from bot.engine.plans import compose, parse
 from bot.engine.reading import Kinds, run_record
 from bot.engine.record import Announcer, Said, SaidKind
 from bot.engine.reports import Report
 from bot.engine.state import NOT_OVER, Effect, Event, RunState
+from bot.runbook.errors import Outdated
 from bot.runbook.outline import Outline
 from bot.store.deliveries import Delivery
 from bot.store.rooms import keep_to_origin
@@ -146,9 +147,10 @@ class _Page:
 
     def _settle_room(self, key: str) -> None:
         """A run whose channel could not be opened speaks where it was started."""
-        opening = [self.taker.kinds[name] for name in spec_of(self.outline, key).changes]
+        kinds = map(self.taker.kinds.get, spec_of(self.outline, key).changes)
+        opens = any(kind.opens_room for kind in kinds if kind)
         over = self.run.status_of(key) not in NOT_OVER
-        if over and self.run.status_of(key) != "given" and any(k.opens_room for k in opening):
+        if over and self.run.status_of(key) != "given" and opens:
             keep_to_origin(self.c, self.run_id)
 
     def _write_steps(self, before: RunState, event: Event, report: Report) -> None:
@@ -182,8 +184,11 @@ class _Page:
 
     def _apply(self, effect: Effect, _report: Report) -> None:
         plan = self._plan(effect)
-        loaded = json.loads(plan.text)["plan"][0]
-        targets = sorted({self.taker.kinds[kind](**has).target() for kind, has in loaded})
+        try:
+            loaded = parse(plan.text, self.taker.kinds).changes
+        except Outdated:  # Whoever carries it out says so; it touches nothing.
+            loaded = ()
+        targets = sorted({change.target() for change in loaded})
         work_id = f"{self.run_id}/{effect.step}.apply#{effect.attempt}"
         self._work(work_id, effect, "apply", plan.id, targets)
 

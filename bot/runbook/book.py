@@ -54,8 +54,6 @@ class Runbook:
     inputs: type[RunbookInputs]
     thresholds: type[Thresholds] | None = None
     when: tuple[str, ...] = ()  #: "When to use" or "Symptoms".
-    schedule: str | None = None  #: Cron, in the company's time zone.
-    quiet: bool = False  #: A scheduled run speaks only when a verdict is not what it was.
     sections: dict[str, Section] = field(default_factory=dict)
     steps: dict[str, Step] = field(default_factory=dict)
     hops: list[Hop] = field(default_factory=list)

@@ -24,7 +24,7 @@ class StepOutline:
     asks: tuple[str, ...]  #: Adapters, by class name.
     changes: tuple[str, ...] = ()
     effect: str | None = None
-    undoable: bool = False
+    undoable: tuple[str, ...] = ()  #: Those of the changes that can be taken back.
     people: int = 0
     role: str | None = None
     unattended: str | None = None
@@ -110,8 +110,7 @@ def _step(book: Runbook, step: Step) -> StepOutline:
         asks=tuple(need.wanted.__name__ for need in step.needs if need.source == "adapter"),
         changes=tuple(change.__name__ for change in step.gives.changes),
         effect=effect.name if effect else None,
-        undoable=bool(step.gives.changes)
-        and all("undo" in vars(change) for change in step.gives.changes),
+        undoable=tuple(one.__name__ for one in step.gives.changes if "undo" in vars(one)),
         people=step.gate.people if step.gate else 0,
         role=step.gate.role if step.gate and step.gate.people else None,
         unattended=step.gate.unattended if step.gate else None,
@@ -158,7 +157,10 @@ def _notes(step: StepOutline) -> Iterator[str]:
     if step.unattended:
         yield f"nobody need agree: {step.unattended}"
     elif step.effect:
-        yield f"{step.effect}, {step.people} agree" + (", can be undone" if step.undoable else "")
+        yield f"{step.effect}, {step.people} agree"
+        if step.undoable:
+            part = "" if step.undoable == step.changes else f"{' and '.join(step.undoable)} "
+            yield f"{part}can be undone"
     if step.until:
         how_long = f"during {step.during}" if step.during else f"for at most {step.lasting_s:g} s"
         yield f"every {step.every_s:g} s {how_long} until {step.until}"

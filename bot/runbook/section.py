@@ -78,7 +78,7 @@ class Section:
         A check made again and again. `until="ok"` waits for something: ok or problem ends it, and
         time running out is a problem. `until="problem"` keeps an eye on something: only a problem
         ends it early, and when the time is up the worst that was seen is the verdict.
-        It lasts a time, or accompanies a long action, which a problem then pauses.
+        It lasts a time, or accompanies a long action.
         """
 
         def declare(run: WatchF) -> WatchF:

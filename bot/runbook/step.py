@@ -52,7 +52,7 @@ class Timing:
     every: timedelta
     until: Until
     lasting: timedelta | None = None
-    during: str | None = None  #: The key of the action it accompanies; a problem pauses that.
+    during: str | None = None  #: The key of the action it accompanies.
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,6 +17,7 @@ from bot.slack.errands import Errands
 from bot.slack.listeners import register
 from bot.slack.listeners.front import Front, KeepSecret
 from bot.slack.listeners.telling import Telling
+from bot.slack.turned_away import TurnedAway
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ def build_app(
     calls: Calls,
     identity: Identity,
     errands: Errands,
+    turned_away: TurnedAway,
     keep_secret: KeepSecret | None = None,
 ) -> AsyncApp:
     """`errands` are what a shutdown waits for; `keep_secret` stores what forms ask as secrets."""
@@ -64,8 +66,12 @@ def build_app(
     # Bolt copies its client for every request; ours, with its session, stays out of that.
     idle = AsyncWebClient(base_url=calls.client.base_url, retry_handlers=[])
     app = AsyncApp(
-        name="runbook-bot", client=idle, authorize=authorize, process_before_response=True
+        name="runbook-bot",
+        client=idle,
+        authorize=authorize,
+        process_before_response=True,
+        request_verification_enabled=False,  # HttpIntake does; this one fails on odd headers.
     )
     telling = Telling(calls, errands)
-    register(app, Front(desk, directory, telling, identity.team_id, keep_secret))
+    register(app, Front(desk, directory, telling, identity.team_id, turned_away, keep_secret))
     return app

@@ -23,6 +23,8 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.slack.errands import Errands
+from bot.slack.listeners.visit import misshapen
+from bot.slack.turned_away import TurnedAway
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +45,7 @@ class Connection:
         app_token: str,
         client: AsyncWebClient,
         errands: Errands,
+        turned_away: TurnedAway,
         *,
         ping_interval_s: float = 10.0,
         silence_s: float = 60.0,
@@ -53,7 +56,7 @@ class Connection:
         self._silence_s = silence_s
         self._look_every_s = look_every_s
         self._clock = clock
-        self._intake = _Intake(app, app_token, client, ping_interval_s)
+        self._intake = _Intake(app, app_token, client, turned_away, ping_interval_s)
         self._socket = self._intake.client
         self._socket.on_message_listeners.append(self._hear)
         self._heard_at = clock()
@@ -129,17 +132,24 @@ class _Intake(AsyncSocketModeHandler):
     client: SocketModeClient
 
     def __init__(
-        self, app: AsyncApp, app_token: str, client: AsyncWebClient, ping_interval_s: float
+        self,
+        app: AsyncApp,
+        app_token: str,
+        client: AsyncWebClient,
+        turned_away: TurnedAway,
+        ping_interval_s: float,
     ) -> None:
         super().__init__(
             app, app_token, logger=_socket_log(), web_client=client, ping_interval=ping_interval_s
         )
-        self._takes_in = True
+        self._takes_in, self._turned_away = True, turned_away
         self._unanswered: set[asyncio.Task[None]] = set()
 
     async def handle(self, client: SocketModeClient, req: SocketModeRequest) -> None:  # type: ignore[override]
         if not self._takes_in:
             return  # Unanswered: Slack gives an event to another replica, and tells a person.
+        if why := misshapen(req.payload):
+            return self._turned_away.note(why)
         answering = asyncio.ensure_future(super().handle(client, req))
         self._unanswered.add(answering)
         answering.add_done_callback(self._unanswered.discard)

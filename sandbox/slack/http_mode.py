@@ -34,7 +34,7 @@ def signed(secret: str, body: str, timestamp: int) -> dict[str, str]:
 
 class HttpMode:
     def __init__(self, request_url: str, signing_secret: str, clock: Clock) -> None:
-        self._url = request_url
+        self.url = request_url  #: May be set anew at any time, as in the app's settings.
         self._secret = signing_secret
         self._clock = clock
         self._session: aiohttp.ClientSession | None = None
@@ -80,7 +80,7 @@ class HttpMode:
             self._session = aiohttp.ClientSession(timeout=limit)
         headers = signed(self._secret, body, int(self._clock.now()))
         headers |= {"Content-Type": content_type, **extra}
-        async with self._session.post(self._url, data=body.encode(), headers=headers) as answer:
+        async with self._session.post(self.url, data=body.encode(), headers=headers) as answer:
             return answer.status, await answer.text(), answer.content_type
 
     async def close(self) -> None:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from aiohttp import web
 
 from sandbox.slack import messages
-from sandbox.slack.acks import Ack, Line
+from sandbox.slack.acks import Ack, Line, PayloadKind
 from sandbox.slack.acting import Acting
 from sandbox.slack.api.dispatch import Logged, WebApi
 from sandbox.slack.channels import Channel, Kind
@@ -49,7 +49,8 @@ class Workspace:
         self._http = (
             HttpMode(request_url, team.app.signing_secret, team.clock) if request_url else None
         )
-        line: Line = self._http or self.socket_mode
+        self._line: Line = self._http or self.socket_mode
+        line = self._line
         self.acting = Acting(team, line)
         self.forms = Forms(team, line, self.acting)
         self._api = WebApi(team)
@@ -80,6 +81,11 @@ class Workspace:
     def _socket_url(self) -> str:
         host = self.team.url.removeprefix("http://")
         return f"ws://{host}/link/?{self.socket_mode.issue_ticket()}"
+
+    def set_request_url(self, url: str) -> None:
+        """Where an app in HTTP mode is reached from now on."""
+        assert self._http is not None, "this workspace is in Socket Mode"
+        self._http.url = url
 
     async def verify_request_url(self) -> bool:
         return self._http is not None and await self._http.verify()
@@ -186,6 +192,10 @@ class Workspace:
         self, user_id: str, view_id: str, values: Mapping[str, Any] | None = None
     ) -> Ack:
         return await self.forms.submit(user_id, view_id, values or {})
+
+    async def carry(self, kind: PayloadKind, payload: Json) -> Ack:
+        """Gives the app a payload as it is, such as one that Slack would never send."""
+        return await self._line.carry(kind, payload)
 
     async def close_view(self, user_id: str, view_id: str) -> None:
         await self.forms.close(user_id, view_id)

@@ -2,8 +2,12 @@
 
 from pathlib import Path
 
+import sqlalchemy as sa
+
 from bot.engine.intents import Noted, Refusal, Started, StartRun
 from bot.engine.record import Origin
+from bot.runbook.changes import digest
+from bot.store.tables import plans
 from tests.engine.small_world import DANA, LENA, RAVI, VERA, World, living_bot
 
 
@@ -253,3 +257,25 @@ async def test_a_strange_answer_is_refused_and_the_right_one_is_known_to_later_s
         await bot.desk.close(run_id, "cure", DANA, "c")
         await bot.until(run_id, lambda run: run.status == "finished")
         assert bot.world.effects[-1] == "say goodbye U2"
+
+
+async def test_a_plan_of_another_version_is_shown_as_it_was_stored_and_cannot_be_approved(
+    tmp_path: Path,
+) -> None:
+    async with living_bot(tmp_path) as bot:
+        run_id = await bot.to_the_pick()
+        approval = await bot.planned(run_id)
+        await bot.engine.store.tx(_made_by_another_version, approval)
+        (run,) = await bot.desk.recent()
+        assert run.approvals[approval].changes[0].command.startswith("Varnish {")
+        refusal = await bot.desk.decide(approval, RAVI, True, "", "", "1")
+        assert isinstance(refusal, Refusal) and "another version" in refusal.why
+        assert bot.world.effects == ["say hello hall"]
+        assert isinstance(await bot.desk.decide(approval, RAVI, False, "old", "", "2"), Noted)
+
+
+def _made_by_another_version(c: sa.Connection, approval: str) -> None:
+    mine = plans.c.id == approval
+    text = c.execute(sa.select(plans.c.text).where(mine)).scalar_one()
+    text = text.replace('"Paint"', '"Varnish"')
+    c.execute(sa.update(plans).where(mine).values(text=text, digest=digest(text)))

@@ -314,11 +314,6 @@ def test_durations_carry_their_unit() -> None:
     assert datetime(2026, 1, 1) + seconds(30) == datetime(2026, 1, 1, 0, 0, 30)
 
 
-def test_a_plan_that_goes_back_by_itself_is_made_of_changes_that_can() -> None:
-    with pytest.raises(BookError, match="needs every change of the plan to have an undo"):
-        plan(Clean(), back_at=datetime(2026, 1, 1))
-
-
 def test_an_empty_plan_is_refused_because_it_has_no_reason() -> None:
     with pytest.raises(BookError, match="nothing"):
         plan()

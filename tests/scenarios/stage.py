@@ -118,9 +118,23 @@ async def incident(box: Box, before: set[str]) -> Incident:
 
 async def until(box: Box, truth: Callable[[], T | None]) -> T:
     """Waits for what is to become true in Slack, and returns it."""
-    found = await box.slack.wait_for(truth, PATIENCE_S)
+    try:
+        found = await box.slack.wait_for(truth, PATIENCE_S)
+    except TimeoutError:
+        raise AssertionError(f"it did not become true; Slack shows:\n{_shown(box)}") from None
     assert found is not None
     return found
+
+
+def _shown(box: Box) -> str:
+    """Every message of the runs' channels, with its thread, as its text alone reads."""
+    lines = []
+    for channel in box.slack.channels():
+        for top in box.slack.messages(channel.id):
+            lines.append(f"#{channel.name}: {top['text']}")
+            thread = box.slack.messages(channel.id, str(top["ts"]))[1:]
+            lines += [f"    {one['text']}" for one in thread]
+    return "\n".join(lines)
 
 
 def ops(box: Box) -> list[str]:

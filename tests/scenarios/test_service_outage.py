@@ -39,6 +39,32 @@ async def test_a_bad_deploy_is_rolled_back_after_somebody_else_approves(
     assert company.github.issues
 
 
+async def test_a_database_that_is_down_is_failed_over_by_two_who_type_its_name(
+    company: Box, dana: Person, ravi: Person, lena: Person
+) -> None:
+    await company.switch("database-down", on=True)
+    room = await dana.starts("RB-INC-001 brief_desc=db-down")
+    card = await room.offers(f"{names.PICK}:fail_over")
+    await dana.presses(card, room.channel, f"{names.PICK}:fail_over")
+    asked = await room.asks_for_approval("failover-db-cluster")
+
+    await ravi.presses(asked, room.channel, names.APPROVE_DESTROY)
+    form = await ravi.sees_form(names.APPROVE_MODAL)
+    wrong = await ravi.submits(form, {names.TYPED: "complyai-production"})
+    assert names.TYPED in wrong.errors
+    assert not (await ravi.submits(form, {names.TYPED: "complyai-prod"})).errors
+    assert company.aws.writer() == "complyai-prod-1"
+
+    asked = await room.asks_for_approval("failover-db-cluster")
+    await lena.presses(asked, room.channel, names.APPROVE_DESTROY)
+    form = await lena.sees_form(names.APPROVE_MODAL)
+    await lena.submits(form, {names.TYPED: "complyai-prod"})
+    await until(company, lambda: company.aws.writer() == "complyai-prod-2" or None)
+    await room.offers(f"{names.UNDO}:fail_over")
+    calls = [one for one in company.aws.calls if one.operation == "FailoverDBCluster"]
+    assert len(calls) == 1
+
+
 async def test_a_vendor_that_is_down_gets_its_circuit_opened_and_closed_again(
     company: Box, dana: Person, ravi: Person
 ) -> None:
@@ -75,6 +101,7 @@ async def test_when_nothing_is_wrong_nothing_is_suggested_and_the_run_can_be_fin
     ("fault", "words"),
     [
         ("html-health", "web page"),
+        ("slow-database", "Slow: SELECT 1 answered in"),
         ("throttled", "UNKNOWN"),
     ],
 )

@@ -18,6 +18,8 @@ from bot.slack.app import build_app, identify
 from bot.slack.calls import Calls, open_calls
 from bot.slack.connection import Connection
 from bot.slack.errands import Errands
+from bot.slack.http_intake import EVENTS, HttpIntake
+from bot.slack.turned_away import TurnedAway
 from bot.slack.views.kit import Rendered
 from sandbox.slack.acks import Ack
 from sandbox.slack.workspace import Workspace
@@ -36,6 +38,7 @@ class Office:
     errands: Errands
     app: AsyncApp = field(init=False)
     kept: list[tuple[str, str]] = field(default_factory=list)  #: Secrets: field and value.
+    url: str = ""  #: Where the bot listens, over HTTP.
 
     async def type(self, text: str, user: str = DANA, channel: str = GENERAL) -> Ack:
         return await self.slack.command(user, channel, "/runbook", text)
@@ -94,8 +97,8 @@ class Office:
 
 
 @asynccontextmanager
-async def office(with_secret_store: bool = True) -> AsyncIterator[Office]:
-    slack = Workspace(manifest=MANIFEST)
+async def office(with_secret_store: bool = True, over_http: bool = False) -> AsyncIterator[Office]:
+    slack = Workspace(manifest=MANIFEST, request_url="http://127.0.0.1:9/" if over_http else None)
     slack.add_person(DANA, "dana")
     slack.add_person(LENA, "lena")
     slack.add_channel("general", [DANA, LENA], id=GENERAL)
@@ -104,13 +107,32 @@ async def office(with_secret_store: bool = True) -> AsyncIterator[Office]:
     async with open_calls(settings) as calls:
         made = Office(slack, calls, SmallDesk(), SmallDirectory(), Errands())
         keep = made.keep if with_secret_store else None
+        away = TurnedAway(made.desk.turned_away, made.errands)
         identity = await identify(calls)
-        made.app = build_app(made.desk, made.directory, calls, identity, made.errands, keep)
-        connection = Connection(made.app, slack.app_token, calls.client, made.errands)
-        await connection.open()
-        await slack.wait_connected()
+        made.app = build_app(made.desk, made.directory, calls, identity, made.errands, away, keep)
+        intake = await (_listening if over_http else _connected)(made, away)
         try:
             yield made
         finally:
-            await connection.close(2.0)
+            await intake.close(2.0)
             await slack.stop()
+
+
+async def _connected(made: Office, away: TurnedAway) -> Connection:
+    token, client = made.slack.app_token, made.calls.client
+    connection = Connection(made.app, token, client, made.errands, away)
+    await connection.open()
+    await made.slack.wait_connected()
+    return connection
+
+
+async def _listening(made: Office, away: TurnedAway) -> HttpIntake:
+    slack, place = made.slack, ("127.0.0.1", 0)
+    intake = HttpIntake(
+        made.app, slack.signing_secret, place, made.errands, away, made.desk.look,
+        now=slack.clock.now,
+    )  # fmt: skip
+    await intake.open()
+    made.url = f"http://127.0.0.1:{intake.port}"
+    slack.set_request_url(f"{made.url}{EVENTS}")
+    return intake

@@ -109,6 +109,7 @@ class SmallDesk:
     effect: Literal["CHANGE", "DESTROY"] = "CHANGE"
     text: str = "aws ecs update-service"
     choices: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    away: list[tuple[str, str, int]] = field(default_factory=list)  #: What was turned away.
     _keys: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -167,6 +168,14 @@ class SmallDesk:
         self, question_id: str, by: Actor, truth: Truth, key: str
     ) -> Noted | Refusal:
         return await self._note("resolve", key, by, id=question_id, truth=truth)
+
+    async def look(self) -> None:
+        """As a read of the store."""
+        if self.breaks:
+            raise self.breaks
+
+    async def turned_away(self, why: str, by: str, more: int) -> None:
+        self.away.append((why, by, more))
 
     async def record(self, run_id: str) -> RunRecord | None:
         return self.runs.get(run_id)

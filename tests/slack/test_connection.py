@@ -18,7 +18,9 @@ from bot.slack.app import identify
 from bot.slack.calls import open_calls
 from bot.slack.connection import Connection
 from bot.slack.errands import Errands
+from bot.slack.turned_away import TurnedAway
 from sandbox.slack.workspace import Workspace
+from tests.slack.small_desk import SmallDesk
 
 pytestmark = pytest.mark.slow
 
@@ -61,8 +63,9 @@ async def connected(slack: Workspace, ping_interval_s: float = 0.05) -> AsyncIte
     async with open_calls(settings_for(slack)) as calls:
         bot = Bot(slack)
         bot.may_answer.set()
+        away = TurnedAway(SmallDesk().turned_away, bot.errands)
         bot.connection = Connection(
-            bot.app(), slack.app_token, calls.client, bot.errands,
+            bot.app(), slack.app_token, calls.client, bot.errands, away,
             ping_interval_s=ping_interval_s, look_every_s=0.02, clock=lambda: bot.now,
         )  # fmt: skip
         await bot.connection.open()

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from aiohttp import web
 from slack_bolt.request.async_request import AsyncBoltRequest
 
 from bot.engine.intents import Refusal
@@ -16,6 +17,7 @@ from bot.slack.views.approval import approval_card
 from bot.slack.views.kit import Rendered, actions, button
 from bot.slack.views.question import question_card
 from bot.slack.views.step import step_detail
+from tests.slack.forging import of_team, press
 from tests.slack.office import DANA, GENERAL, LENA, Office, office
 from tests.slack.small_desk import TokenInputs, approval, run
 
@@ -389,3 +391,25 @@ def _press(bot: Office, name: str, value: str) -> dict[str, Any]:
             {"type": "button", "action_id": name, "value": value, "action_ts": "1700000000.1"}
         ],
     }
+
+
+async def test_an_answer_is_not_sent_to_an_address_that_is_not_slacks() -> None:
+    called: list[str] = []
+
+    async def trap(request: web.Request) -> web.Response:
+        called.append(request.path)
+        return web.Response()
+
+    site = web.Application()
+    site.add_routes([web.post("/{rest:.*}", trap)])
+    runner = web.AppRunner(site)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    async with office() as made:
+        stranger = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
+        forged = press("nothing", names.WHOLE_PLAN, response_url=stranger)
+        forged = of_team(forged, made.slack.team.id)
+        await made.slack.carry("interactive", forged)
+        assert "does not exist any more" in await made.whispered()
+    await runner.cleanup()
+    assert not called

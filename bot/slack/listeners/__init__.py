@@ -70,7 +70,7 @@ def register(app: AsyncApp, front: Front) -> None:
     for name, listener in READING_FORMS.items():
         app.view(name)(front.bolt(SUBMISSION, listener, reads=True))
     app.event("app_home_opened")(front.bolt(EVENT, browsing.opened_home))
-    app.error(Lost(front.telling).answer)
+    app.error(Lost(front.telling, front.turned_away).answer)
 
 
 async def _other_version(front: Front, visit: Visit) -> Answer:

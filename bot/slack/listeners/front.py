@@ -7,7 +7,6 @@ only reads is judged here. A visit that came twice has the same key, and the des
 """
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -21,9 +20,8 @@ from bot.runbook.values import Secret
 from bot.slack.listeners import visit as visits
 from bot.slack.listeners.telling import Telling
 from bot.slack.listeners.visit import Answer, Body, Instead, Next, Private, Visit, Wrong
+from bot.slack.turned_away import TurnedAway
 from bot.slack.views.ephemeral import refused, sentence
-
-log = logging.getLogger(__name__)
 
 #: Slack waits 3 s for an answer; this much of it is ours, in seconds.
 ANSWER_WITHIN_S = 2.6
@@ -53,6 +51,7 @@ class Front:
     directory: Directory
     telling: Telling
     team_id: str
+    turned_away: TurnedAway
     keep_secret: KeepSecret | None = None
 
     def bolt(self, kind: Kind, listener: Listener, *, reads: bool = False) -> BoltListener:
@@ -72,7 +71,7 @@ class Front:
 
     async def _heard(self, listener: Listener, visit: Visit, reads: bool) -> Answer:
         if visit.actor.team_id != self.team_id:
-            log.warning("%s of %s was turned away", visit.actor.user_id, visit.actor.team_id)
+            self.turned_away.note("somebody of another workspace", visit.actor.user_id)
             return Private(sentence(NOT_OURS))
         async with asyncio.timeout(ANSWER_WITHIN_S):
             if reads and (refusal := await self.may_read(visit)):

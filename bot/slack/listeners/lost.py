@@ -6,6 +6,7 @@ This is one of the two places where every exception is caught.
 """
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from slack_bolt import BoltResponse
@@ -13,8 +14,9 @@ from slack_bolt import BoltResponse
 from bot.runbook.errors import StepError
 from bot.slack.listeners.front import CLICK, SUBMISSION
 from bot.slack.listeners.telling import Telling
-from bot.slack.listeners.visit import Body
+from bot.slack.listeners.visit import PERSON, Body
 from bot.slack.listeners.wrong import last_input
+from bot.slack.turned_away import TurnedAway
 from bot.slack.views.ephemeral import sentence
 from bot.slack.views.names import Strange
 
@@ -37,10 +39,12 @@ STRANGE = (
 class Lost:
     """Bolt's error handler."""
 
-    def __init__(self, telling: Telling) -> None:
-        self._telling = telling
+    def __init__(self, telling: Telling, turned_away: TurnedAway) -> None:
+        self._telling, self._turned_away = telling, turned_away
 
     async def answer(self, error: Exception, body: dict[str, Any]) -> BoltResponse:
+        if isinstance(error, Strange):
+            self._turned_away.note(f"a payload that fits nothing: {error}", _sender(body))
         says = _says(error)
         if "command" in body:
             return _json({"response_type": "ephemeral", "text": says})
@@ -61,6 +65,13 @@ class Lost:
         self._telling.say_later(visit, sentence(says))
 
 
+def _sender(body: Body) -> str:
+    """Who is said to have sent it, when that is well-formed."""
+    user = body.get("user")
+    said = str(user.get("id") if isinstance(user, Mapping) else body.get("user_id") or "")
+    return said if PERSON.fullmatch(said) else ""
+
+
 def _says(error: Exception) -> str:
     if isinstance(error, StepError):
         return str(error)
@@ -68,7 +79,6 @@ def _says(error: Exception) -> str:
         log.error("an intent was not noted within its time")
         return TOO_SLOW
     if isinstance(error, Strange):
-        log.warning("a payload was refused: %s", error)
         return STRANGE
     log.error("an intent could not be noted", exc_info=error)
     return NOT_NOTED

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Coroutine
 from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
 
 import aiohttp
@@ -90,6 +91,8 @@ class Telling:
 
     async def _respond(self, visit: Visit, says: Rendered) -> bool:
         """`response_url` is good for 5 uses in 30 minutes. It is a secret, so no log has it."""
+        if not self._is_slacks(visit.response_url):
+            return False
         timeout = max(1, int(self.calls.timeout_s))
         webhook = AsyncWebhookClient(visit.response_url, timeout=timeout, retry_handlers=[])
         try:
@@ -102,6 +105,12 @@ class Telling:
         except (aiohttp.ClientError, OSError, TimeoutError):
             return False
         return said.status_code == 200
+
+    def _is_slacks(self, url: str) -> bool:
+        """hooks.slack.com for slack.com, or the very host of the Web API, and nowhere else."""
+        there, api = urlsplit(url), urlsplit(self.calls.client.base_url)
+        own = (there.scheme, there.netloc) == (api.scheme, api.netloc)
+        return own or (there.scheme == "https" and there.netloc == f"hooks.{api.netloc}")
 
     async def _whisper(self, visit: Visit, says: Rendered) -> bool:
         return await self._try(

@@ -113,6 +113,19 @@ class Wrong:
 Answer = Private | Open | Redraw | Next | Instead | Later | Wrong | None
 
 
+def misshapen(payload: object) -> str:
+    """What is wrong with a payload that is not even of Slack's shape, or ''. Bolt breaks on it."""
+    if not isinstance(payload, Mapping):
+        return "a payload that is no object"
+    if payload.get("type") == "block_actions":
+        done = payload.get("actions")
+        if not isinstance(done, list) or not done or not isinstance(done[0], Mapping):
+            return "a click on nothing"
+    parts = ("user", "team", "channel", "container", "view", "event", "message", "enterprise")
+    odd = [one for one in parts if not isinstance(payload.get(one), Mapping | None)]
+    return f"a payload whose {odd[0]} is no object" if odd else ""
+
+
 def of_command(body: Body) -> Visit:
     """Raises Strange, as the others do."""
     text = str(body.get("text") or "")

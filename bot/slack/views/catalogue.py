@@ -184,6 +184,14 @@ def _steps(part: SectionOutline) -> list[list[Element]]:
     return lines
 
 
+def _way_back(step: StepOutline) -> str:
+    if not step.undoable:
+        return "cannot be taken back"
+    if step.undoable == step.changes:
+        return "can be taken back"
+    return f"{' and '.join(step.undoable)} can be taken back"
+
+
 def _step(step: StepOutline) -> list[Element]:
     notes = []
     if step.unattended:
@@ -191,7 +199,7 @@ def _step(step: StepOutline) -> list[Element]:
     elif step.effect:
         agree = count(step.people, "other person", "other people")
         notes.append(f"{step.effect}: {agree} of role {step.role} must approve")
-        notes.append("can be taken back" if step.undoable else "cannot be taken back")
+        notes.append(_way_back(step))
     if step.includes:
         notes.append(f"all of {step.includes}")
     said = f" ({'; '.join(notes)})" if notes else ""

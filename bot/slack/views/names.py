@@ -151,7 +151,10 @@ def pressed(action: Mapping[str, Any]) -> Pressed:
         return Pressed(name, _checked(suffix), user=_checked(user))
     option = action.get("selected_option") or {}
     id, _, key = str(action.get("value") or option.get("value") or "").partition(" ")
-    return Pressed(name, _checked(id) if id else "", _checked(key) if key else "")
+    may_be_empty = name in (SHOW_BOOK, PAGE, SEARCH)
+    return Pressed(
+        name, "" if may_be_empty and not id else _checked(id), _checked(key) if key else ""
+    )
 
 
 def _checked(text: str) -> str:

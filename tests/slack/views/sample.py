@@ -52,7 +52,8 @@ def outline(*sections: SectionOutline, **more: Any) -> Outline:
 
 
 def outage_outline() -> Outline:
-    act: dict[str, Any] = {"effect": "CHANGE", "people": 1, "role": "operator", "undoable": True}
+    act: dict[str, Any] = {"effect": "CHANGE", "people": 1, "role": "operator"}
+    act |= {"changes": ("UpdateService",), "undoable": ("UpdateService",)}
     immediate = (
         outlined("create_channel", "action", unattended="ours", effect="CHANGE"),
         outlined("commander", "ask", "Assign Incident Commander"),
