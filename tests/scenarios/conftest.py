@@ -6,9 +6,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from assembly.serving import serve
 from sandbox.box import Box
+from sandbox.postgres import Database
 from tests.scenarios.stage import Person
 
 #: Seconds of real time that a second of AWS's rollouts takes here.
@@ -22,9 +24,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @asynccontextmanager
-async def company_in(folder: Path) -> AsyncIterator[Box]:
-    """A company, and nobody to help it yet."""
-    found = Box(folder, scale=SCALE)
+async def company_in(folder: Path, lent: Database | None = None) -> AsyncIterator[Box]:
+    """A company, and nobody to help it yet. `lent`: a database that others use too."""
+    found = Box(folder, scale=SCALE, lent=lent)
     with pytest.MonkeyPatch.context() as patch:
         for name, value in found.credentials.items():
             patch.setenv(name, value)
@@ -61,6 +63,18 @@ async def company(box: Box) -> AsyncIterator[Box]:
     """The company with its bot."""
     async with bot_in(box):
         yield box
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Box]:
+    """One company with its bot for all scenarios of a module; its database has no tables."""
+    folder = tmp_path_factory.mktemp("company")
+    async with (
+        Database(organizations=0) as database,
+        company_in(folder, database) as found,
+        bot_in(found),
+    ):
+        yield found
 
 
 @pytest.fixture

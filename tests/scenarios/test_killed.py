@@ -2,8 +2,8 @@
 The bot's own process is killed (SIGKILL) in each phase of RB-INC-001, and begins anew: there is
 one channel, one rollback and one decision, no message is lost and none is said twice.
 
-Each story has a company of its own. They go at the same time, for what takes long in them is
-waiting, such as the 40 s until a call that nobody answered is believed not to have come.
+Each story has a company of its own, but for its database. They go at the same time, for what takes
+long in them is waiting, such as the 40 s until a call that nobody answered counts as not made.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ import pytest_asyncio
 from bot.slack.views import names
 from sandbox.aws.faults import FOREVER
 from sandbox.box import Box
+from sandbox.postgres import Database
 from sandbox.slack.channels import Channel
 from tests.scenarios.conftest import company_in
 from tests.scenarios.life import Lives, lives
@@ -211,22 +212,23 @@ async def stories(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Mapping[str, asyncio.Task[Told]]]:
     """Those that are asked for. Their companies start one after another: that is work."""
-    starting = asyncio.Lock()
+    starting, database = asyncio.Lock(), Database(organizations=0)
 
     async def tell(death: Death) -> Told:
         folder = tmp_path_factory.mktemp("company")
         async with AsyncExitStack() as stack:
             async with starting:
-                box = await stack.enter_async_context(company_in(folder))
+                box = await stack.enter_async_context(company_in(folder, database))
                 bot = await stack.enter_async_context(lives(box, folder))
             story = Story(box, folder / "runbook-bot.db", bot, death)
             return story, await story.live()
 
-    begun = {death.name: asyncio.create_task(tell(death)) for death in _chosen(request)}
-    yield begun
-    for task in begun.values():
-        task.cancel()
-    await asyncio.gather(*begun.values(), return_exceptions=True)
+    async with database:
+        begun = {death.name: asyncio.create_task(tell(death)) for death in _chosen(request)}
+        yield begun
+        for task in begun.values():
+            task.cancel()
+        await asyncio.gather(*begun.values(), return_exceptions=True)
 
 
 def _chosen(request: pytest.FixtureRequest) -> list[Death]:
