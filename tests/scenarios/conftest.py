@@ -11,7 +11,7 @@ import pytest_asyncio
 from assembly.serving import serve
 from sandbox.box import Box
 from sandbox.postgres import Database
-from tests.scenarios.stage import Person
+from tests.scenarios.stage import Person, until
 
 #: Seconds of real time that a second of AWS's rollouts takes here.
 SCALE = 0.1
@@ -46,7 +46,7 @@ async def bot_in(box: Box) -> AsyncIterator[None]:
     """The bot, connected."""
     stop = asyncio.Event()
     serving = asyncio.create_task(serve(box.settings(), stop))
-    connected = asyncio.create_task(box.slack.wait_connected())
+    connected = asyncio.create_task(until(box, lambda: box.slack.socket_mode.connections or None))
     await asyncio.wait({serving, connected}, return_when=asyncio.FIRST_COMPLETED)
     if serving.done():
         serving.result()

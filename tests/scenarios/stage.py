@@ -20,6 +20,9 @@ GENERAL = "C0GENERAL"
 #: Seconds that anything in a scenario may take on a busy machine.
 PATIENCE_S = 90.0
 
+#: What a person is told who cannot be let through because Slack does not say who they are.
+UNREADABLE = "Roles cannot be read now"
+
 Message = Mapping[str, Any]
 ONE_OF_MANY = re.compile(r"^(approval|question)/.+")
 
@@ -31,6 +34,13 @@ class Person:
 
     async def types(self, text: str, channel: str = GENERAL) -> Ack:
         return await self.box.slack.command(self.id, channel, "/runbook", text)
+
+    async def insists(self, text: str) -> None:
+        """Types it again for as long as the bot says that it could not look who is asking."""
+        ack = await self.types(text)
+        while UNREADABLE in str(ack.payload):
+            ack = await self.types(text)
+        assert ack.acked and "has begun" in str(ack.payload), ack
 
     async def starts(self, text: str = "RB-INC-001 brief_desc=core-5xx") -> "Incident":
         """Starts the outage runbook by command, and goes to the channel it opens."""

@@ -93,6 +93,16 @@ async def test_a_lost_message_is_sent_again_once_it_is_sure(world: World) -> Non
     assert world.slack.texts("C-ORIGIN") == ["once"]
 
 
+async def test_a_lost_edit_is_made_again_as_soon_as_it_is_sure(world: World) -> None:
+    await world.deliver(said("card", "1"))
+    world.slack.will("chat.update", "lost before")
+    await world.deliver(said("card", "2"))
+    await world.after(2)
+    assert world.slack.texts("C-ORIGIN") == ["1"]
+    await world.after(2)
+    assert world.slack.texts("C-ORIGIN") == ["2"]
+
+
 async def test_a_lost_reply_is_looked_for_in_its_thread(world: World) -> None:
     await world.deliver(said("card", "card"))
     world.slack.will("chat.postMessage", "lost after")
