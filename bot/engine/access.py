@@ -5,8 +5,6 @@ Payloads are never authority: a person is looked up by immutable id, and what ca
 refusal.
 """
 
-from collections.abc import Sequence
-
 from bot.engine.intents import Actor, Directory, Member, Refusal
 from bot.engine.record import ApprovalRecord
 from bot.runbook.errors import StepError
@@ -57,7 +55,8 @@ def may_decide(
 ) -> Refusal | None:
     """Whether this click counts, in the order of the rules."""
     if approval.status != "pending":
-        return Refusal(f"This was {approval.status} already{_who(approval)}.")
+        deciders = tuple(decision.by for decision in approval.decisions)
+        return Refusal(f"This was {approval.status} already.", decided_by=deciders)
     if now >= approval.expires_at.timestamp():
         return Refusal("This request has expired. Ask for a new plan; nothing was changed.")
     if approval.role not in member.roles:
@@ -97,8 +96,3 @@ async def still_approved(directory: Directory, approval: ApprovalRecord) -> str:
 
 def is_same_human(member: Member, user_id: str) -> bool:
     return user_id == member.user_id or user_id in member.same_human_as
-
-
-def _who(approval: ApprovalRecord) -> str:
-    deciders: Sequence[str] = [f"<@{decision.by}>" for decision in approval.decisions]
-    return f" by {', '.join(deciders)}" if deciders else ""

@@ -6,7 +6,6 @@ who approves it; and what is there in the end, whatever happened meanwhile.
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from json import dumps
 
 from bot.slack.views import names
 from sandbox.box import Box
@@ -68,9 +67,8 @@ class Outage:
         return self.box.aws.rollouts(CORE) - self.deployed
 
     def reads(self, words: str) -> bool:
-        """Somewhere in the run's channel."""
-        said = [one for channel in self.channels for one in channel.messages.values()]
-        return any(words in dumps(one, ensure_ascii=False) for one in said)
+        rooms = [Incident(self.box, one.id, one.name) for one in self.channels]
+        return any(room.reads(words) for room in rooms)
 
     async def live(self, at: Moment = _unwatched) -> Incident:
         """From the command to the card's last word. People press each button once."""
@@ -88,7 +86,7 @@ class Outage:
         await at("asked")
         assert (await self.ravi.presses(asked, room.channel, names.APPROVE)).acked
         await at("approved")
-        await until(box, lambda: self.reads("OK · Watch recovery"))
+        await room.shows("OK · Watch recovery")
         card = await room.offers(names.CLOSE)
         await at("recovered")
         await self.dana.presses(card, room.channel, names.CLOSE)

@@ -66,6 +66,7 @@ class Person:
         return await self.box.slack.submit_view(self.id, str(view["id"]), values)
 
     def was_told(self, words: str, channel: str = GENERAL) -> bool:
+        """In private: seen by this person alone."""
         return any(words in one["text"] for one in self.box.slack.ephemerals(self.id, channel))
 
     async def is_told(self, words: str, channel: str = GENERAL) -> None:
@@ -98,6 +99,15 @@ class Incident:
     async def says(self, words: str) -> Message:
         """Waits until a message of the channel (not of a thread) has these words."""
         return (await until(self.box, lambda: self.saying(words)))[-1]
+
+    def reads(self, words: str) -> bool:
+        """In the channel, on its cards or in a thread."""
+        said = self.box.slack.channel(self.channel).messages.values()
+        return any(words in json.dumps(one, ensure_ascii=False) for one in said)
+
+    async def shows(self, words: str) -> None:
+        """Waits until that is to be read somewhere in the channel."""
+        await until(self.box, lambda: self.reads(words))
 
     async def offers(self, action: str) -> Message:
         """Waits until the card has this button."""

@@ -11,7 +11,7 @@ from bot.slack.listeners.visit import Answer, Later, Open, Private, Visit
 from bot.slack.listeners.wrong import wrong
 from bot.slack.views import names
 from bot.slack.views.deciding import approve_modal, deny_modal, read_decision
-from bot.slack.views.ephemeral import plan, sentence
+from bot.slack.views.ephemeral import plan, refused, sentence
 from bot.slack.views.kit import Rendered, View
 
 GONE = "This request does not exist any more. See the run's card for what is asked now."
@@ -42,7 +42,11 @@ async def decided(front: Front, visit: Visit) -> Answer:
     typed, reason = read_decision(visit.filled)
     about = visit.metadata.about
     answer = await front.desk.decide(about, visit.actor, approves, reason, typed, visit.key)
-    return wrong(visit, answer) if isinstance(answer, Refusal) else said(answer)
+    if not isinstance(answer, Refusal):
+        return said(answer)
+    if answer.decided_by:  # The form keeps what was typed, and can name nobody.
+        front.telling.say_later(visit, refused(answer))
+    return wrong(visit, answer)
 
 
 async def whole_plan(front: Front, visit: Visit) -> Answer:
