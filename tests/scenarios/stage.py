@@ -157,12 +157,13 @@ def _shown(box: Box) -> str:
     return "\n".join(lines)
 
 
-def ops(box: Box) -> list[str]:
+def ops(box: Box, channel: str | None = None) -> list[str]:
     """
-    What the bot has said, in whatever channel, as the outbox names it: without its run, and
+    What the bot has said in this channel, or in all, as the outbox names it: without its run, and
     without what makes an approval or a question one of many.
     """
-    said = [one for channel in box.slack.channels() for one in channel.messages.values()]
+    places = [box.slack.channel(channel)] if channel else box.slack.channels()
+    said = [one for place in places for one in place.messages.values()]
     stamped = [(one.get("metadata") or {}).get("event_payload") for one in said]
     names = [str(stamp["op"]).rpartition("#")[0].partition("/")[2] for stamp in stamped if stamp]
     return [ONE_OF_MANY.sub(r"\1", name) for name in names]

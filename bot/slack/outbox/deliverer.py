@@ -21,6 +21,7 @@ from bot.slack.calls import Calls, Limited, Lost, NotSent
 from bot.slack.outbox.files import Draw, Files
 from bot.slack.outbox.lateness import Lateness
 from bot.slack.outbox.looking import Looker
+from bot.slack.outbox.moving import notice
 from bot.slack.outbox.routing import Lane, Route, elsewhere, routes
 from bot.slack.outbox.scheduling import Scheduler
 from bot.slack.outbox.sending import Sender
@@ -254,7 +255,14 @@ class Outbox:
         log.warning("%s is posted anew in %s: %s", row.id, channel, why)
         keeps_thread = bool(can_stay) and route.is_edit
         tried = row.tried if can_stay else f"{row.tried},{route.channel}"
-        await self._write(lambda c: rows.mark_elsewhere(c, row, channel, keeps_thread, tried, why))
+
+        def move(c: sa.Connection) -> None:
+            rows.mark_elsewhere(c, row, channel, keeps_thread, tried, why)
+            if not can_stay:
+                told = notice(row.run, route.channel, channel)
+                outbox.put(c, row.run, [told], now=self._clock.now)
+
+        await self._write(move)
 
     async def _give_up(self, row_id: str, why: str) -> None:
         log.error("%s cannot be delivered: %s", row_id, why)
