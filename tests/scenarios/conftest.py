@@ -1,20 +1,18 @@
 """The whole sandbox and the whole bot in it, for each scenario."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
 
-from assembly.serving import serve
 from sandbox.box import Box
 from sandbox.postgres import Database
-from tests.scenarios.stage import Person, until
-
-#: Seconds of real time that a second of AWS's rollouts takes here.
-SCALE = 0.1
+from tests.scenarios.company import bot_in, company_in, credentials
+from tests.scenarios.stage import Person
+from tests.scenarios.stories import Stage, Story, chosen
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -23,39 +21,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
 
 
-@asynccontextmanager
-async def company_in(folder: Path, lent: Database | None = None) -> AsyncIterator[Box]:
-    """A company, and nobody to help it yet. `lent`: a database that others use too."""
-    found = Box(folder, scale=SCALE, lent=lent)
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in found.credentials.items():
-            patch.setenv(name, value)
-        async with found.running():
-            yield found
-
-
 @pytest.fixture
 async def box(tmp_path: Path) -> AsyncIterator[Box]:
     """The company of one test."""
     async with company_in(tmp_path) as found:
         yield found
-
-
-@asynccontextmanager
-async def bot_in(box: Box) -> AsyncIterator[None]:
-    """The bot, connected."""
-    stop = asyncio.Event()
-    serving = asyncio.create_task(serve(box.settings(), stop))
-    connected = asyncio.create_task(until(box, lambda: box.slack.socket_mode.connections or None))
-    await asyncio.wait({serving, connected}, return_when=asyncio.FIRST_COMPLETED)
-    if serving.done():
-        serving.result()
-    await connected
-    try:
-        yield
-    finally:
-        stop.set()
-        await serving
 
 
 @pytest.fixture
@@ -75,6 +45,30 @@ async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Box]
         bot_in(found),
     ):
         yield found
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def stories(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Mapping[Story, asyncio.Task[Any]]]:
+    """All that are wanted, while they are told."""
+    with credentials():
+        async with Database(organizations=0) as database:
+            stage = Stage(tmp_path_factory, database)
+            wanted = chosen(request.session.items)
+            telling = {story: asyncio.create_task(story.tell(stage)) for story in wanted}
+            yield telling
+            for task in telling.values():
+                task.cancel()
+            await asyncio.gather(*telling.values(), return_exceptions=True)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def told(
+    request: pytest.FixtureRequest, stories: Mapping[Story, asyncio.Task[Any]]
+) -> object:
+    """What the story of this test has come to."""
+    return await stories[request.param]
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 from sandbox.box import Box
 from sandbox.postgres import Database
 from sandbox.slack.channels import Channel
-from tests.scenarios.conftest import company_in
+from tests.scenarios.company import company_in
 from tests.scenarios.life import lives
 from tests.scenarios.stage import Person, until
 

@@ -2,37 +2,46 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from dataclasses import dataclass
 
-from sandbox.postgres import Database
+import pytest
+
 from sandbox.slack.api.dispatch import METHODS
 from sandbox.slack.workspace import Workspace
-from tests.scenarios.conftest import bot_in, company_in
+from tests.scenarios.company import bot_in
 from tests.scenarios.outage import Outage
+from tests.scenarios.stage import Incident
+from tests.scenarios.stories import Stage
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
 
 STRUCK = ["service_unavailable", "ratelimited"]  #: HTTP 503, then 429.
+Answers = Mapping[str, Sequence[str]]
 
 
+@dataclass(frozen=True)
+class EveryMethod:
+    async def tell(self, stage: Stage) -> tuple[Outage, Incident, Answers]:
+        async with stage.company() as (box, _), bot_in(box):
+            before = len(box.slack.calls)
+            for method in METHODS:
+                box.slack.faults.server_error(method)
+                box.slack.faults.rate_limit(method)
+            outage = Outage(box)
+            return outage, await outage.live(), _answers(box.slack, before)
+
+
+@pytest.mark.parametrize("told", [EveryMethod()], indirect=True, ids=["once each"])
 async def test_a_run_loses_nothing_when_slack_fails_and_limits_every_method_that_it_calls(
-    tmp_path: Path,
+    told: tuple[Outage, Incident, Answers],
 ) -> None:
-    async with (
-        Database(organizations=0) as database,
-        company_in(tmp_path, database) as box,
-        bot_in(box),
-    ):
-        before = len(box.slack.calls)
-        for method in METHODS:
-            box.slack.faults.server_error(method)
-            box.slack.faults.rate_limit(method)
-        outage = Outage(box)
-        outage.check(await outage.live())
-        answers = _answers(box.slack, before)
-        assert {method for method, found in answers.items() if found[:2] != STRUCK} == set()
-        assert len(answers) >= 17
+    outage, room, answers = told
+    outage.check(room)
+    assert {method for method, found in answers.items() if found[:2] != STRUCK} == set()
+    assert len(answers) >= 17
 
 
-def _answers(slack: Workspace, first: int) -> Mapping[str, Sequence[str]]:
+def _answers(slack: Workspace, first: int) -> Answers:
     """By method, what it was answered, from the first of these calls on."""
     found = defaultdict(list)
     for call in slack.calls[first:]:

@@ -1,30 +1,25 @@
 """
 The bot's own process is killed (SIGKILL) in each phase of RB-INC-001, and begins anew: there is
 one channel, one rollback and one decision, no message is lost and none is said twice.
-
-Each story has a company of its own, but for its database. They go at the same time, for what takes
-long in them is waiting, such as the 40 s until a call that nobody answered counts as not made.
 """
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, closing
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
 from sandbox.aws.faults import FOREVER
 from sandbox.box import Box
-from sandbox.postgres import Database
-from tests.scenarios.conftest import company_in
-from tests.scenarios.life import Lives, lives
+from tests.scenarios.life import Lives
 from tests.scenarios.outage import CORE, Outage
 from tests.scenarios.stage import Incident, until
+from tests.scenarios.stories import Stage
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
 
 HELD_S = 600.0  #: Longer than any story: an answer that never comes.
 
@@ -92,6 +87,14 @@ class Death:
     held: Callable[[Story], object] = nothing
     seen: Callable[[Story], object] = lambda _story: True
 
+    async def tell(self, stage: Stage) -> tuple[Story, Incident]:
+        async with (
+            stage.company() as (box, folder),
+            stage.lives(box, folder) as bot,
+        ):
+            story = Story(Outage(box), folder / "runbook-bot.db", bot, self)
+            return story, await story.live()
+
 
 DEATHS = (
     Death(
@@ -105,6 +108,12 @@ DEATHS = (
         after="a calm night",
         held=lambda story: story.box.slack.faults.late_answer("conversations.create", HELD_S),
         seen=lambda story: story.outage.channels,
+    ),
+    Death(
+        "during the watch",
+        after="asked",
+        held=lambda story: story.box.html_pages.add(CORE),
+        seen=lambda story: story.outage.reads("Not well yet"),
     ),
     Death("right after the command was acknowledged", after="typed"),
     Death(
@@ -128,12 +137,6 @@ DEATHS = (
         seen=lambda story: story.outage.rollbacks,
     ),
     Death(
-        "during the watch",
-        after="asked",
-        held=lambda story: story.box.html_pages.add(CORE),
-        seen=lambda story: story.outage.reads("Not well yet"),
-    ),
-    Death(
         "while the timeline is posted",
         after="recovered",
         held=lambda story: story.box.slack.faults.late_answer("chat.postMessage", HELD_S, FOREVER),
@@ -141,44 +144,12 @@ DEATHS = (
     ),
 )
 
-Told = tuple[Story, Incident]
 
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def stories(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Mapping[str, asyncio.Task[Told]]]:
-    """Those that are asked for. Their companies start one after another: that is work."""
-    starting, database = asyncio.Lock(), Database(organizations=0)
-
-    async def tell(death: Death) -> Told:
-        folder = tmp_path_factory.mktemp("company")
-        async with AsyncExitStack() as stack:
-            async with starting:
-                box = await stack.enter_async_context(company_in(folder, database))
-                bot = await stack.enter_async_context(lives(box, folder))
-            story = Story(Outage(box), folder / "runbook-bot.db", bot, death)
-            return story, await story.live()
-
-    async with database:
-        begun = {death.name: asyncio.create_task(tell(death)) for death in _chosen(request)}
-        yield begun
-        for task in begun.values():
-            task.cancel()
-        await asyncio.gather(*begun.values(), return_exceptions=True)
-
-
-def _chosen(request: pytest.FixtureRequest) -> list[Death]:
-    here = [one for one in request.session.items if isinstance(one, pytest.Function)]
-    told = [one.callspec.params["death"] for one in here if "stories" in one.fixturenames]
-    return [death for death in told if isinstance(death, Death)]
-
-
-@pytest.mark.parametrize("death", DEATHS, ids=lambda death: death.name)
+@pytest.mark.parametrize("told", DEATHS, indirect=True, ids=lambda death: death.name)
 async def test_a_bot_that_is_killed_goes_on_and_the_run_ends_as_if_it_had_not_been(
-    stories: Mapping[str, asyncio.Task[Told]], death: Death
+    told: tuple[Story, Incident],
 ) -> None:
-    story, room = await stories[death.name]
+    story, room = told
     assert story.bot.begun == 2
     story.outage.check(room)
     assert story.rows("select by, approves from decisions") == [("U0RAVI", 1)]
