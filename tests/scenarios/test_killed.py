@@ -21,7 +21,8 @@ from tests.scenarios.stories import Stage
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
 
-HELD_S = 600.0  #: Longer than any story: an answer that never comes.
+HELD_S = 600.0  #: Longer than any story: a call or an answer that never comes.
+LATE_S = 12.0  #: Until a call comes that was on its way at the death: the bot is back by then.
 
 
 @dataclass
@@ -86,6 +87,7 @@ class Death:
     after: str
     held: Callable[[Story], object] = nothing
     seen: Callable[[Story], object] = lambda _story: True
+    updates: int = 1  #: How often ECS is told to update the service.
 
     async def tell(self, stage: Stage) -> tuple[Story, Incident]:
         async with (
@@ -102,6 +104,7 @@ DEATHS = (
         after="asked",
         held=lambda story: story.box.aws.faults.delay("ecs", "UpdateService", HELD_S),
         seen=lambda story: story.was_asked,
+        updates=2,
     ),
     Death(
         "when the channel is there without topic, purpose, pin and people",
@@ -114,6 +117,12 @@ DEATHS = (
         after="asked",
         held=lambda story: story.box.html_pages.add(CORE),
         seen=lambda story: story.outage.reads("Not well yet"),
+    ),
+    Death(
+        "between the intent and its call, which comes late to AWS",
+        after="asked",
+        held=lambda story: story.box.aws.faults.delay("ecs", "UpdateService", LATE_S),
+        seen=lambda story: story.was_asked,
     ),
     Death("right after the command was acknowledged", after="typed"),
     Death(
@@ -137,7 +146,7 @@ DEATHS = (
         seen=lambda story: story.outage.rollbacks,
     ),
     Death(
-        "while the timeline is posted",
+        "while the timeline is posted, and Slack has it",
         after="recovered",
         held=lambda story: story.box.slack.faults.late_answer("chat.postMessage", HELD_S, FOREVER),
         seen=lambda story: story.outage.reads("Timeline of run"),
@@ -152,6 +161,7 @@ async def test_a_bot_that_is_killed_goes_on_and_the_run_ends_as_if_it_had_not_be
     story, room = told
     assert story.bot.begun == 2
     story.outage.check(room)
+    assert story.box.updates(CORE) == story.death.updates
     assert story.rows("select by, approves from decisions") == [("U0RAVI", 1)]
     assert not story.rows("select id from work where status != 'finished'")
     assert not story.rows("select id from outbox where state != 'sent' and not_before is null")

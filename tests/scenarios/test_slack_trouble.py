@@ -1,4 +1,4 @@
-"""Slack loses answers, takes a channel away or is away: what is said stands once and is readable."""
+"""Slack loses answers, takes a channel away or is away: what is said is readable, and once."""
 
 from collections import Counter
 from collections.abc import Iterator
