@@ -54,5 +54,5 @@ class Story(Protocol):
 
 def chosen(items: Sequence[pytest.Item]) -> list[Story]:
     """Those whose tests are run."""
-    tests = [one for one in items if isinstance(one, pytest.Function) and hasattr(one, "callspec")]
-    return [one.callspec.params[TOLD] for one in tests if TOLD in one.callspec.params]
+    calls: list[Any] = [getattr(one, "callspec", None) for one in items]
+    return [call.params[TOLD] for call in calls if call and TOLD in call.params]

@@ -119,6 +119,12 @@ DEATHS = (
         seen=lambda story: story.outage.reads("Not well yet"),
     ),
     Death(
+        "while the timeline is posted, and Slack never gets it",
+        after="recovered",
+        held=lambda story: story.box.slack.faults.delay("chat.postMessage", HELD_S),
+        seen=lambda story: not story.box.slack.faults.active,
+    ),
+    Death(
         "between the intent and its call, which comes late to AWS",
         after="asked",
         held=lambda story: story.box.aws.faults.delay("ecs", "UpdateService", LATE_S),

@@ -1,7 +1,7 @@
 """Slack loses answers, takes a channel away or is away: what is said is readable, and once."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -73,9 +73,10 @@ async def test_a_private_channel_that_slack_refuses_is_not_opened_as_a_public_on
     box.slack.faults.drop_after_storing("conversations.create")
     box.slack.faults.refuse("conversations.create", "restricted_action", FOREVER)
     async with running_bot(settings) as bot:
-        hand = bot.engine.around.systems.hand(secret)
+        opening = bot.engine.around.systems.hand(secret).apply(secret, "key")
+        assert isinstance(opening, Awaitable)
         with pytest.raises(Refused, match="breach was not opened"):
-            await hand.apply(secret, "key")
+            await opening
     assert not [one for one in box.slack.channels() if "breach" in one.name]
     asked = [one.args for one in box.slack.calls if one.args.get("name") == "breach"]
     assert asked and all(one["is_private"] for one in asked)
