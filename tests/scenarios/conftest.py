@@ -67,7 +67,8 @@ async def stories(
 async def told(
     request: pytest.FixtureRequest, stories: Mapping[Story, asyncio.Task[Any]]
 ) -> object:
-    """What the story of this test has come to."""
+    """What the story of this test has come to, once all are told: none is left standing still."""
+    await asyncio.wait(stories.values())
     return await stories[request.param]
 
 

@@ -23,6 +23,8 @@ pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300
 
 HELD_S = 600.0  #: Longer than any story: a call or an answer that never comes.
 LATE_S = 12.0  #: Until a call comes that was on its way at the death: the bot is back by then.
+#: What is to be seen at once and is neither seen nor on its way.
+UNSENT = "select id from outbox where state in ('pending', 'unknown') and not_before is null"
 
 
 @dataclass
@@ -45,14 +47,15 @@ class Story:
         return not self.box.aws.faults.shape()
 
     def rows(self, query: str) -> list[tuple[object, ...]]:
-        """Of the bot's store, which nobody has open any more."""
-        with closing(sqlite3.connect(self.store)) as store:
+        """Of the bot's store, which is only looked at."""
+        with closing(sqlite3.connect(f"file:{self.store}?mode=ro", uri=True)) as store:
             return store.execute(query).fetchall()
 
     async def live(self) -> Incident:
         room = await self.outage.live(self._at)
         assert self.dying
         await self.dying
+        await until(self.box, lambda: not self.rows(UNSENT))
         assert await self.bot.end() == 0
         return room
 
@@ -112,6 +115,7 @@ DEATHS = (
         held=lambda story: story.box.slack.faults.late_answer("conversations.create", HELD_S),
         seen=lambda story: story.outage.channels,
     ),
+    Death("right after the approval", after="approved"),
     Death(
         "during the watch",
         after="asked",
@@ -144,7 +148,6 @@ DEATHS = (
         seen=lambda story: story.was_asked,
     ),
     Death("while an approval is pending", after="asked"),
-    Death("right after the approval", after="approved"),
     Death(
         "when the service is updated and nobody has noted it",
         after="asked",

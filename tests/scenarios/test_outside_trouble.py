@@ -1,15 +1,39 @@
 """What the bot looks at is in trouble itself: that is said as it is, and never as fine."""
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
 import pytest
 import pytest_asyncio
 
 from bot.slack.views import names
 from sandbox.box import Box
+from tests.scenarios.company import bot_in
+from tests.scenarios.outage import CORE, Outage
 from tests.scenarios.stage import Incident, Person
+from tests.scenarios.stories import Stage
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@dataclass(frozen=True)
+class ThrottledUpdate:
+    async def tell(self, stage: Stage) -> tuple[Outage, Incident]:
+        async with stage.company() as (box, _), bot_in(box):
+            box.aws.faults.throttle("ecs", "UpdateService")
+            outage = Outage(box)
+            return outage, await outage.live()
+
+
+@pytest.mark.asyncio(loop_scope="session")
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("told", [ThrottledUpdate()], indirect=True, ids=["once"])
+async def test_a_change_that_aws_throttles_is_made_a_little_later_and_nobody_is_asked_again(
+    told: tuple[Outage, Incident],
+) -> None:
+    outage, room = told
+    outage.check(room)
+    assert outage.box.updates(CORE) == 2
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

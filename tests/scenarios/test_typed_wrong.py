@@ -15,7 +15,7 @@ def box(shared: Box) -> Box:
 
 
 @pytest.mark.parametrize(
-    ("typed", "told"),
+    ("typed", "answer"),
     [
         ("RB-INC-01 brief_desc=core", ["no RB-INC-01", "Run RB-INC-001"]),
         ("RB-DB-001", ["RB-DB-001 Schema Migration", "follow its prose"]),
@@ -26,10 +26,10 @@ def box(shared: Box) -> Box:
     ],
 )
 async def test_who_types_it_wrong_is_told_what_is_right_and_nothing_begins(
-    box: Box, dana: Person, typed: str, told: list[str]
+    box: Box, dana: Person, typed: str, answer: list[str]
 ) -> None:
     ack = await dana.types(typed)
-    assert [words for words in told if words not in str(ack.payload)] == []
+    assert [words for words in answer if words not in str(ack.payload)] == []
     assert _incidents(box) == 0
 
 
