@@ -1,5 +1,5 @@
 """
-The command line: serve (default), sandbox, doctor, outline. `python app.py --help`.
+The command line: serve (default), sandbox, doctor, policy, outline, audit. `python app.py --help`.
 
 What the bot is made of is put together in assembly/.
 """
@@ -18,14 +18,19 @@ from pydantic import ValidationError
 from adapters.aws_calls import AwsCalls
 from adapters.ecs import Ecs
 from adapters.rds import Rds
+from assembly import asking, audit_command
+from assembly.anchors import bucket
 from assembly.outside import postgres
+from assembly.policy import policy_of
 from assembly.serving import serve
+from bot.access.policy_file import PolicyError
 from bot.runbook.coverage import coverage, coverage_text
 from bot.runbook.errors import BookError, StepError
 from bot.runbook.outline import outline, text
 from bot.settings import Settings
 from bot.slack.app import identify
 from bot.slack.calls import open_calls
+from bot.slack.named import known_to_slack
 from bot.store.migrate import NewerSchema
 from bot.store.store import StoreInUse
 from commands import RUNBOOKS
@@ -44,17 +49,20 @@ async def _serve_until_told(settings: Settings) -> None:
 
 
 async def doctor(settings: Settings) -> int:
-    """Looks whether everything the bot needs answers. Nothing is changed."""
-    wrong = 0
+    """Looks whether everything the bot needs answers. Changes nothing. Raises PolicyError."""
+    wrong, policy = 0, policy_of(settings)
     async with contextlib.AsyncExitStack() as stack:
         calls = await stack.enter_async_context(open_calls(settings.slack))
         aws = AwsCalls(settings.aws.region, settings.aws.endpoint_url, settings.aws.timeout_s)
         stack.push_async_callback(aws.close)
+        vault = bucket(settings, stack)
         looks: Mapping[str, Awaitable[object]] = {
             "Slack": identify(calls),
+            "policy": known_to_slack(calls, policy),
             "ECS": Ecs(aws, settings.company.cluster).services(settings.company.service_names),
             "RDS": Rds(aws).database(settings.company.database),
             "PostgreSQL": postgres(settings).connectivity(),
+            **({"the audit log's bucket": vault.check()} if vault else {}),
         }
         for name, look in looks.items():
             try:
@@ -100,13 +108,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from sandbox.command import play  # only here: production has no sandbox installed
 
             return asyncio.run(play(told.fault, told.port, _serve_until_told))
+        if told.command == "audit":
+            return asyncio.run(audit_command.carry_out(told))
+        if told.command == "policy" and told.way == "check":
+            return asking.check(told.file)
         settings = Settings()
+        if told.command == "policy":
+            return asyncio.run(asking.test(told, settings))
         if told.command == "doctor":
             return 1 if asyncio.run(doctor(settings)) else 0
         asyncio.run(_serve_until_told(settings))
     except ValidationError as error:
         for one in error.errors(include_input=False):
             print(f"settings: {'.'.join(map(str, one['loc']))}: {one['msg']}", file=sys.stderr)
+        return WRONG_SETTINGS
+    except PolicyError as error:
+        print(error, file=sys.stderr)
         return WRONG_SETTINGS
     except (StepError, StoreInUse, NewerSchema, BookError) as error:
         print(error, file=sys.stderr)
@@ -123,9 +140,13 @@ def _parser() -> argparse.ArgumentParser:
     sandbox.add_argument("--fault", action="append", default=[], help="switched on from the start")
     sandbox.add_argument("--port", type=int, default=8080, help="of the page (default 8080)")
     commands.add_parser("doctor", help="look whether everything the bot needs answers")
+    asking.add_arguments(
+        commands.add_parser("policy", help="whether somebody may do something, and why")
+    )
     outlines = commands.add_parser("outline", help="show what a runbook does, step by step")
     outlines.add_argument("id", nargs="?", help="of one runbook; all without it")
     outlines.add_argument("--write", action="store_true", help="write docs/outlines and coverage")
+    audit_command.add_to(commands)
     return parser
 
 

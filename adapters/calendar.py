@@ -11,6 +11,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal, Protocol
 from zoneinfo import ZoneInfo
 
+from pydantic import AwareDatetime, Field
+
 from adapters.http_calls import plain
 from bot.runbook import CHANGE, Adapter, Change, Key, Person, Seen, pair
 
@@ -39,12 +41,13 @@ class ScheduleMeeting(Change):
     repeatable = True
 
     run: str
-    since: datetime  #: When the run was started.
-    title: str
-    starts_at: datetime
-    lasting: timedelta = timedelta(hours=1)
+    since: AwareDatetime  #: When the run was started.
+    title: str = Field(min_length=1)
+    starts_at: AwareDatetime
+    lasting: timedelta = Field(default=timedelta(hours=1), gt=timedelta())
     owner: Person | None = None
-    remind: timedelta = timedelta(hours=1)  #: So long before it begins.
+    #: So long before it begins.
+    remind: timedelta = Field(default=timedelta(hours=1), ge=timedelta())
     agenda: str = ""
 
     def target(self) -> str:
@@ -52,8 +55,13 @@ class ScheduleMeeting(Change):
 
     def command(self) -> str:
         minutes = int(self.lasting.total_seconds() // 60)
-        when = f"{self.starts_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        when = f"{self.begins:%Y-%m-%d %H:%M} UTC"
         return f'schedule "{plain(self.title)}" at {when}, {minutes} min'
+
+    @property
+    def begins(self) -> datetime:
+        """In UTC, so that an hour is an hour also in the night the clocks change."""
+        return self.starts_at.astimezone(UTC)
 
     @property
     def _short(self) -> str:
@@ -98,7 +106,7 @@ class Calendar(Adapter):
             change.reminder_op,
             change.run,
             _reminder(change),
-            not_before=change.starts_at - change.remind,
+            not_before=change.begins - change.remind,
         )
 
     alters = (pair(ScheduleMeeting, observe=_see, apply=_schedule),)
@@ -119,7 +127,7 @@ def meeting_time(
             if after < begin and begin + lasting <= latest:
                 return begin
         day += timedelta(days=1)
-    return (latest - lasting).astimezone(UTC)
+    return latest.astimezone(UTC) - lasting
 
 
 def calendar_file(change: ScheduleMeeting) -> bytes:
@@ -133,8 +141,8 @@ def calendar_file(change: ScheduleMeeting) -> bytes:
         "BEGIN:VEVENT",
         f"UID:{_text(change.uid)}",
         f"DTSTAMP:{_moment(change.since)}",
-        f"DTSTART:{_moment(change.starts_at)}",
-        f"DTEND:{_moment(change.starts_at + change.lasting)}",
+        f"DTSTART:{_moment(change.begins)}",
+        f"DTEND:{_moment(change.begins + change.lasting)}",
         f"SUMMARY:{_text(plain(change.title))}",
         *((f"DESCRIPTION:{_text(change.agenda)}",) if change.agenda else ()),
         "BEGIN:VALARM",
@@ -174,7 +182,7 @@ def _folded(line: str) -> Iterator[bytes]:
 
 
 def _reminder(change: ScheduleMeeting) -> str:
-    when = change.starts_at.astimezone(UTC)
+    when = change.begins
     shown = f"<!date^{int(when.timestamp())}^{{date_short_pretty}} {{time}}|{when:%H:%M} UTC>"
     owner = f", led by <@{change.owner.user_id}>" if change.owner else ""
     return f"*{_escaped(plain(change.title))}* begins {shown}{owner}."

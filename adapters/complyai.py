@@ -81,7 +81,7 @@ class ComplyAi(Adapter):
     async def _ask(self, service: str, url: str) -> Health:
         try:
             answer = await self._calls.ask(service, url, headers=FRESH)
-        except Unreachable as error:
+        except (Unreachable, Refused) as error:
             why = str(error).removeprefix(f"{service} ")
             return Health(service=service, is_healthy=False, says=why)
         return _read(service, answer)
@@ -115,10 +115,12 @@ def _read(service: str, answer: Answer) -> Health:
 
 def _failing(content: Mapping[str, object]) -> str:
     """What it says is wrong with it: its failing checks, and its error."""
-    checks = content.get("checks")
+    checks = content.get("checks") or {}
+    if not isinstance(checks, dict):
+        return "its checks have a shape that cannot be read"
     wrong = [
         f"{plain(name, 40)} {plain(state, 60)}"
-        for name, state in (checks.items() if isinstance(checks, dict) else ())
+        for name, state in checks.items()
         if str(state).lower() not in HEALTHY
     ]
     if error := content.get("error") or content.get("errors"):

@@ -27,11 +27,17 @@ READ_TRIES = 3
 PAUSE_S = 0.2  #: Between two tries.
 #: Nothing was done, and asking again soon may help.
 PASSING = frozenset({429, 500, 502, 503, 504})
+HIGHEST_PORT = 65535
+#: What reading JSON raises: it is none, or is nested too deep to be read.
+UNREADABLE = (ValueError, RecursionError)
 
 #: httpx logs every URL, with its query, at INFO; what is asked is nobody else's business.
 logging.getLogger("httpx").setLevel(logging.WARNING)
 
 Query = Sequence[tuple[str, str]]
+UNCALLABLE = (
+    "has an address or a token in settings that cannot be sent. Nothing was sent; correct it"
+)
 
 
 @dataclass(frozen=True)
@@ -59,7 +65,7 @@ class Answer:
             raise Unreachable(f"{self.who} answered with a web page instead of data")
         try:
             return json.loads(self.body)
-        except ValueError:
+        except UNREADABLE:
             raise Unreachable(
                 f"{self.who} answered with something that cannot be read ({len(self.body)} bytes)"
             ) from None
@@ -89,10 +95,11 @@ class HttpCalls:
         query: Query = (),
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Reads once and gives whatever is answered, good or not. Raises Unreachable."""
-        request = self._client.build_request(
-            "GET", url, params=tuple(query) or None, headers=headers
-        )
+        """
+        Reads once and gives whatever is answered, good or not. Raises Unreachable, or Refused
+        when the address or a header cannot be sent at all.
+        """
+        request = self._request(who, "GET", url, headers, params=tuple(query) or None)
         return await self._limited(who, self._send(who, request))
 
     async def read(
@@ -103,9 +110,7 @@ class HttpCalls:
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """Reads, at most three times. Raises Unreachable, or Refused on a clear no."""
-        request = self._client.build_request(
-            "GET", url, params=tuple(query) or None, headers=headers
-        )
+        request = self._request(who, "GET", url, headers, params=tuple(query) or None)
         return _good(await self._limited(who, self._send_again(who, request)))
 
     async def write(
@@ -119,8 +124,26 @@ class HttpCalls:
         Sends once. Raises Refused when nothing was done; Unreachable when that is not known: look
         before sending again.
         """
-        request = self._client.build_request("POST", url, json=dict(body), headers=headers)
-        return _good(await self._limited(who, self._send(who, request)), writing=True)
+        request = self._request(who, "POST", url, headers, json=dict(body))
+        answer = _good(await self._limited(who, self._send(who, request)), writing=True)
+        if answer.is_page:
+            raise Unreachable(
+                f"{who} answered with a web page; it is not known whether it was done"
+            )
+        return answer
+
+    def _request(
+        self, who: str, method: str, url: str, headers: Mapping[str, str] | None, **what: Any
+    ) -> httpx.Request:
+        """An error of httpx would show the URL, or the header with the token in it."""
+        try:
+            request = self._client.build_request(method, url, headers=headers, **what)
+        except (httpx.InvalidURL, UnicodeError):
+            raise Refused(f"{who} {UNCALLABLE}") from None
+        if (request.url.port or 0) > HIGHEST_PORT:
+            raise Refused(f"{who} {UNCALLABLE}")
+        _keep_secrets_off_the_wire(who, request)
+        return request
 
     async def _limited(self, who: str, sending: Any) -> Answer:
         try:
@@ -143,7 +166,6 @@ class HttpCalls:
         return await self._send(who, request)
 
     async def _send(self, who: str, request: httpx.Request) -> Answer:
-        _keep_secrets_off_the_wire(who, request)
         began = time.monotonic()
         try:
             response = await self._client.send(request, stream=True)
@@ -153,6 +175,8 @@ class HttpCalls:
                 await response.aclose()
         except httpx.TimeoutException:
             raise TimeoutError from None
+        except (httpx.UnsupportedProtocol, httpx.LocalProtocolError):
+            raise Refused(f"{who} {UNCALLABLE}") from None
         except httpx.HTTPError as error:
             raise Unreachable(f"{who} {_trouble(error)}") from None
         took = timedelta(seconds=time.monotonic() - began)
@@ -210,7 +234,7 @@ def _said(answer: Answer) -> str:
     """The sentence in an error's JSON, where most APIs put one."""
     try:
         content = json.loads(answer.body)
-    except ValueError:
+    except UNREADABLE:
         return ""
     if not isinstance(content, dict):
         return ""
@@ -263,8 +287,6 @@ def _trouble(error: httpx.HTTPError) -> str:
         return "does not accept connections"
     if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError | httpx.WriteError):
         return "broke the connection before it had answered"
-    if isinstance(error, httpx.UnsupportedProtocol | httpx.LocalProtocolError):
-        return "has an address that cannot be called: check settings"
     return "could not be asked"
 
 

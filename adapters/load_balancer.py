@@ -11,6 +11,7 @@ from bot.runbook import Adapter, Facts, Table
 READS: tuple[str, ...] = ("elasticloadbalancing:DescribeTargetHealth",)
 
 UNHEALTHY = ("unhealthy", "unhealthy.draining")
+KNOWN = ("healthy", *UNHEALTHY, "initial", "draining", "unused")
 
 
 class ServiceTargets(Facts):
@@ -22,7 +23,8 @@ class ServiceTargets(Facts):
     starting: int = 0  #: Registered, first health checks not done yet.
     draining: int = 0
     unused: int = 0  #: Their target group hangs on no listener.
-    unavailable: int = 0  #: Health checks are off, or cannot be made.
+    #: Health checks are off, or cannot be made, or say something that is not known here.
+    unavailable: int = 0
     reasons: tuple[str, ...] = ()  #: Why targets are unhealthy, each with how many.
 
     @property
@@ -35,6 +37,8 @@ class ServiceTargets(Facts):
             return f"has {self.unhealthy} of {known} targets unhealthy"
         if not self.healthy:
             return "has no healthy target"
+        if self.unavailable:
+            return f"has {self.unavailable} targets of which nobody knows whether they are healthy"
         return ""
 
 
@@ -80,7 +84,7 @@ class LoadBalancer(Adapter):
             starting=states["initial"],
             draining=states["draining"],
             unused=states["unused"],
-            unavailable=states["unavailable"],
+            unavailable=sum(states[state] for state in states if state not in KNOWN),
             reasons=tuple(f"{why} ({n} x)" if n > 1 else why for why, n in reasons.most_common()),
         )
 

@@ -3,14 +3,16 @@ Paging whoever is on call, and who that is.
 
 With PagerDuty a page is an event with a key of its run: sent again, it is the same open incident,
 so a page whose answer was lost may be sent once more. Without PagerDuty it is a mention of the
-on-call user group in the run's channel. Not knowing who is on call is a fact, not an error: it
-must not keep anybody from being paged.
+on-call user group in the run's channel. Not knowing who is on call, or what became of a page, is a
+fact, not an error: it must not keep anybody from being paged.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol
+
+from pydantic import AwareDatetime
 
 from adapters.http_calls import HttpCalls, Query, plain
 from bot.runbook import CHANGE, Adapter, Change, Facts, Key, Person, Run, Seen, pair
@@ -26,9 +28,12 @@ NOBODY = (
 )
 
 
-def dedup_key(run: str) -> str:
-    """What makes every page of one run the same open incident."""
-    return f"runbook-run:{run}"
+def dedup_key(run: str, since: datetime) -> str:
+    """
+    What makes every page of one run the same open incident. With the time, as after a lost store
+    an id may come again: an incident of back then would pass for the page of now.
+    """
+    return f"runbook-run:{run}/{int(since.timestamp())}"
 
 
 class Room(Protocol):
@@ -57,6 +62,7 @@ class Page(Change):
     repeatable = True
 
     run: str
+    since: AwareDatetime  #: When the run was started.
     message: str
     services: tuple[str, ...] = ()  #: What it is about.
     severity: Literal["critical", "error", "warning", "info"] = "critical"
@@ -69,7 +75,7 @@ class Page(Change):
 
     @property
     def dedup_key(self) -> str:
-        return dedup_key(self.run)
+        return dedup_key(self.run, self.since)
 
     @property
     def op(self) -> str:
@@ -97,18 +103,21 @@ class Pager(Adapter):
         """
         if not self._can_read:
             return OnCall(unread="Without pager.api_token nobody can say who is on call")
+        duty, says, unread = None, "", ""
         try:
             duty = await self._on_duty()
-            acknowledged = await self._acknowledged(run, services)
+            says = await self._acknowledged(run, services)
         except (Unreachable, Refused) as error:
-            return OnCall(unread=str(error))
+            unread = str(error)
         user = self._people.get(duty.email.lower()) if duty else None
         name = duty.name if duty else ""
-        says = acknowledged
         if not says and user == run.started_by:
             says = f"{name} is on call and started this run"
+        if not duty and not unread:
+            unread = "PagerDuty names nobody who is on call"
+            if not self._settings.escalation_policy:
+                unread = "Without pager.escalation_policy nobody can say who is on call"
         person = Person(user_id=user) if user else None
-        unread = "" if duty else "PagerDuty names nobody who is on call"
         return OnCall(person=person, name=name, is_engaged=bool(says), says=says, unread=unread)
 
     @property
@@ -134,7 +143,8 @@ class Pager(Adapter):
 
     async def _acknowledged(self, run: Run, services: Sequence[str]) -> str:
         """Who has acknowledged what; empty when nobody has."""
-        ours = await self._list("incidents", [("incident_key", dedup_key(run.id))])
+        key = dedup_key(run.id, run.started_at)
+        ours = await self._list("incidents", [("incident_key", key)])
         query = [("statuses[]", "acknowledged"), ("limit", str(MOST_INCIDENTS))]
         others = await self._list("incidents", query) if services else []
         about = [one for one in others if self._is_about(one, services)]
@@ -167,17 +177,22 @@ class Pager(Adapter):
             return await self._see_said(change)
         if not self._can_read:
             return self._remembered(change)
-        listed = await self._list("incidents", [("incident_key", change.dedup_key)])
+        try:
+            listed = await self._list("incidents", [("incident_key", change.dedup_key)])
+        except (Unreachable, Refused) as error:
+            return self._remembered(change, f" ({error})")
         if not listed:
             return Seen("before", "PagerDuty has no incident of this run")
-        newest = listed[-1]
-        number, status = newest.get("incident_number", "?"), plain(newest.get("status"), 40)
+        number, status = (
+            plain(listed[-1].get(what), 40) for what in ("incident_number", "status")
+        )
         return Seen("applied", f"PagerDuty has incident #{number}, {status}")
 
-    def _remembered(self, change: Page) -> Seen:
+    def _remembered(self, change: Page, why: str = "") -> Seen:
+        """Where PagerDuty cannot be asked: a page too many is the same incident, none is none."""
         if change.dedup_key in self._accepted:
             return Seen("applied", "PagerDuty has accepted the page")
-        return Seen("before", "PagerDuty has not said that it has this page")
+        return Seen("before", f"PagerDuty has not said that it has this page{why}")
 
     async def _see_said(self, change: Page) -> Seen:
         state = await self._room.state(change.op)
@@ -193,7 +208,9 @@ class Pager(Adapter):
         if not self._settings.routing_key.get_secret_value():
             return await self._mention(change)
         url = f"{self._settings.events_url.rstrip('/')}/v2/enqueue"
-        await self._calls.write(PAGERDUTY, url, self._event(change))
+        taken = (await self._calls.write(PAGERDUTY, url, self._event(change))).json()
+        if not isinstance(taken, dict) or taken.get("status") != "success":
+            raise Unreachable(f"{PAGERDUTY} did not say that it took the page")
         self._accepted.add(change.dedup_key)
 
     async def _mention(self, change: Page) -> None:

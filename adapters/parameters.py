@@ -27,6 +27,9 @@ class SetParameter(Change):
     def target(self) -> str:
         return f"parameter/{self.name}"
 
+    def then(self) -> str:
+        return f"{self.name} is {self.value}"
+
     def command(self) -> str:
         return (
             f"aws ssm put-parameter --overwrite --name {shlex.quote(self.name)}"

@@ -7,6 +7,7 @@ the address, the user or the password.
 
 import asyncio
 import socket
+import ssl
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,6 +17,7 @@ from typing import Any, Literal
 
 import asyncpg
 
+from adapters.http_calls import plain
 from bot.runbook import Adapter, Facts
 from bot.runbook.errors import Refused
 
@@ -146,38 +148,63 @@ class Postgres(Adapter):
     async def _session(self, dsn: str) -> AsyncIterator[tuple[Any, float]]:
         """A new connection, and when connecting began. All that is done in it has one limit."""
         began = time.monotonic()
-        async with asyncio.timeout(self._timeout_s):
-            connection = await asyncpg.connect(
-                dsn,
-                timeout=self._timeout_s,
-                statement_cache_size=0,  # A pooler may hand each statement to another server.
-                server_settings={"application_name": APPLICATION},
-            )
-            try:
-                yield connection, began
-            finally:
-                connection.terminate()  # A polite close would wait for a server that hangs.
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                connection = await asyncpg.connect(
+                    dsn,
+                    timeout=self._timeout_s,
+                    statement_cache_size=0,  # A pooler may hand each statement to another server.
+                    server_settings={"application_name": APPLICATION},
+                )
+                try:
+                    yield connection, began
+                finally:
+                    connection.terminate()  # A polite close would wait for a server that hangs.
+        except STUMBLES:
+            raise asyncpg.InternalClientError from None
 
     async def _look(self, connection: Any, query: str, *values: object) -> dict[str, Any]:
-        async with connection.transaction(readonly=True):
-            for setting in SESSION:
-                await connection.execute(setting.format(ms=int(self._timeout_s * 1000)))
-            return dict(await connection.fetchrow(query, *values))
+        """
+        When it fails the connection is cut, and that ends the transaction. The driver's own would
+        say ROLLBACK first, and wait for a server that hangs, without a limit.
+        """
+        await connection.execute("BEGIN READ ONLY")
+        for setting in SESSION:
+            await connection.execute(setting.format(ms=int(self._timeout_s * 1000)))
+        row = await connection.fetchrow(query, *values)
+        await connection.execute("COMMIT")
+        return dict(row)
 
     def _failure(self, error: Exception) -> _Failure:
         """In our words: the driver's may hold the address and the user."""
         if isinstance(error, TimeoutError | asyncpg.QueryCanceledError):
             return _Failure("timed out", f"did not answer within {self._timeout_s:g} s")
+        if type(error) is ConnectionError:
+            return NOT_BEGUN
         for kinds, failure in FAILURES:
             if isinstance(error, kinds):
                 return failure
-        if isinstance(error, asyncpg.PostgresError):
-            return _Failure("other", f"answered with an error (SQLSTATE {error.sqlstate})")
-        return _Failure("other", "could not be asked")
+        sqlstate = plain(getattr(error, "sqlstate", None) or "none", 5)
+        return _Failure("other", f"answered with an error (SQLSTATE {sqlstate})")
 
 
+#: What the driver, or we, stumble over when what answers speaks something else than PostgreSQL.
+STUMBLES = (AttributeError, LookupError, TypeError)
 #: All that the driver raises when a server does not answer as it should.
-TROUBLE = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError)
+TROUBLE = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+    ValueError,
+    OverflowError,
+)
+#: The driver has one bare ConnectionError for all of this.
+NOT_BEGUN = _Failure(
+    "refused",
+    "ended the talk before it had begun: it hung up, is no PostgreSQL, or takes no TLS as its"
+    " DSN asks",
+)
 FAILURES: tuple[tuple[tuple[type[Exception], ...], _Failure], ...] = (
     (
         (asyncpg.TooManyConnectionsError,),
@@ -194,7 +221,18 @@ FAILURES: tuple[tuple[tuple[type[Exception], ...], _Failure], ...] = (
     ((asyncpg.InvalidCatalogNameError,), _Failure("other", "has no database of that name")),
     ((socket.gaierror,), _Failure("refused", "cannot be found: its name is not known")),
     ((ConnectionRefusedError,), _Failure("refused", "refused the connection: nothing listens")),
-    ((ValueError,), _Failure("other", "could not be asked: check postgres.dsn")),
+    (
+        (ssl.SSLError,),
+        _Failure("other", "cannot be trusted: its certificate was not accepted, or TLS failed"),
+    ),
+    (
+        (ValueError, OverflowError),
+        _Failure("other", "could not be asked: check its DSN in the settings"),
+    ),
+    (
+        (asyncpg.InternalClientError,),
+        _Failure("other", "answered with something that is not PostgreSQL's"),
+    ),
     (
         (asyncpg.ConnectionDoesNotExistError, asyncpg.InterfaceError, ConnectionError),
         _Failure("refused", "broke the connection before it had answered"),

@@ -6,21 +6,23 @@ idempotency key, so one whose answer was lost is looked for and never simply mad
 """
 
 import base64
+import re
 from collections.abc import AsyncIterator, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, Protocol
 from urllib.parse import quote
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from adapters.http_calls import HttpCalls, Query, plain
 from bot.runbook import CHANGE, Adapter, Change, Key, Seen, pair
-from bot.runbook.errors import Unreachable
+from bot.runbook.errors import BookError, Unreachable
 from bot.settings import TicketSettings
 
 LABEL = "runbook-bot"
 LONGEST_TITLE = 250  #: GitHub takes 256 characters, Jira 255.
 PAGE, MOST_PAGES = 100, 10
+SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~])")
 #: How far the tracker's clock and ours may be apart.
 CLOCKS_APART = timedelta(minutes=2)
 
@@ -41,7 +43,7 @@ class CreateTicket(Change):
 
     run: str
     number: int = Field(ge=1)  #: Which of the run's tickets it is, from 1.
-    since: datetime  #: When the run was started: an older ticket cannot be its own.
+    since: AwareDatetime  #: When the run was started: an older ticket cannot be its own.
     title: str = Field(min_length=1)
     text: str = ""
 
@@ -69,7 +71,7 @@ class Tracker(Protocol):
 
 
 class Tickets(Adapter):
-    """Raises ValueError when the settings name a tracker and not where or as whom to use it."""
+    """Raises BookError when the settings name a tracker and not where or as whom to use it."""
 
     def __init__(self, calls: HttpCalls, settings: TicketSettings, room: Room) -> None:
         self._room, self._tracker = room, _tracker(calls, settings)
@@ -119,7 +121,7 @@ class GitHub:
     def __init__(self, calls: HttpCalls, settings: TicketSettings) -> None:
         owner, _, repository = settings.project.partition("/")
         if not owner or not repository or "/" in repository:
-            raise ValueError("tickets.project for GitHub is owner/repository")
+            raise BookError("settings: tickets.project for GitHub is owner/repository")
         base = settings.api_url.rstrip("/")
         self._url = f"{base}/repos/{quote(owner, safe='')}/{quote(repository, safe='')}/issues"
         self._calls = calls
@@ -131,13 +133,15 @@ class GitHub:
 
     async def find(self, change: CreateTicket) -> str | None:
         async for issue in self._since(change.since - CLOCKS_APART):
-            lines = str(issue.get("body") or "").splitlines()
-            if any(line.strip() == change.mark for line in lines):
-                return f"#{issue.get('number')}"
+            lines = str(issue.get("body") or "").split()
+            is_marked = lines[-1:] == [change.mark]  # Above it stands other people's text.
+            if is_marked and _is_since("GitHub", issue.get("created_at"), change):
+                return f"#{plain(issue.get('number'), 20)}"
         return None
 
     async def create(self, change: CreateTicket) -> None:
-        body = {"title": change.short_title, "body": _body(change), "labels": [LABEL]}
+        text = f"{_as_markdown(change.text)}\n\n{change.mark}".strip()
+        body = {"title": change.short_title, "body": text, "labels": [LABEL]}
         await self._calls.write("GitHub", self._url, body, self._headers)
 
     async def _since(self, moment: datetime) -> AsyncIterator[Mapping[str, Any]]:
@@ -155,7 +159,7 @@ class GitHub:
     async def _page(self, number: int, moment: datetime) -> list[Mapping[str, Any]]:
         query = [
             ("state", "all"),
-            ("since", f"{moment:%Y-%m-%dT%H:%M:%SZ}"),
+            ("since", f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"),
             ("sort", "created"),
             ("direction", "desc"),
             ("per_page", str(PAGE)),
@@ -172,7 +176,9 @@ class Jira:
 
     def __init__(self, calls: HttpCalls, settings: TicketSettings) -> None:
         if not settings.project.isalnum() or not settings.user:
-            raise ValueError("for Jira, tickets.project is a project's key, and tickets.user set")
+            raise BookError(
+                "settings: for Jira, tickets.project is a project's key, and tickets.user is set"
+            )
         self._calls, self._project = calls, settings.project
         self._url = f"{settings.api_url.rstrip('/')}/rest/api/3"
         known = f"{settings.user}:{settings.token.get_secret_value()}".encode()
@@ -182,17 +188,20 @@ class Jira:
         }
 
     async def find(self, change: CreateTicket) -> str | None:
-        jql = f'project = "{self._project}" AND labels = "{change.mark}"'
-        query: Query = [("jql", jql), ("fields", "summary"), ("maxResults", "2")]
+        of_it = f'project = "{self._project}" AND labels = "{change.mark}"'
+        jql = f"{of_it} ORDER BY created DESC"
+        query: Query = [("jql", jql), ("fields", "created"), ("maxResults", "1")]
         url = f"{self._url}/search/jql"
         content = (await self._calls.read("Jira", url, query, self._headers)).json()
         issues = content.get("issues") if isinstance(content, dict) else None
-        if not isinstance(issues, list):
+        if not isinstance(issues, list) or not all(_is_issue(one) for one in issues):
             raise Unreachable("Jira answered without a list of issues")
-        return plain(issues[0].get("key"), 40) if issues else None
+        ours = (one for one in issues if _is_since("Jira", one["fields"].get("created"), change))
+        return next((plain(one["key"], 40) for one in ours), None)
 
     async def create(self, change: CreateTicket) -> None:
-        paragraphs = [_paragraph(line) for line in _body(change).splitlines() if line.strip()]
+        lines = [*change.text.splitlines(), change.mark]
+        paragraphs = [_paragraph(line) for line in lines if line.strip()]
         fields = {
             "project": {"key": self._project},
             "issuetype": {"name": "Task"},
@@ -207,12 +216,27 @@ def _tracker(calls: HttpCalls, settings: TicketSettings) -> Tracker | None:
     if settings.tracker == "none":
         return None
     if not settings.token.get_secret_value():
-        raise ValueError(f"tickets.token is not set, and tickets.tracker is {settings.tracker}")
+        raise BookError(
+            f"settings: tickets.token is not set, and tickets.tracker is {settings.tracker}"
+        )
     return GitHub(calls, settings) if settings.tracker == "github" else Jira(calls, settings)
 
 
-def _body(change: CreateTicket) -> str:
-    return f"{change.text}\n\n{change.mark}".strip()
+def _is_since(who: str, made_at: object, change: CreateTicket) -> bool:
+    """An older one is of a run before ours whose id was the same, as after a lost store."""
+    try:
+        return datetime.fromisoformat(str(made_at)) >= change.since - CLOCKS_APART
+    except (ValueError, TypeError):
+        raise Unreachable(f"{who} answered without saying when an issue was made") from None
+
+
+def _is_issue(one: object) -> bool:
+    return isinstance(one, dict) and "key" in one and isinstance(one.get("fields"), dict)
+
+
+def _as_markdown(text: str) -> str:
+    """As it is, without headings, links or HTML, and mentioning nobody."""
+    return SPECIAL.sub(r"\\\1", text).replace("@", "@\N{WORD JOINER}")
 
 
 def _paragraph(line: str) -> dict[str, Any]:

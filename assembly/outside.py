@@ -21,6 +21,7 @@ from adapters.rds import Rds
 from adapters.status_pages import StatusPages
 from adapters.tickets import Tickets
 from assembly.room import RunRoom
+from bot.access.policy import Policy
 from bot.runbook import Adapter, Thresholds
 from bot.runbook.errors import BookError
 from bot.settings import Settings
@@ -81,6 +82,6 @@ def thresholds(settings: Settings) -> Mapping[type[Thresholds], Thresholds]:
     return found
 
 
-def deciders(settings: Settings) -> Mapping[str, Sequence[str]]:
+def deciders(policy: Policy) -> Mapping[str, Sequence[str]]:
     """Whom a request for approval notifies, by role."""
-    return {name: (*role.groups, *role.users) for name, role in settings.roles.items()}
+    return {name: (*role.groups, *role.users) for name, role in policy.roles.items()}

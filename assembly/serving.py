@@ -8,7 +8,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from adapters.slack import Slack
+from assembly.anchors import anchoring
 from assembly.outside import deciders, outside, thresholds
+from assembly.policy import policy_of
 from assembly.room import RunRoom
 from bot.engine.calling import Surroundings
 from bot.engine.desk import EngineDesk
@@ -52,13 +54,14 @@ class Bot:
 @asynccontextmanager
 async def running_bot(settings: Settings) -> AsyncIterator[Bot]:
     """Everything but the intake. It goes on at once with what an earlier life left."""
+    policy = policy_of(settings)
     async with contextlib.AsyncExitStack() as stack:
         calls = await stack.enter_async_context(open_calls(settings.slack))
         store = Store(settings.store.url)
         await store.open()
         stack.push_async_callback(store.close)
         outbox = Outbox(store, calls, draw, fallback=settings.slack.fallback_channel or None)
-        people = People(calls, settings.roles, settings.aliases)
+        people = People(calls, policy.roles, policy.aliases)
         room = RunRoom(outbox)
         slack = Slack(calls, room, outbox, room.timeline)
         systems = Systems(*outside(settings, stack, room), slack)
@@ -67,10 +70,11 @@ async def running_bot(settings: Settings) -> AsyncIterator[Bot]:
             store,
             RUNBOOKS,
             Surroundings(systems, settings.company, thresholds(settings)),
-            SlackAnnouncer(deciders(settings)),
+            SlackAnnouncer(deciders(policy), settings.slack.fallback_channel),
             outbox_rows.put,
             people,
             LocalRunner(),
+            policy=policy,
             expires_after_s=settings.approvals.expires_after_s,
             on_commit=outbox.wake,
         )
@@ -79,11 +83,17 @@ async def running_bot(settings: Settings) -> AsyncIterator[Bot]:
         stack.push_async_callback(engine.stop, GRACE_S / 2)
         outbox.start()
         stack.push_async_callback(outbox.stop, GRACE_S / 4)
+        anchors = anchoring(settings, store, stack, outbox.wake)
+        anchors.start()
+        stack.push_async_callback(anchors.stop)
         yield Bot(engine, EngineDesk(engine, IN_PROSE), outbox, people, calls)
 
 
 async def serve(settings: Settings, stop: asyncio.Event) -> None:
-    """Until `stop` is set. Raises Unreachable, Refused, StoreInUse, NewerSchema, BookError."""
+    """
+    Until `stop` is set. Raises Unreachable, Refused, StoreInUse, NewerSchema, BookError and
+    PolicyError.
+    """
     async with running_bot(settings) as bot:
         errands = Errands()
         identity = await _identify(bot.calls, stop)
@@ -110,7 +120,7 @@ def _intake(
         name = "app_token" if settings.mode == "socket" else "signing_secret"
         raise Refused(f"settings: slack.mode is {settings.mode}, so slack.{name} is needed.")
     turned_away = TurnedAway(bot.desk.turned_away, errands)
-    bolt = build_app(bot.desk, bot.people, bot.calls, identity, errands, turned_away)
+    bolt = build_app(bot.desk, bot.calls, identity, errands, turned_away)
     if settings.mode == "socket":
         token = secret.get_secret_value()
         return Connection(bolt, token, bot.calls.client, errands, turned_away)

@@ -41,13 +41,6 @@ class StoreSettings(Group):
     url: str = "sqlite:///var/runbook-bot.db"  #: SQLAlchemy's notation.
 
 
-class RoleSettings(Group):
-    """Who has a role: by user id, or as a member of a Slack user group."""
-
-    users: tuple[str, ...] = ()
-    groups: tuple[str, ...] = ()
-
-
 class AwsSettings(Group):
     region: str = "us-east-1"
     endpoint_url: str | None = None  #: Another address for every service, such as a sandbox.
@@ -93,6 +86,14 @@ class ApprovalSettings(Group):
     expires_after_s: float = 900.0
 
 
+class AuditSettings(Group):
+    """Where the audit log's newest hash is told once a day: see docs/security.md."""
+
+    channel: str = ""  #: A channel's id; empty: `slack.fallback_channel`.
+    bucket: str = ""  #: An S3 bucket with object lock; empty: none.
+    retain_days: int = Field(default=365, gt=0)  #: How long the bucket locks each.
+
+
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix="RUNBOOK_BOT_", env_nested_delimiter="__", extra="forbid", frozen=True
@@ -100,8 +101,7 @@ class Settings(BaseSettings):
 
     slack: SlackSettings = SlackSettings()
     store: StoreSettings = StoreSettings()
-    roles: dict[str, RoleSettings] = Field(default_factory=dict)
-    aliases: tuple[tuple[str, ...], ...] = ()  #: User ids that are the same human.
+    policy: str = "policy.toml"  #: The file that says who may do what.
     company: Company = Company()
     aws: AwsSettings = AwsSettings()
     postgres: PostgresSettings = PostgresSettings()
@@ -109,6 +109,7 @@ class Settings(BaseSettings):
     pager: PagerSettings = PagerSettings()
     tickets: TicketSettings = TicketSettings()
     approvals: ApprovalSettings = ApprovalSettings()
+    audit: AuditSettings = AuditSettings()
     thresholds: dict[str, dict[str, object]] = Field(default_factory=dict)  #: Book id -> fields.
 
     @classmethod

@@ -19,6 +19,7 @@ from adapters.status_pages import StatusPages, VendorStatuses
 from adapters.tickets import CreateTicket
 from bot.runbook import (
     Company,
+    Done,
     Findings,
     Found,
     Nothing,
@@ -49,7 +50,7 @@ class Limits(Thresholds):
 class Inputs(RunbookInputs):
     brief_desc: str = Field(
         title="Brief description",
-        description="lowercase letters, digits and dashes: it becomes the channel's name",
+        description="3 to 40 lowercase letters, digits and dashes: it becomes the channel's name",
         pattern=r"^[a-z0-9-]{3,40}$",
     )
     services: tuple[str, ...] = Field(
@@ -116,7 +117,7 @@ async def page_on_call(run: Run, inputs: Inputs, pager: Pager) -> Plan[Page] | N
     if on_call.is_engaged:
         return nothing(f"On-call is engaged already: {on_call.says}")
     message = f"{inputs.severity} Service Outage: {inputs.brief_desc}"
-    return plan(Page(run=run.id, message=message, services=inputs.services))
+    return plan(Page(run=run.id, since=run.started_at, message=message, services=inputs.services))
 
 
 diagnosis = book.section("Diagnosis Steps", together=True)
@@ -292,15 +293,20 @@ def document_timeline(run: Run) -> Plan[PostTimeline]:
 
 @afterwards.action("Schedule post-mortem within 48 hours", unattended="our own calendar")
 def schedule_post_mortem(
-    run: Run, inputs: Inputs, company: Company, commander: Person | None
+    run: Run,
+    inputs: Inputs,
+    company: Company,
+    commander: Person | None,
+    document_timeline: Done[PostTimeline] | None,
 ) -> Plan[ScheduleMeeting]:
-    latest = run.started_at + POST_MORTEM_WITHIN
+    over_at = document_timeline.at if document_timeline else run.started_at
+    latest = over_at + POST_MORTEM_WITHIN
     return plan(
         ScheduleMeeting(
             run=run.id,
             since=run.started_at,
             title=f"Post-mortem {inputs.brief_desc}",
-            starts_at=meeting_time(run.started_at + PREPARATION, latest, company.time_zone),
+            starts_at=meeting_time(over_at + PREPARATION, latest, company.time_zone),
             owner=commander or Person(user_id=run.started_by),
             agenda=f"What happened, and what would have made it shorter? Run {run.id}",
         )

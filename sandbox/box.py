@@ -38,7 +38,12 @@ from sandbox.peers.status_pages import VendorPages
 from sandbox.postgres import Database
 from sandbox.slack.workspace import Workspace
 
-TRY = "Type /runbook RB-INC-001 in #general. Switch a fault on first: see Faults."
+TRY = (
+    "Switch on *A bad deployment* at *Faults*, and type `/runbook RB-INC-001 brief_desc=down`.",
+    "Whoever asks for a change cannot approve it: become Ravi, in the corner, to approve.",
+    "`/runbook` shows the catalogue, `/runbook help` all that can be typed.",
+    "`/runbook dry RB-INC-001 brief_desc=drill` says what it would do, and changes nothing.",
+)
 MANIFEST = Path(__file__).parent.parent / "manifest.yml"
 
 
@@ -77,7 +82,7 @@ class Box:
     async def running(self, port: int = 0) -> AsyncIterator["Box"]:
         """`port` is of the page and the Web API of the local Slack."""
         people.settle_in(self.slack)
-        self.slack.notices = [TRY]
+        self.slack.notices = list(TRY)
         async with contextlib.AsyncExitStack() as stack:
             peers = (self.health, self.vendors, self.pagerduty, self.github)
             parts = (self.aws, *peers, *(() if self._is_lent else (self.database,)))
@@ -94,9 +99,13 @@ class Box:
     async def switch(self, name: str, on: bool) -> None:
         """Raises KeyError for a strange fault. Switching on what is on does nothing."""
         scene = BY_NAME[name]
+        self._forget_cured()
         if on != (name in self.on):
             await (scene.on if on else scene.off)(self)
             (self.on.add if on else self.on.discard)(name)
+
+    def _forget_cured(self) -> None:
+        self.on -= {name for name in self.on if BY_NAME[name].is_over(self)}
 
     def settings(self) -> Settings:
         """How a bot is set up for this company."""
@@ -114,7 +123,7 @@ class Box:
                 fallback_channel="C0ALERTS",
             ),
             store=StoreSettings(url=f"sqlite:///{self._folder / 'runbook-bot.db'}"),
-            roles=people.roles(),
+            policy=str(people.POLICY),
             company=company.model_copy(update={"services": places}),
             aws=AwsSettings(endpoint_url=aws.endpoint_url),
             postgres=PostgresSettings(
@@ -181,6 +190,7 @@ class Box:
         await asyncio.gather(*self._moving, return_exceptions=True)
 
     async def _list_faults(self, _request: web.Request) -> web.Response:
+        self._forget_cured()
         listed = [
             {"name": one.name, "title": one.title, "what": one.what, "on": one.name in self.on}
             for one in SCENES
@@ -196,7 +206,7 @@ class Box:
 
 
 def _told(value: object) -> str:
-    return json.dumps(value, default=_plain)
+    return value if isinstance(value, str) else json.dumps(value, default=_plain)
 
 
 def _plain(value: object) -> object:

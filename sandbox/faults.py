@@ -12,12 +12,17 @@ if TYPE_CHECKING:
     from sandbox.box import Box
 
 Switch = Callable[["Box"], Awaitable[None]]
+Look = Callable[["Box"], bool]
 
 #: The service that is broken, and how long it has been so when somebody notices.
 BROKEN, AGO, MENDED = "complyai-core", timedelta(minutes=11), "2.14.9"
 #: Seconds by which each answer of a slow database is late. Four of them make a new connection and
 #: SELECT 1; the rest of what is looked at still comes within the check's limit.
 LATE_S = 0.4
+
+
+def _until_switched_off(box: "Box") -> bool:
+    return False
 
 
 @dataclass(frozen=True)
@@ -27,16 +32,24 @@ class Scene:
     what: str  #: What one sees, and what cures it.
     on: Switch
     off: Switch
+    is_over: Look = _until_switched_off  #: Cured, or used up; it can be switched on again.
 
 
 async def _bad_deploy(box: "Box") -> None:
-    box.aws.deploy_bad(BROKEN, ago=AGO)
+    """After whatever was deployed last, for the newest is what crashes."""
+    age, _ = box.aws.newest_deployment(BROKEN)
+    box.aws.deploy_bad(BROKEN, ago=min(AGO, age))
 
 
 async def _good_deploy(box: "Box") -> None:
     """Whoever deployed the bad version deploys a good one: not how the bot cures it."""
     if not box.aws.is_well(BROKEN):
         box.aws.deploy(BROKEN, MENDED)
+
+
+def _is_rolled_back(box: "Box") -> bool:
+    _, does_well = box.aws.newest_deployment(BROKEN)
+    return does_well and box.aws.is_well(BROKEN)
 
 
 async def _database_down(box: "Box") -> None:
@@ -76,16 +89,28 @@ async def _lost_response(box: "Box") -> None:
     box.aws.faults.lose_response("ecs", "UpdateService")
 
 
+async def _keep_responses(box: "Box") -> None:
+    box.aws.faults.stop("lost_response")
+
+
+def _has_lost_one(box: "Box") -> bool:
+    return all(fault["name"] != "lost_response" for fault in box.aws.faults.shape())
+
+
 async def _throttled(box: "Box") -> None:
     box.aws.faults.throttle("ecs", "*", times=1_000_000)
+
+
+async def _unlimited(box: "Box") -> None:
+    box.aws.faults.stop("throttle")
 
 
 async def _access_denied(box: "Box") -> None:
     box.aws.faults.deny("ecs", "UpdateService")
 
 
-async def _aws_well(box: "Box") -> None:
-    box.aws.faults.clear()
+async def _access_granted(box: "Box") -> None:
+    box.aws.faults.stop("deny")
 
 
 SCENES: Sequence[Scene] = (
@@ -96,6 +121,7 @@ SCENES: Sequence[Scene] = (
         " Rolling back cures it.",
         _bad_deploy,
         _good_deploy,
+        _is_rolled_back,
     ),
     Scene(
         "database-down",
@@ -130,21 +156,22 @@ SCENES: Sequence[Scene] = (
         "AWS loses an answer",
         "The next update of a service is carried out, and its answer is lost on the way.",
         _lost_response,
-        _aws_well,
+        _keep_responses,
+        _has_lost_one,
     ),
     Scene(
         "throttled",
         "AWS limits us",
         "Every call to ECS is answered with a throttling error.",
         _throttled,
-        _aws_well,
+        _unlimited,
     ),
     Scene(
         "access-denied",
         "AWS refuses",
         "The bot's role may not update services.",
         _access_denied,
-        _aws_well,
+        _access_granted,
     ),
 )
 BY_NAME = {scene.name: scene for scene in SCENES}

@@ -13,32 +13,43 @@ import pkgutil
 import re
 import subprocess
 import sys
-import tomllib
 from collections.abc import Iterator
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
+from typing import get_args
 
 import pytest
 from pydantic import BaseModel, SecretStr
 
 import adapters
 import app
+from adapters.vault import PERMISSIONS
 from assembly.outside import thresholds
-from bot.engine.access import ROLES
+from assembly.policy import policy_in
+from bot.access.hours import Hours
+from bot.access.policy import ROLES
+from bot.access.policy_file import TABLES, names_of, notes
+from bot.engine.entries import ENDED
+from bot.engine.state import EventKind
 from bot.runbook import Adapter
 from bot.settings import Settings
 from bot.slack.listeners.typed import WORDS
 from bot.store import outbox_tables, tables
+from bot.store.chain import Entry
+from bot.store.exporting import line
 from commands import RUNBOOKS
 from sandbox.faults import SCENES
+from tests.store.chains import chain
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(
     [*ROOT.glob("*.md"), *(p for p in ROOT.glob("docs/**/*.md") if p.name != "coverage.md")]
 )
 INSTALL, OPERATING = ROOT / "docs/install.md", ROOT / "docs/operating.md"
+SECURITY = ROOT / "docs/security.md"
 ARCHITECTURE, WRITING = ROOT / "docs/architecture.md", ROOT / "docs/writing-runbooks.md"
+POLICY = ROOT / "docs/policy.md"
 README, CONTRIBUTING = ROOT / "README.md", ROOT / "CONTRIBUTING.md"
 
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
@@ -101,12 +112,46 @@ def test_the_example_of_settings_is_accepted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "runbook-bot.toml"
-    (path_text,) = blocks(INSTALL, "toml")
-    path.write_text(path_text)
+    _, example_of_settings = blocks(INSTALL, "toml")
+    path.write_text(example_of_settings)
     monkeypatch.setenv("RUNBOOK_BOT_SETTINGS", str(path))
     settings = Settings()
-    assert set(tomllib.loads(path_text)["roles"]) == set(settings.roles) <= set(ROLES)
     assert thresholds(settings)
+
+
+def test_the_audit_log_is_verified_by_what_the_documentation_shows(tmp_path: Path) -> None:
+    (shown,) = blocks(SECURITY, "python")
+    (tmp_path / "verify.py").write_text(shown)
+    entries = chain(9)
+
+    def verified(entries: list[Entry]) -> subprocess.CompletedProcess[str]:
+        (tmp_path / "audit.jsonl").write_text("".join(line(one) + "\n" for one in entries))
+        command = [sys.executable, "verify.py", "audit.jsonl"]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+
+    assert verified(entries).stdout.strip() == entries[-1].hash
+    said = verified([*entries[:4], entries[4]._replace(by="U666"), *entries[5:]])
+    assert "entry 5 is not as it was written" in said.stderr
+
+
+@pytest.mark.parametrize("page", [POLICY, INSTALL], ids=lambda page: page.name)
+def test_the_example_of_a_policy_is_accepted_and_leaves_nobody_out(
+    page: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "policy.toml"
+    path.write_text(blocks(page, "toml")[0])
+    assert list(notes(policy_in(path))) == []
+
+
+def test_every_field_of_the_policy_stands_in_its_example_and_in_its_table() -> None:
+    text = POLICY.read_text()
+    (example,) = blocks(POLICY, "toml")
+    models: list[type[BaseModel]] = [Hours, *TABLES.values()]
+    for model in models:
+        for name in names_of(model):
+            assert re.search(rf"\b{name} = ", example), f"{model.__name__}.{name}"
+            assert f"`{name}`" in text, f"{model.__name__}.{name}"
+    assert all(f"[{name}" in example for name in TABLES)
 
 
 # Settings, roles and rights.
@@ -153,6 +198,19 @@ def test_the_aws_policy_allows_what_the_adapters_call_and_no_more() -> None:
     assert set(change) == writes
 
 
+def test_the_policy_of_the_anchors_bucket_allows_what_is_used_and_no_more() -> None:
+    (policy,) = (json.loads(block) for block in blocks(SECURITY, "json"))
+    (allowed,) = (statement["Action"] for statement in policy["Statement"])
+    assert allowed == list(PERMISSIONS)
+
+
+def test_every_word_of_the_audit_log_is_explained() -> None:
+    told = "".join("".join(cells) for cells in rows(SECURITY, r"`[a-z ]+`"))
+    elsewhere = {"due", "decided", "applied"}
+    words = {*get_args(EventKind), *ENDED.values(), "approval asked", "plan viewed"} - elsewhere
+    assert [word for word in sorted(words) if f"`{word}`" not in told] == []
+
+
 def aws_calls() -> tuple[set[str], set[str]]:
     reads: set[str] = set()
     writes: set[str] = set()
@@ -172,15 +230,24 @@ def aws_calls() -> tuple[set[str], set[str]]:
 def test_every_command_and_option_of_the_command_line_is_described(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    text = README.read_text() + OPERATING.read_text()
-    commands = re.findall(r"^    (\w+)  ", said([], capsys), re.MULTILINE)
+    text = README.read_text() + OPERATING.read_text() + SECURITY.read_text() + POLICY.read_text()
+    commands = named_in(said([], capsys))
     assert "serve" in commands
     for command in commands:
         assert f"python app.py {command}" in text, command
-        for option in re.findall(r"--\w+", said([command], capsys)):
+        told = said([command], capsys)
+        for inner in named_in(told):
+            assert f"{command} {inner}" in text, f"{command} {inner}"
+            told += said([command, inner], capsys)
+        for option in re.findall(r"--\w+", told):
             assert option == "--help" or option in text, f"{command} {option}"
     named = "".join(page.read_text() for page in PAGES)
     assert set(re.findall(r"python app\.py (\w+)", named)) <= set(commands)
+
+
+def named_in(told: str) -> list[str]:
+    """The commands that a help text lists."""
+    return re.findall(r"^    (\w+)  ", told, re.MULTILINE)
 
 
 def said(command: list[str], capsys: pytest.CaptureFixture[str]) -> str:

@@ -31,7 +31,7 @@ from adapters.cloudwatch.metrics import (
     places,
 )
 from bot.runbook import Adapter
-from bot.runbook.errors import Refused
+from bot.runbook.errors import Refused, Unreachable
 
 READS: tuple[str, ...] = (
     "cloudwatch:DescribeAlarms",
@@ -141,6 +141,11 @@ class CloudWatch(Adapter):
         pages = await self._calls.read_pages(
             "cloudwatch", "describe_alarms", f"{kind}s", MOST_ALARMS, AlarmTypes=[kind]
         )
+        if not pages.is_complete:
+            raise Unreachable(
+                f"CloudWatch has more than {MOST_ALARMS} alarms, and not all of them were read:"
+                " look at them in the console"
+            )
         return pages.items
 
 

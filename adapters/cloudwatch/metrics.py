@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from adapters.aws_calls import AwsCalls
+from bot.runbook.errors import Unreachable
 
 BALANCER = "AWS/ApplicationELB"
 REQUESTS, SERVER_ERRORS, LATENCY = (
@@ -22,6 +23,8 @@ REQUESTS, SERVER_ERRORS, LATENCY = (
 #: How the target groups of a service are called: as it is, or with one of these after it.
 SUFFIXES = ("", "-tg", "-blue", "-green")
 MOST_METRICS, MOST_RESULTS = 500, 500
+#: What CloudWatch says of a line that it gives as an empty one because it could not read it.
+UNREAD = ("InternalError", "Forbidden")
 
 Dimensions = tuple[tuple[str, str], ...]
 Line = dict[datetime, float]
@@ -60,8 +63,15 @@ async def lines(
         EndTime=until,
         ScanBy="TimestampAscending",
     )
+    if not results.is_complete:
+        raise Unreachable("CloudWatch gave more lines than are read, so some would be missing")
     for result in results.items:
         query, _ = asked[result["Id"]]
+        if result.get("StatusCode") in UNREAD:
+            raise Unreachable(
+                f"CloudWatch did not read {query.metric} ({result['StatusCode']}). No data is not"
+                " no errors, so nothing can be said. Try again"
+            )
         line = found[query.name]
         for at, value in zip(result["Timestamps"], result["Values"], strict=True):
             minute = at.astimezone(UTC)

@@ -36,6 +36,9 @@ class UpdateService(_OfService):
     def command(self) -> str:
         return f"{super().command()} --task-definition {self.task_definition}"
 
+    def then(self) -> str:
+        return f"{self.service} runs {self.task_definition}"
+
     def undo(self) -> "UpdateService":
         return UpdateService(
             cluster=self.cluster,
@@ -56,6 +59,9 @@ class ScaleService(_OfService):
     def command(self) -> str:
         return f"{super().command()} --desired-count {self.desired}"
 
+    def then(self) -> str:
+        return f"{self.service} wants {self.desired} tasks"
+
     def undo(self) -> "ScaleService":
         return ScaleService(
             cluster=self.cluster,
@@ -75,3 +81,6 @@ class RestartService(_OfService):
 
     def command(self) -> str:
         return f"{super().command()} --force-new-deployment"
+
+    def then(self) -> str:
+        return f"{self.service} runs {self.task_definition}, every task of it a new one"

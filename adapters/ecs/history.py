@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from adapters.aws_calls import Answer, AwsCalls, NotThere
 from adapters.ecs.facts import Deployment, Rollout
+from bot.runbook.errors import Unreachable
 
 READS: tuple[str, ...] = (
     "ecs:ListServiceDeployments",
@@ -142,7 +143,7 @@ class History:
                 arn=brief["serviceDeploymentArn"],
                 task_definition=short_name(revision["taskDefinition"]),
                 image=_image(revision.get("containerImages", [])),
-                rollout=ROLLOUTS[brief["status"]],
+                rollout=_rollout(brief["status"]),
                 reason=brief.get("statusReason", ""),
                 created_at=brief["createdAt"].astimezone(UTC),
             )
@@ -234,6 +235,14 @@ def primary_of(service: Answer) -> Answer | None:
     return next((one for one in deployments if one["status"] == "PRIMARY"), None)
 
 
+def _rollout(status: str) -> Rollout:
+    if status not in ROLLOUTS:
+        raise Unreachable(
+            f"ECS says {status} of a deployment, which the bot does not know: look in the console"
+        )
+    return ROLLOUTS[status]
+
+
 def short_name(arn: str) -> str:
     """The last part: `complyai-core:42` of a task definition's ARN."""
     return arn.rsplit("/", 1)[-1]
@@ -250,7 +259,7 @@ def _current(service: Answer, entries: list[_Entry]) -> _Entry | None:
         arn="",
         task_definition=runs,
         image="",
-        rollout=ROLLOUTS.get(primary.get("rolloutState", "COMPLETED"), "completed"),
+        rollout=_rollout(primary.get("rolloutState", "COMPLETED")),
         reason=primary.get("rolloutStateReason", ""),
         created_at=primary["createdAt"].astimezone(UTC),
     )

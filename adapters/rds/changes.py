@@ -23,6 +23,9 @@ class FailOver(Change):
             f" --target-db-instance-identifier {self.to}"
         )
 
+    def then(self) -> str:
+        return f"{self.to} writes"
+
     def undo(self) -> "FailOver":
         return FailOver(database=self.database, to=self.replacing, replacing=self.to)
 
@@ -47,6 +50,9 @@ class RebootWithFailover(Change):
             f"aws rds reboot-db-instance --db-instance-identifier {self.database} --force-failover"
         )
 
+    def then(self) -> str:
+        return f"{self.database} is in the zone of its standby"
+
 
 class TakeSnapshot(Change):
     """RDS takes a snapshot's name once, so a second time is refused."""
@@ -69,3 +75,6 @@ class TakeSnapshot(Change):
             f"aws rds create-db-{kind}snapshot --db-{of}-identifier {self.database}"
             f" --db-{kind}snapshot-identifier {self.snapshot}"
         )
+
+    def then(self) -> str:
+        return f"{self.snapshot} holds what {self.database} has now"

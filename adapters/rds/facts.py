@@ -63,8 +63,9 @@ class Database(Facts):
         return ""
 
     def take_snapshot(self, snapshot: str, run: str) -> TakeSnapshot:
-        is_cluster = self.kind == "aurora"
-        return TakeSnapshot(database=self.name, is_cluster=is_cluster, snapshot=snapshot, run=run)
+        return TakeSnapshot(
+            database=self.name, is_cluster=self.is_cluster, snapshot=snapshot, run=run
+        )
 
     def table(self) -> Table:
         columns = ("Instance", "Role", "Status", "Class", "Zone")

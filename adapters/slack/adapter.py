@@ -81,13 +81,11 @@ class Slack(Adapter):
         await do("conversations.setTopic", channel=ours.id, topic=change.whole_topic)
 
     async def _find(self, change: CreateChannel) -> Channel | None:
-        made = await self._channels.made(change.is_private)
         since = (change.since - CLOCKS_APART).timestamp()
-        bare = [
-            one
-            for one in made
-            if one.name in change.names and one.created >= since and not one.purpose
+        made = [
+            one for one in await self._channels.made(change.is_private) if one.created >= since
         ]
+        bare = [one for one in made if one.name in change.names and not one.purpose]
         marked = [one for one in made if change.mark in one.purpose]
         return next(iter(marked + bare), None)
 
@@ -98,7 +96,7 @@ class Slack(Adapter):
                 "conversations.create", name=name, is_private=change.is_private
             )
             if answer["ok"]:
-                return channel(answer["channel"])
+                return channel(answer.get("channel"))
             if answer.get("error") != "name_taken":
                 raise refused(f"#{name} was not opened", answer)
             if ours := await self._find(change):

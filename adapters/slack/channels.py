@@ -69,11 +69,13 @@ class PatientCalls:
                     await self._nap(again_s)
         raise AssertionError("the naps never end")
 
-    async def do(self, method: str, **arguments: Any) -> Answer:
-        """Raises Refused for an answer that says no."""
+    async def do(self, method: str, wants: str = "", **arguments: Any) -> Answer:
+        """`wants` is what the answer must have. Raises Refused, or Unreachable without it."""
         answer = await self.call(method, **arguments)
         if not answer["ok"]:
             raise refused(f"Slack refused {method}", answer)
+        if wants and answer.get(wants) is None:
+            raise Unreachable(f"Slack answered {method} without its {wants}")
         return answer
 
 
@@ -104,7 +106,7 @@ class Channels:
         self._readings: defaultdict[bool, _Reading] = defaultdict(_Reading)
 
     async def made(self, is_private: bool) -> Sequence[Channel]:
-        """As Slack has them at some moment after this was asked. Raises Refused."""
+        """As Slack has them at some moment after this was asked. Raises Refused, Unreachable."""
         reading = self._readings[is_private]
         begun = reading.begun
         async with reading.turn:
@@ -115,40 +117,44 @@ class Channels:
 
     async def _read(self, is_private: bool) -> Sequence[Channel]:
         """Of those we are in: we are in whatever we made."""
-        us, found, cursor = await self._who_we_are(), [], None
+        us, cursor = await self._who_we_are(), None
+        found: list[Channel] = []
         while True:
             answer = await self._calls.do(
                 "users.conversations",
+                "channels",
                 types="private_channel" if is_private else "public_channel",
                 limit=PAGE,
                 cursor=cursor,
             )
-            found += [
-                channel(one)
-                for one in answer["channels"]
-                if bool(one.get("is_private")) == is_private and one.get("creator") == us
-            ]
+            for one in answer["channels"]:
+                read = channel(one)
+                if bool(one.get("is_private")) == is_private and read.creator == us:
+                    found.append(read)
             cursor = (answer.get("response_metadata") or {}).get("next_cursor")
             if not cursor:
                 return found
 
     async def _who_we_are(self) -> str:
         if not self._our_id:
-            self._our_id = str((await self._calls.do("auth.test"))["user_id"])
+            self._our_id = str((await self._calls.do("auth.test", "user_id"))["user_id"])
         return self._our_id
 
 
-def channel(answer: Answer) -> Channel:
-    """Slack escapes &, < and > in what it gives back."""
-    topic, purpose = (answer.get(what) or {} for what in ("topic", "purpose"))
-    return Channel(
-        id=str(answer["id"]),
-        name=str(answer["name"]),
-        creator=str(answer.get("creator", "")),
-        created=int(answer.get("created", 0)),
-        topic=html.unescape(str(topic.get("value", ""))),
-        purpose=html.unescape(str(purpose.get("value", ""))),
-    )
+def channel(answer: Any) -> Channel:
+    """Slack escapes &, < and > in what it gives back. Raises Unreachable for another shape."""
+    try:
+        topic, purpose = (answer.get(what) or {} for what in ("topic", "purpose"))
+        return Channel(
+            id=str(answer["id"]),
+            name=str(answer["name"]),
+            creator=str(answer.get("creator", "")),
+            created=int(answer.get("created", 0)),
+            topic=html.unescape(str(topic.get("value", ""))),
+            purpose=html.unescape(str(purpose.get("value", ""))),
+        )
+    except (AttributeError, LookupError, TypeError, ValueError):
+        raise Unreachable("Slack described a channel in a shape that cannot be read") from None
 
 
 def refused(what: str, answer: Answer) -> Refused:

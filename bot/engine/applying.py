@@ -6,19 +6,24 @@ once the first is made. The intent is written before the call. After it every ex
 "look again", never "failed": only what is seen decides. `before` is believed only once nothing can
 be on its way any more; what cannot be told is asked of a person. After a crash the same code goes
 on from the rows.
+
+A freeze keeps an intent from being written, and nothing else: what has one is seen to its end.
 """
 
 import asyncio
 import logging
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence, Set
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from bot.engine.calling import look
+from bot.engine.audit import note
+from bot.engine.calling import is_cancelled_here, look
 from bot.engine.clock import Clock
+from bot.engine.locking import holds_all
+from bot.engine.made import DONE
 from bot.engine.reading import moment
 from bot.engine.reports import Report
 from bot.engine.results import done_as_json
@@ -28,11 +33,14 @@ from bot.runbook import Seen
 from bot.runbook.changes import Change, Plan
 from bot.runbook.errors import Refused
 from bot.store.store import Store
-from bot.store.tables import changes, locks, work
+from bot.store.tables import changes, plans, work
 
 log = logging.getLogger(__name__)
 
-Outcome = Literal["given", "unsure", "outdated", "failed", "cancelled"]
+Outcome = Literal["given", "unsure", "outdated", "failed", "cancelled", "frozen"]
+CANCELLED = "Cancelled before it was applied"
+#: Asked within the transaction of an intent: why the change is not to be made now; or ''.
+Frozen = Callable[[sa.Connection, Change], str]
 NAMESPACE = uuid.UUID("6f0d9d1e-2f0f-4f43-9d6a-2f4d3c0a7b11")
 
 
@@ -48,29 +56,37 @@ class ApplyTiming:
 
 
 @dataclass(frozen=True)
+class Ended:
+    outcome: Outcome
+    report: Report
+
+
+@dataclass(frozen=True)
 class Job:
-    """A claimed piece of work that applies a plan. The fence says that it is ours."""
+    """
+    A claimed piece of work that applies a plan. The fence says that it is ours; `permit` says,
+    before every intent, why it may not be any more.
+    """
 
     work_id: str
     fence: int
     plan_id: str
     plan: Plan[Change]
     targets: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Ended:
-    outcome: Outcome
-    report: Report
+    permit: Callable[[], Awaitable[Ended | None]]
 
 
 @dataclass
 class _Turn:
-    """One change's turn."""
+    """
+    One change's turn. `since`: the monotonic time from which a call of ours may be on its way;
+    after a restart that is when this life began with it, for nobody knows how old the call is.
+    """
 
     change: Change
     number: int
     intent_at: float | None
+    since: float
     answered: bool = False  #: The call came back without an error.
     refused: str = ""  #: The other side's clear no.
     tries: int = 0
@@ -83,47 +99,46 @@ class Applier:
         systems: Systems,
         clock: Clock,
         timing: ApplyTiming,
+        frozen: Frozen,
         progress: Callable[[Job, str, float | None], Awaitable[None]],
     ) -> None:
         self._store, self._systems, self._clock = store, systems, clock
-        self._timing, self._progress = timing, progress
+        self._timing, self._frozen, self._progress = timing, frozen, progress
 
     async def carry_out(self, job: Job) -> Ended:
         """Raises Fenced when the work is no longer ours."""
         rows = {row.number: row for row in await self._store.read(_rows, job.plan_id)}
-        seen_last: list[str] = []
         for number, change in enumerate(job.plan.changes, start=1):
             row = rows[number]
-            if row.state in ("applied", "already so"):
+            if row.state in DONE:
                 continue
-            turn = _Turn(change, number, row.intent_at)
+            turn = _Turn(change, number, row.intent_at, self._clock.monotonic())
             ended = await self._take_turn(job, turn)
             if isinstance(ended, Ended):
-                return ended
-            seen_last.append(ended.now)
-        now = self._clock.now()
-        says = f"Seen done {moment(now):%H:%M:%S} UTC: {'; '.join(seen_last)}"
-        return Ended("given", Report(says, done_as_json(job.plan, now), has_result=True))
+                return _half_way(ended, await self._store.read(_rows, job.plan_id))
+        return _all_done(job.plan, await self._store.read(_rows, job.plan_id))
 
     async def _take_turn(self, job: Job, turn: _Turn) -> Seen | Ended:
         if turn.intent_at is None:
+            if await self._store.read(_is_stopped, job.work_id):
+                return Ended("cancelled", Report(CANCELLED))
             seen = await self._look_before(turn)
             if seen.state == "applied":
                 await self._mark(job, turn, "already so", seen)
                 return seen
             if seen.state != "before":
                 return _not_begun(turn, seen)
-            if not await self._intend(job, turn):
-                return Ended("cancelled", Report("Cancelled before it was applied"))
-            await self._apply(job, turn)
+            if ended := await self._set_out(job, turn):
+                return ended
         return await self._settle(job, turn)
 
     async def _look_before(self, turn: _Turn) -> Seen:
         """Nothing was sent yet, so there is time to wait for a clear view."""
-        until = self._clock.now() + self._timing.call_limit
+        until = self._clock.monotonic() + self._timing.call_limit
         for nap in self._naps():
             seen = await look(turn.change, self._systems)
-            if seen.state not in ("unreadable", "applying") or self._clock.now() >= until:
+            clear = seen.state not in ("unreadable", "applying")
+            if clear or self._clock.monotonic() >= until:
                 break
             await self._clock.sleep(nap)
         return seen
@@ -134,19 +149,27 @@ class Applier:
             yield min(nap, self._timing.look_every)
             nap *= 2
 
-    async def _intend(self, job: Job, turn: _Turn) -> bool:
+    async def _set_out(self, job: Job, turn: _Turn) -> Ended | None:
+        """Permit, intent, call: in this order, each time."""
+        if refusal := await job.permit():
+            return refusal
         now = self._clock.now()
-        turn.intent_at = await self._store.tx(_intend, job, turn.number, now)
-        return turn.intent_at is not None
+        if ended := await self._store.tx(_intend, job, turn, now, self._frozen):
+            return ended
+        turn.intent_at, turn.since = now, self._clock.monotonic()
+        await self._call(job, turn)
+        return None
 
-    async def _apply(self, job: Job, turn: _Turn) -> None:
+    async def _call(self, job: Job, turn: _Turn) -> None:
         turn.tries += 1
         key = str(uuid.uuid5(NAMESPACE, f"{job.plan_id}/{turn.number}"))
         try:
-            async with asyncio.timeout(self._timing.call_limit):
+            async with asyncio.timeout(self._timing.call_limit) as limit:
                 applying = self._systems.hand(turn.change).apply(turn.change, key)
                 if isinstance(applying, AsyncIterator):
                     async for one in applying:
+                        limit.reschedule(_loop_time() + self._timing.call_limit)
+                        turn.since = self._clock.monotonic()
                         part = one.done / one.total if one.total else None
                         says = f"{one.done:,} of {one.total:,} {one.unit} {one.note}".rstrip()
                         await self._progress(job, says, part)
@@ -155,39 +178,38 @@ class Applier:
             turn.answered = True
         except Refused as error:
             turn.refused = str(error)
+        except asyncio.CancelledError:
+            if is_cancelled_here():
+                raise
+            log.warning("%s: the call was cut from within; looking", turn.change.target())
         except Exception as error:
             log.warning("%s: no clear answer (%s); looking", turn.change.target(), error)
 
     async def _settle(self, job: Job, turn: _Turn) -> Seen | Ended:
         """Looks until it is clear what became of a change that was intended."""
-        assert turn.intent_at is not None
-        began = turn.intent_at
+        began, margin = self._clock.monotonic(), self._timing.call_limit + self._timing.settle
         for nap in self._naps():
             seen = await look(turn.change, self._systems)
-            now = self._clock.now()
+            now = self._clock.monotonic()
+            nothing_under_way = now >= turn.since + margin
             if seen.state == "applied":
                 await self._mark(job, turn, "applied", seen)
                 return seen
-            if seen.state == "drifted":
-                return Ended("failed", Report(f"It did not stay so: {seen.now}"))
-            if seen.state == "before" and turn.refused:
+            if seen.state in ("before", "drifted") and turn.refused:
                 return Ended("failed", Report(turn.refused))
+            if seen.state == "drifted" and (turn.answered or nothing_under_way):
+                return Ended("failed", Report(f"It did not stay so: {seen.now}"))
             if seen.state == "applying":
                 await self._progress(job, seen.now, None)
-            settled = turn.intent_at + self._timing.call_limit + self._timing.settle
-            if seen.state == "before" and now >= settled:
+            if seen.state == "before" and nothing_under_way:
                 if not turn.change.repeatable or turn.tries >= 2:
                     return _unsure(turn, seen)
-                if not await self._intend(job, turn):
-                    return Ended("cancelled", Report("Cancelled; nothing was changed"))
-                await self._apply(job, turn)
+                if ended := await self._set_out(job, turn):
+                    return ended
                 continue
-            patience = (
-                self._timing.applying_limit
-                if seen.state == "applying"
-                else (self._timing.call_limit + self._timing.settle) * 2
-            )
-            if seen.state != "before" and now >= began + patience:
+            is_at_it = seen.state == "applying"
+            patience = self._timing.applying_limit if is_at_it else margin * 2
+            if seen.state in ("applying", "unreadable") and now >= began + patience:
                 return _unsure(turn, seen)
             await self._clock.sleep(nap)
         raise AssertionError("the naps never end")
@@ -196,6 +218,10 @@ class Applier:
         now = self._clock.now()
         await self._store.tx(_mark, job, turn.number, state, seen.now, now)
         await self._progress(job, seen.now, turn.number / len(job.plan.changes))
+
+
+def _loop_time() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _not_begun(turn: _Turn, seen: Seen) -> Ended:
@@ -218,23 +244,60 @@ def _unsure(turn: _Turn, seen: Seen) -> Ended:
     )
 
 
+def _half_way(ended: Ended, rows: Sequence[Any]) -> Ended:
+    """What was applied before it ended is said, whatever ended it."""
+    made = [row for row in rows if row.state in DONE]
+    if not made:
+        return ended
+    was = "was" if len(made) == 1 else "were"
+    so_far = f"{len(made)} of {len(rows)} {was} applied: {'; '.join(row.seen for row in made)}"
+    then = "the rest was cancelled" if ended.outcome == "cancelled" else ended.report.says
+    return replace(ended, report=replace(ended.report, says=f"{so_far}. Then: {then}"))
+
+
+def _all_done(plan: Plan[Change], rows: Sequence[Any]) -> Ended:
+    """As it was seen when it was done, which may have been in an earlier life."""
+    at = max(row.at for row in rows)
+    says = f"Seen done {moment(at):%H:%M:%S} UTC: {'; '.join(row.seen for row in rows)}"
+    return Ended("given", Report(says, done_as_json(plan, at), has_result=True))
+
+
 def _rows(c: sa.Connection, plan_id: str) -> list[Any]:
-    query = sa.select(changes.c.number, changes.c.state, changes.c.intent_at)
-    return list(c.execute(query.where(changes.c.plan == plan_id)).all())
+    query = sa.select(changes).where(changes.c.plan == plan_id).order_by(changes.c.number)
+    return list(c.execute(query).all())
 
 
-def _intend(c: sa.Connection, job: Job, number: int, now: float) -> float | None:
-    """The last fence before the outside world. None when the work was stopped meanwhile."""
+def _is_stopped(c: sa.Connection, work_id: str) -> bool:
+    return bool(c.execute(sa.select(work.c.stop).where(work.c.id == work_id)).scalar_one())
+
+
+def _intend(c: sa.Connection, job: Job, turn: _Turn, now: float, frozen: Frozen) -> Ended | None:
+    """The last fence before the outside world: None when nothing stands in the way."""
     row = c.execute(sa.select(work).where(work.c.id == job.work_id).with_for_update()).one()
-    held = sa.select(sa.func.count()).where(locks.c.holder == job.work_id)
-    ours = row.fence == job.fence and row.status == "taken"
-    if not ours or c.execute(held).scalar_one() != len(job.targets):
+    if row.fence != job.fence or row.status != "taken":
         raise Fenced(job.work_id)
     if row.stop:
-        return None
-    mine = sa.and_(changes.c.plan == job.plan_id, changes.c.number == number)
+        return Ended("cancelled", Report(CANCELLED))
+    if not holds_all(c, job.work_id, job.targets):
+        raise Fenced(job.work_id)
+    if why := frozen(c, turn.change):
+        return kept_back(why, _states(c, job.plan_id))
+    mine = sa.and_(changes.c.plan == job.plan_id, changes.c.number == turn.number)
     c.execute(sa.update(changes).where(mine).values(state="intended", intent_at=now, at=now))
-    return now
+    _note(c, job, turn.number, now, "change intended")
+    return None
+
+
+def _states(c: sa.Connection, plan_id: str) -> set[str]:
+    query = sa.select(changes.c.state).where(changes.c.plan == plan_id)
+    return set(c.execute(query).scalars())
+
+
+def kept_back(why: str, states: Set[str]) -> Ended:
+    """By a freeze. `states` of the plan's changes: one that was begun was not just left alone."""
+    nothing = "" if states & set(DONE) else ". Nothing was changed."
+    outcome: Outcome = "frozen" if states <= {"planned"} else "failed"
+    return Ended(outcome, Report(f"Not applied: {why}{nothing}"))
 
 
 def _mark(c: sa.Connection, job: Job, number: int, state: str, seen: str, now: float) -> None:
@@ -243,3 +306,13 @@ def _mark(c: sa.Connection, job: Job, number: int, state: str, seen: str, now: f
         raise Fenced(job.work_id)
     mine = sa.and_(changes.c.plan == job.plan_id, changes.c.number == number)
     c.execute(sa.update(changes).where(mine).values(state=state, seen=seen, at=now))
+    _note(c, job, number, now, f"change {state}", seen=seen)
+
+
+def _note(c: sa.Connection, job: Job, number: int, now: float, what: str, **body: object) -> None:
+    mine = sa.select(plans.c.run, plans.c.step, plans.c.digest).where(plans.c.id == job.plan_id)
+    plan, change = c.execute(mine).one(), job.plan.changes[number - 1]
+    note(
+        c, now, plan.run, what, plan.step, "", plan=job.plan_id, digest=plan.digest,
+        number=number, command=change.command(), target=change.target(), **body,
+    )  # fmt: skip

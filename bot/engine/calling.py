@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from bot.engine.reports import Draft, Report
+from bot.engine.reports import Draft, Report, storable
 from bot.engine.results import Results
 from bot.engine.systems import Systems
 from bot.runbook import Company, Findings, Found, Nothing, Plan, RunbookInputs, Seen, Thresholds
@@ -63,6 +63,10 @@ async def call_within(step: Step, results: Results, around: Surroundings) -> Any
         failure = error
     except TimeoutError:
         failure = StepError(f"No answer within {limit:g} s: what was asked may be down or slow")
+    except asyncio.CancelledError:
+        if is_cancelled_here():
+            raise
+        failure = StepError("What was asked broke off without an answer")
     except Exception:
         log.exception("%s failed in its own code", step.key)
         failure = StepError(
@@ -99,6 +103,21 @@ def is_final(step: Step, reading: Watched[Any]) -> bool:
     return reading.verdict == "problem" or reading.verdict == step.timing.until
 
 
+def check_promise(step: Step, answer: Any, *, is_undo: bool = False) -> None:
+    """
+    Raises StepError for a plan that is more than the step's signature says: people saw the
+    outline, and rely on who must agree to what.
+    """
+    if not isinstance(answer, Plan):
+        return
+    for change in answer.changes:
+        kind = type(change)
+        if step.gate and step.gate.unattended and not kind.ours:
+            raise StepError(f"Not done: {change.command()} needs an approval, and none is asked")
+        if not is_undo and kind not in step.gives.changes:
+            raise StepError(f"Not done: {step.key} does not announce {kind.__name__}")
+
+
 async def read_answer(answer: Any, systems: Systems) -> Answered:
     """Any answer but a watch's reading, as an outcome and what is stored of it."""
     if isinstance(answer, Nothing):
@@ -126,7 +145,7 @@ def report_of(found: Found[Any]) -> Report:
 
 def time_is_up(step: Step, reading: Watched[Any], worst: Found[Any] | None) -> Found[Any]:
     """The verdict of a watch whose time ran out."""
-    assert step.timing and step.timing.lasting
+    assert step.timing
     if step.timing.until == "problem" and worst:
         return worst
     verdict = reading.verdict if isinstance(reading, Found) else "problem"
@@ -141,14 +160,25 @@ async def look(change: Change, systems: Systems) -> Seen:
     """What is at a change's target now; unreadable, with the reason, when that cannot be told."""
     try:
         async with asyncio.timeout(LOOK_LIMIT_S):
-            return await systems.hand(change).observe(change)
+            seen = await systems.hand(change).observe(change)
+            return Seen(seen.state, storable(seen.now))
     except StepError as error:
         return Seen("unreadable", str(error))
     except TimeoutError:
         return Seen("unreadable", f"{change.target()} did not answer within {LOOK_LIMIT_S:g} s")
+    except asyncio.CancelledError:
+        if is_cancelled_here():
+            raise
+        return Seen("unreadable", f"reading {change.target()} was cut short")
     except Exception:
         log.exception("looking at %s failed in its own code", change.target())
         return Seen("unreadable", f"{change.target()} could not be read; the bot's log says why")
+
+
+def is_cancelled_here() -> bool:
+    """False for a CancelledError that an outside system's client let slip: nobody stops us."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 async def _planned(plan: Plan[Change], systems: Systems) -> Answered:

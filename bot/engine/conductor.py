@@ -8,7 +8,6 @@ order of events would matter: a section settles as a whole; a run's end is compu
 of approve, deny, deadline and cancel the first wins.
 """
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 from bot.engine.record import StepStatus
@@ -18,14 +17,12 @@ from bot.engine.state import (
     NOT_OVER,
     PLANS_AT_MOST,
     Effect,
+    Errand,
     Event,
     RunState,
 )
-from bot.runbook.outline import Outline, SectionOutline, StepOutline
-
-UNDO = ".undo"
-#: A step that asks for the result of one of these waits for it.
-ON_ITS_WAY = NOT_OVER - {"waiting"}
+from bot.engine.turns import AT_WORK, UNDO, is_past, may_pick, open_pick, ready, spec_of, undoable
+from bot.runbook.outline import Outline, StepOutline
 
 
 def conduct(outline: Outline, run: RunState, event: Event) -> tuple[RunState, list[Effect]]:
@@ -35,68 +32,6 @@ def conduct(outline: Outline, run: RunState, event: Event) -> tuple[RunState, li
         return run, []
     score.move_on()
     return score.run, score.effects
-
-
-def spec_of(outline: Outline, key: str) -> StepOutline:
-    """The outline of a step; an undo looks like the action it takes back, without its needs."""
-    step = outline.step(key.removesuffix(UNDO))
-    return (
-        step if key == step.key else replace(step, key=key, after={}, title=f"Undo: {step.title}")
-    )
-
-
-def held_at(outline: Outline, run: RunState) -> tuple[str, ...]:
-    """The steps that keep the run from going on until a person says so."""
-    return tuple(
-        step.key
-        for section in outline.sections
-        if section.holds and not run.dry
-        for step in _own(section)
-        if run.holds(step.key)
-    )
-
-
-def open_pick(outline: Outline, run: RunState) -> str | None:
-    """The section a person is to pick from, when that is what the run waits for."""
-    if run.errand or run.proofs or run.dry or run.status != "running":
-        return None
-    for section in outline.sections:
-        if section.mode == "pick" and section.key not in run.closed:
-            return section.key
-        if not _is_past(section, run):
-            return None
-    return None
-
-
-def suggested(outline: Outline, run: RunState) -> tuple[str, ...]:
-    """Actions to offer now, because a check that suggests them found something wrong."""
-    return tuple(
-        step.key
-        for section in outline.sections
-        for step in section.steps
-        if any(run.status_of(key) in ("warning", "problem") for key in step.suggested_by)
-    )
-
-
-def undoable(outline: Outline, run: RunState) -> tuple[str, ...]:
-    """Actions that were applied and some of whose changes can be taken back."""
-    return tuple(
-        step.key
-        for section in outline.sections
-        for step in section.steps
-        if step.undoable
-        and run.status_of(step.key) == "given"
-        and run.status_of(step.key + UNDO) != "given"
-    )
-
-
-def may_pick(outline: Outline, run: RunState, key: str) -> bool:
-    if run.errand or run.proofs or run.status != "running":
-        return False
-    for section in outline.sections:
-        if any(step.key == key and step.kind == "action" for step in section.steps):
-            return section.mode == "standby" or open_pick(outline, run) == section.key
-    return False
 
 
 class _Score:
@@ -189,10 +124,13 @@ class _Score:
         if self.run.status_of(key) != "unsure":
             return False
         self._effect("close", key)
+        if event.outcome == "done":  # what is left of the plan is carried out, if anything is
+            self._effect("vouch", key)
+            self._become(key, "applying")
+            self._effect("apply", key)
+            return True
         self._effect("free", key)
-        if event.outcome == "done":
-            self._settle(key, "given")
-        elif event.outcome == "not done" and self.run.status == "running":
+        if event.outcome == "not done" and self.run.status == "running":
             self._plan_again(key)
         else:
             self._settle(key, "failed")
@@ -204,7 +142,7 @@ class _Score:
         elif self.run.step(key).plans >= PLANS_AT_MOST:
             self._settle(key, "failed")
         elif checks := _rests_on(self.outline, key):  # they are read anew before it is planned
-            self._errand((*checks, key), self.outline.step(key).proofs)
+            self._errand(Errand((*checks, key), self.outline.step(key).proofs))
         else:
             self._call(key)
 
@@ -240,52 +178,58 @@ class _Score:
                 return False
             self.run = replace(run, waved=run.waved | {key})
         elif event.kind == "picked":
-            return self._pick(key)
+            return self._pick(key, event.by)
         elif event.kind == "undo":
-            return self._undo(key)
+            return self._undo(key, event.by)
         elif event.kind == "again":
-            return self._again(key)
+            return self._again(key, event.by)
         else:
             return False
         return True
 
-    def _pick(self, key: str) -> bool:
+    def _pick(self, key: str, by: str) -> bool:
         if not may_pick(self.outline, self.run, key):
             return False
         step = self.outline.step(key)
-        self.run = self.run.with_step(key, plans=0)
-        self._errand((*_pulled(self.outline, step), key), step.proofs)
+        self.run = self.run.with_step(key, plans=0, by=by)
+        self._errand(Errand((*_pulled(self.outline, step), key), step.proofs))
         if key + UNDO in self.run.steps:  # what is done anew can be taken back anew
             self.run = _afresh(self.run, (key + UNDO,))
         return True
 
-    def _undo(self, key: str) -> bool:
-        idle = not (self.run.errand or self.run.proofs)
-        if not idle or key not in undoable(self.outline, self.run):
+    def _undo(self, key: str, by: str) -> bool:
+        if self.run.is_on_errand or key not in undoable(self.outline, self.run):
             return False
-        self._errand((key + UNDO,), self.outline.step(key).proofs)
+        self.run = self.run.with_step(key + UNDO, plans=0, by=by)
+        self._errand(Errand((key + UNDO,), self.outline.step(key).proofs))
         return True
 
-    def _again(self, key: str) -> bool:
+    def _again(self, key: str, by: str) -> bool:
         if key.endswith(UNDO) or self.run.status_of(key) in NOT_OVER:
             return False
         step = self.outline.step(key)
-        if step.kind == "action" and self.run.status_of(key) in ("given", "nothing"):
+        if step.kind != "action":
+            self.run = _afresh(self.run, (key,))
+            return True
+        if self.run.status_of(key) in ("given", "nothing"):
             return False
-        if (
-            any(
-                step in section.steps and section.mode in ("pick", "standby")
-                for section in self.outline.sections
-            )
-            and step.kind == "action"
-        ):
-            return self._pick(key)
-        self.run = _afresh(self.run.with_step(key, plans=0), (key,))
+        if _is_on_demand(self.outline, step):
+            return self._pick(key, by)
+        self.run = _afresh(self.run.with_step(key, plans=0, by=by), (key,))
         return True
 
-    def _errand(self, errand: tuple[str, ...], proofs: tuple[str, ...]) -> None:
+    def _errand(self, errand: Errand) -> None:
+        """One at a time: what is under way is not forgotten for it, but done first."""
+        action = errand.steps[-1]
+        if self.run.is_on_errand and action not in self.run.errand:
+            self.run = replace(_afresh(self.run, (action,)), later=(*self.run.later, errand))
+        else:
+            self._set_out(errand)
+
+    def _set_out(self, errand: Errand) -> None:
         """The proofs stay as they are until the action is applied: it may rest on them."""
-        self.run = _afresh(replace(self.run, errand=errand, proofs=proofs), errand)
+        going = replace(self.run, errand=errand.steps, proofs=errand.proofs)
+        self.run = _afresh(going, errand.steps)
 
     # What follows.
 
@@ -293,11 +237,12 @@ class _Score:
         if self.run.status == "cancelling":
             self._wind_down()
             return
-        while batch := list(_ready(self.outline, self.run)):
+        while batch := tuple(dict.fromkeys(ready(self.outline, self.run))):
             for key in batch:
                 self._start(key)
-        done = not (self.run.errand or self.run.proofs)
-        if done and all(_is_past(section, self.run) for section in self.outline.sections):
+        at_work = any(step.status in AT_WORK for step in self.run.steps.values())
+        done = not (self.run.is_on_errand or at_work)
+        if done and all(is_past(section, self.run) for section in self.outline.sections):
             for key, step in self.run.steps.items():
                 if step.status in NOT_OVER and step.status != "waiting":
                     self._effect("close", key)
@@ -317,7 +262,7 @@ class _Score:
             elif step.status == "applying":
                 self._effect("stop", key)
         if not any(step.status in ("applying", "unsure") for step in self.run.steps.values()):
-            self.run = replace(self.run, status="cancelled", errand=(), proofs=())
+            self.run = replace(self.run, status="cancelled", errand=(), proofs=(), later=())
 
     def _start(self, key: str) -> None:
         lacking = [
@@ -339,27 +284,28 @@ class _Score:
         self._effect("call", key)
 
     def _settle(self, key: str, status: StepStatus) -> None:
-        """A step is over: so are the watches that accompanied it; an errand goes on, or ends."""
+        """A step is over: an errand goes on, or ends, and the next one sets out."""
         self._become(key, status)
-        for step in _all(self.outline):
-            if step.during == key and self.run.status_of(step.key) == "working":
-                self._effect("stop", step.key)
-                self._effect("close", step.key)
-                self._become(step.key, "ok")
         if key in self.run.errand:
             self._on_errand(key, status)
         else:
             left = tuple(proof for proof in self.run.proofs if proof != key)
             self.run = replace(self.run, proofs=left)
+        if self.run.later and not (self.run.errand or self.run.proofs):
+            following, *rest = self.run.later
+            self.run = replace(self.run, later=tuple(rest))
+            self._set_out(following)
 
     def _on_errand(self, key: str, status: StepStatus) -> None:
-        if status not in HAS_RESULT:
-            self.run = replace(self.run, errand=(), proofs=())
-            return
         rest = self.run.errand[self.run.errand.index(key) + 1 :]
-        self.run = replace(self.run, errand=rest)
-        if not rest:
-            self.run = _afresh(self.run, self.run.proofs)
+        if status in HAS_RESULT:
+            self.run = replace(self.run, errand=rest)
+            if not rest:
+                self.run = _afresh(self.run, self.run.proofs)
+            return
+        for left_out in rest:
+            self._become(left_out, "nothing" if status == "nothing" else "blocked")
+        self.run = replace(self.run, errand=(), proofs=())
 
     def _become(self, key: str, status: StepStatus) -> None:
         self.run = self.run.with_step(key, status=status)
@@ -369,65 +315,11 @@ class _Score:
         self.effects.append(Effect(what, key, step.attempt, step.reading))  # type: ignore[arg-type]
 
 
-def _ready(outline: Outline, run: RunState) -> Iterator[str]:
-    """What is due and has everything that is still on its way."""
-    for key in _due(outline, run):
-        needed = spec_of(outline, key).after
-        if not any(must and run.status_of(n) in ON_ITS_WAY for n, must in needed.items()):
-            yield key
-
-
-def _due(outline: Outline, run: RunState) -> Iterator[str]:
-    if errand := run.errand or run.proofs:
-        if run.status_of(errand[0]) == "waiting":
-            yield errand[0]
-        return
-    for step in _all(outline):
-        accompanies = step.during and run.status_of(step.during) == "applying"
-        if accompanies and run.status_of(step.key) == "waiting":
-            yield step.key
-    for section in outline.sections:
-        if _is_past(section, run):
-            continue
-        mode = "in order" if run.dry and section.mode == "pick" else section.mode
-        if mode == "together":
-            yield from (s.key for s in _own(section) if run.status_of(s.key) == "waiting")
-        if mode == "in order":
-            yield from _next_in_order(section, run)
-        return
-
-
-def _next_in_order(section: SectionOutline, run: RunState) -> Iterator[str]:
-    for step in _own(section):
-        status = run.status_of(step.key)
-        if status == "waiting":
-            yield step.key
-        if status in NOT_OVER and not step.meanwhile:
-            return
-        if section.holds and not run.dry and run.holds(step.key):
-            return
-
-
-def _is_past(section: SectionOutline, run: RunState) -> bool:
-    if section.mode == "standby":
-        return True
-    if section.mode == "pick" and not run.dry:
-        return section.key in run.closed
-    return all(_is_settled(step, section, run) for step in _own(section))
-
-
-def _is_settled(step: StepOutline, section: SectionOutline, run: RunState) -> bool:
-    status = run.status_of(step.key)
-    if step.meanwhile:
-        return status != "waiting"
-    if status in NOT_OVER:
-        return False
-    return not (section.holds and not run.dry and run.holds(step.key))
-
-
-def _own(section: SectionOutline) -> Iterator[StepOutline]:
-    """The steps that have a turn of their own; one that accompanies an action has not."""
-    return (step for step in section.steps if not step.during)
+def _is_on_demand(outline: Outline, step: StepOutline) -> bool:
+    return any(
+        step in section.steps and section.mode in ("pick", "standby")
+        for section in outline.sections
+    )
 
 
 def _pulled(outline: Outline, step: StepOutline) -> tuple[str, ...]:
@@ -453,8 +345,3 @@ def _afresh(run: RunState, keys: tuple[str, ...]) -> RunState:
     for key in keys:
         run = run.with_step(key, status="waiting")
     return replace(run, waved=run.waved - set(keys))
-
-
-def _all(outline: Outline) -> Iterator[StepOutline]:
-    for section in outline.sections:
-        yield from section.steps

@@ -11,34 +11,61 @@ import inspect
 import json
 import logging
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal, TypeVar
 
 import sqlalchemy as sa
 from pydantic import ValidationError
+from pydantic.fields import FieldInfo
 
-from bot.engine.access import known, may_decide, may_lead
+from bot.access.acts import (
+    Act,
+    Allowed,
+    Answer,
+    Deny,
+    Freeze,
+    Frozen,
+    Lead,
+    Read,
+    ReadAudit,
+    Start,
+)
+from bot.access.member import Member
+from bot.engine.access import may_decide, to_approve
+from bot.engine.audit import note, note_refusal, read_by
 from bot.engine.calling import value_of
-from bot.engine.conductor import may_pick, undoable
 from bot.engine.engine import Engine
-from bot.engine.intents import Actor, Member, Noted, Refusal, Started, StartRun, Truth
-from bot.engine.plans import parse, readable
-from bot.engine.reading import Kinds, recent_runs, run_of_plan, run_of_question, run_record
+from bot.engine.freezes import standing, switch
+from bot.engine.intents import Actor, Noted, Refusal, Started, StartRun, Truth
+from bot.engine.judging import Judge
+from bot.engine.plans import Kinds, parse, readable
+from bot.engine.reading import (
+    recent_runs,
+    run_of_plan,
+    run_of_question,
+    run_record,
+    was_here,
+)
 from bot.engine.record import ApprovalRecord, QuestionRecord, RunRecord, Said
 from bot.engine.reports import Report
 from bot.engine.results import Results, done_as_json
 from bot.engine.state import NOT_OVER, Event, EventKind, RunState
-from bot.engine.taking import note
+from bot.engine.taking import lock_run
+from bot.engine.turns import may_pick
 from bot.runbook import Run, RunbookInputs
 from bot.runbook.book import Menu
 from bot.runbook.changes import digest
 from bot.runbook.errors import StepError
 from bot.runbook.outline import Outline, outline
+from bot.store.auditing import verdict_until
+from bot.store.chain import Entry
 from bot.store.rooms import begin_room
 from bot.store.tables import decisions, events, plans, runs
+from bot.store.verifying import Verdict
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 #: Without the letters and digits that are mistaken for one another.
 ID_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -48,11 +75,16 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MENU_LIMIT_S = 1.2
 
 
+class _StartedMeanwhile(Exception):
+    """The same delivery began a run in a transaction beside this one."""
+
+
 class EngineDesk:
     """Implements bot.engine.intents.Desk."""
 
     def __init__(self, engine: Engine, on_paper: Mapping[str, str] | None = None) -> None:
         self._engine, self._on_paper = engine, on_paper or {}
+        self._judge = Judge(engine.access, engine.store)
         self._outlines = {key: outline(book) for key, book in engine.books.items()}
 
     @property
@@ -66,15 +98,21 @@ class EngineDesk:
     # Starting.
 
     async def start_run(self, intent: StartRun) -> Started | Refusal:
-        member = await self._leader(intent.by, None, "start", intent.book_id)
-        if isinstance(member, Refusal):
-            return member
-        if intent.book_id not in self._engine.books:
-            return self.no_such_book(intent.book_id)
+        return await self._heard(self._start(intent), None, "start", intent.book_id, intent.by)
+
+    async def _start(self, intent: StartRun) -> Started | Refusal:
+        book_id = intent.book_id
+        is_known = book_id in self._engine.books
+        may_at_all = await self._judge.may(intent.by, Start(book_id) if is_known else Read())
+        if isinstance(may_at_all, Refusal):
+            return may_at_all
+        if not is_known:
+            return self.no_such_book(book_id)
         inputs = await self._checked(intent)
         if isinstance(inputs, Refusal):
             return inputs
-        return await self._begin(intent, inputs)
+        may_so = await self._judge.may(intent.by, Start(book_id, inputs.model_dump(mode="json")))
+        return may_so if isinstance(may_so, Refusal) else await self._begin(intent, inputs)
 
     def no_such_book(self, book_id: str) -> Refusal:
         wanted = book_id.upper()
@@ -88,7 +126,8 @@ class EngineDesk:
         try:
             inputs = book.inputs.model_validate(dict(intent.inputs))
         except ValidationError as error:
-            wrong = {str(one["loc"][0]): _plainly(one) for one in error.errors()}
+            fields = book.inputs.model_fields
+            wrong = {str(one["loc"][0]): _plainly(one, fields) for one in error.errors()}
             return Refusal("Some inputs are not right; nothing was started.", fields=wrong)
         menus = await self.menus(intent.book_id) if book.menus else {}
         wrong = {}
@@ -119,10 +158,16 @@ class EngineDesk:
             )  # fmt: skip
             opens = not intent.dry and self._opens_a_room(intent.book_id)
             begin_room(c, run_id, intent.origin.channel_id, opens)
-            started = Event("started", by=intent.by.user_id)
-            return Started(run_id), engine.taker.take(c, now, run_id, key, started).start
+            started = Event("started", by=intent.by.user_id, team=intent.by.team_id)
+            taken = engine.taker.take(c, now, run_id, key, started)
+            if not taken.is_new:
+                raise _StartedMeanwhile
+            return Started(run_id), taken.start
 
-        answer, due = await engine.write(begin)
+        try:
+            answer, due = await engine.write(begin)
+        except _StartedMeanwhile:  # by another replica; what was written here is taken back
+            answer, due = await engine.write(begin)
         engine.start_work(due)
         return answer
 
@@ -139,8 +184,10 @@ class EngineDesk:
         return await self._tell(run_id, "picked", step, by, key, awaited)
 
     async def undo(self, run_id: str, step: str, by: Actor, key: str) -> Noted | Refusal:
-        def awaited(outline: Outline, run: RunState) -> str:
-            able = step in undoable(outline, run)
+        record = await self.record(run_id)
+        able = record is not None and step in record.undoable
+
+        def awaited(_outline: Outline, _run: RunState) -> str:
             return "" if able else "There is nothing of it to take back now."
 
         return await self._tell(run_id, "undo", step, by, key, awaited)
@@ -170,17 +217,31 @@ class EngineDesk:
         key: str,
         awaited: Callable[[Outline, RunState], str] = lambda _outline, _run: "",
     ) -> Noted | Refusal:
-        member = await self._leader(by, run_id, kind, about)
+        telling = self._told(run_id, kind, about, by, key, awaited)
+        return await self._heard(telling, run_id, kind, about, by)
+
+    async def _told(
+        self,
+        run_id: str,
+        kind: EventKind,
+        about: str,
+        by: Actor,
+        key: str,
+        awaited: Callable[[Outline, RunState], str],
+    ) -> Noted | Refusal:
+        row = await self._engine.store.read(_state_row, run_id)
+        member = await self._judge.may(
+            by, Lead(row.book, json.loads(row.inputs)) if row else Read()
+        )
         if isinstance(member, Refusal):
             return member
-        row = await self._engine.store.read(_state_row, run_id)
         if row is None:
             return Refusal(f"There is no run {run_id}. `/runbook status` lists those that run.")
         state = RunState.from_json(json.loads(row.state))
         if state.is_over:
             return Refusal(f"Run {run_id} is {state.status}. Start the runbook anew.")
-        event = Event(kind, about, by=by.user_id)
-        before = await self._engine.store.read(_was_here, f"{kind}:{key}")
+        event = Event(kind, about, by=by.user_id, team=by.team_id)
+        before = await self._engine.store.read(was_here, f"{kind}:{key}")
         why = awaited(Outline.from_json(json.loads(row.outline)), state)
         if why and not before:
             return Refusal(f"{why} See the run's card.")
@@ -194,22 +255,23 @@ class EngineDesk:
     async def decide(
         self, approval_id: str, by: Actor, approves: bool, reason: str, typed: str, key: str
     ) -> Noted | Refusal:
-        member = await known(self._engine.directory, by)
+        knows = self._judge.may(by, Read())
+        member = await self._heard(knows, None, "decide", approval_id, by)
         if isinstance(member, Refusal):
-            await self._refused(None, "decide", approval_id, by, member)
             return member
 
         def judge(c: sa.Connection) -> tuple[Noted | Refusal, list[str]]:
-            return self._judge(c, approval_id, member, approves, reason, typed, key)
+            return self._decide(c, approval_id, by, member, approves, reason, typed, key)
 
         answer, due = await self._engine.write(judge)
         self._engine.start_work(due)
         return answer
 
-    def _judge(
+    def _decide(
         self,
         c: sa.Connection,
         approval_id: str,
+        by: Actor,
         member: Member,
         approves: bool,
         reason: str,
@@ -218,36 +280,48 @@ class EngineDesk:
     ) -> tuple[Noted | Refusal, list[str]]:
         """One compare-and-set: within this transaction nobody else decides."""
         engine, now = self._engine, self._engine.clock.now()
-        row = c.execute(
-            sa.select(plans).where(plans.c.id == approval_id).with_for_update()
-        ).first()
-        if row is None:
-            return Refusal("This request does not exist (any more)."), []
-        if told := _was_here(c, f"decide:{key}"):
+        run_id = run_of_plan(c, approval_id)
+        if run_id is None:
+            gone = Refusal("This request does not exist (any more).")
+            note_refusal(c, now, None, "decide", approval_id, by, gone)
+            return gone, []
+        lock_run(c, run_id)
+        row = c.execute(sa.select(plans).where(plans.c.id == approval_id).with_for_update()).one()
+        if told := was_here(c, f"decide:{key}"):
             return Noted(told), []
         record = run_record(c, row.run, engine.kinds)
         assert record
         approval = record.approvals[approval_id]
-        refusal = may_decide(
-            approval, member, approves=approves, reason=reason, typed=typed, now=now
+        act = to_approve(approval) if approves else Deny(approval.role)
+        answer = engine.access.may(member, act, switch(c, "shared"))
+        refused = may_decide(
+            approval, answer, approves=approves, reason=reason, typed=typed, now=now
         )
-        if refusal is None and digest(row.text) != row.digest:
-            refusal = Refusal("The stored plan is not what was shown. Ask for a new plan.")
-        if refusal is None and approves and not _is_readable(row.text, engine.kinds):
-            refusal = Refusal("This plan was made by another version of the bot. Plan again.")
-        if refusal:
-            note(c, now, row.run, "refused decision", approval_id, member.user_id, why=refusal.why)
-            return refusal, []
+        if refused is None and record.steps[row.step].status != "planned":
+            refused = Refusal("The run does not wait for this any more. See its card.")
+        if refused is None and digest(row.text) != row.digest:
+            refused = Refusal("The stored plan is not what was shown. Ask for a new plan.")
+        if refused is None and approves and not _is_readable(row.text, engine.kinds):
+            refused = Refusal("This plan was made by another version of the bot. Plan again.")
+        if refused:
+            more = {"plan": approval_id, "digest": row.digest, "approves": approves}
+            note_refusal(c, now, row.run, "decide", row.step, by, refused, **more)
+            return refused, []
+        assert isinstance(answer, Allowed)
+        mine = sa.and_(decisions.c.plan == approval_id, decisions.c.by == member.user_id)
+        c.execute(sa.delete(decisions).where(mine))  # who approved may still deny
         c.execute(
             sa.insert(decisions).values(
                 plan=approval_id, by=member.user_id, approves=int(approves), reason=reason, at=now
             )
         )
+        decided = self._decided(c, row, approval, approves, by, member, reason, key)
         note(
-            c, now, row.run, "approved" if approves else "denied", approval_id, member.user_id,
-            reason=reason, digest=row.digest,
+            c, now, row.run, "approved" if approves else "denied", row.step, by.user_id,
+            team=by.team_id, plan=approval_id, digest=row.digest, reason=reason, typed=typed,
+            missing=approval.missing - approves, rule=answer.rule,
         )  # fmt: skip
-        return self._decided(c, row, approval, approves, member, reason, key)
+        return decided
 
     def _decided(
         self,
@@ -255,6 +329,7 @@ class EngineDesk:
         row: Any,
         approval: ApprovalRecord,
         approves: bool,
+        by: Actor,
         member: Member,
         reason: str,
         key: str,
@@ -276,7 +351,7 @@ class EngineDesk:
         told = "Approved. It is being applied." if approves else "Denied. Nothing was changed."
         taken = engine.taker.take(
             c, now, row.run, f"decide:{key}",
-            Event("decided", row.step, row.attempt, outcome, member.user_id),
+            Event("decided", row.step, row.attempt, outcome, by.user_id, by.team_id),
             Report(says=says), answer=told,
         )  # fmt: skip
         return Noted(told), taken.start
@@ -286,10 +361,16 @@ class EngineDesk:
     async def answer(
         self, question_id: str, by: Actor, answer: Mapping[str, Any], key: str
     ) -> Noted | Refusal:
-        member = await self._leader(by, None, "answer", question_id)
+        answering = self._answer(question_id, by, answer, key)
+        return await self._heard(answering, None, "answer", question_id, by)
+
+    async def _answer(
+        self, question_id: str, by: Actor, answer: Mapping[str, Any], key: str
+    ) -> Noted | Refusal:
+        asked = await self.question(question_id)
+        member = await self._may_answer(by, asked)
         if isinstance(member, Refusal):
             return member
-        asked = await self.question(question_id)
         if asked is None:
             return Refusal("This question was answered already, or its run is over.")
         question, run = asked
@@ -297,7 +378,7 @@ class EngineDesk:
         if isinstance(report, Refusal):
             return report
         attempt = run.steps[question.step].attempt
-        event = Event("answered", question.step, attempt, by=by.user_id)
+        event = Event("answered", question.step, attempt, "", by.user_id, by.team_id)
         taken = await self._engine.take(run.id, f"answer:{key}", event, report)
         if taken.is_new and not taken.moved:
             return Refusal("Somebody else answered this just before you.")
@@ -321,7 +402,8 @@ class EngineDesk:
         try:
             value = kind.model_validate(dict(answer))
         except ValidationError as error:
-            wrong = {str(one["loc"][0]): _plainly(one) for one in error.errors()}
+            fields = kind.model_fields
+            wrong = {str(one["loc"][0]): _plainly(one, fields) for one in error.errors()}
             return Refusal("Some of the answer is not right.", fields=wrong)
         said = "; ".join(_answer_text(one) for one in value.model_dump(mode="json").items())
         return Report(says=said, result=value.model_dump(mode="json"), has_result=True)
@@ -329,10 +411,16 @@ class EngineDesk:
     async def resolve(
         self, question_id: str, by: Actor, truth: Truth, key: str
     ) -> Noted | Refusal:
-        member = await self._leader(by, None, "resolve", question_id)
+        resolving = self._resolve(question_id, by, truth, key)
+        return await self._heard(resolving, None, "resolve", question_id, by)
+
+    async def _resolve(
+        self, question_id: str, by: Actor, truth: Truth, key: str
+    ) -> Noted | Refusal:
+        asked = await self.question(question_id)
+        member = await self._may_answer(by, asked)
         if isinstance(member, Refusal):
             return member
-        asked = await self.question(question_id)
         if asked is None or asked[0].kind != "unsure":
             return Refusal("This was settled already.")
         question, run = asked
@@ -340,7 +428,7 @@ class EngineDesk:
             _resolution, run.id, question.step, truth, member.name, self._engine
         )
         attempt = run.steps[question.step].attempt
-        event = Event("resolved", question.step, attempt, truth, by.user_id)
+        event = Event("resolved", question.step, attempt, truth, by.user_id, by.team_id)
         taken = await self._engine.take(run.id, f"resolve:{key}", event, report)
         if taken.is_new and not taken.moved:
             return Refusal("Somebody else settled this just before you.")
@@ -365,11 +453,16 @@ class EngineDesk:
         record = await self.record(run_id) if run_id else None
         return (record.approvals[approval_id], record) if record else None
 
-    async def plan_text(self, approval_id: str) -> str | None:
-        def read(c: sa.Connection) -> Any:
-            return c.execute(sa.select(plans).where(plans.c.id == approval_id)).first()
+    async def plan_text(self, approval_id: str, by: Actor) -> str | None:
+        def view(c: sa.Connection) -> Any:
+            row = c.execute(sa.select(plans).where(plans.c.id == approval_id)).first()
+            if row:
+                seen = {"team": by.team_id, "plan": row.id, "digest": row.digest}
+                now = self._engine.clock.now()
+                note(c, now, row.run, "plan viewed", row.step, by.user_id, **seen)
+            return row
 
-        row = await self._engine.store.read(read)
+        row = await self._engine.store.tx(view)
         if row is None:
             return None
         return readable(row.text, row.digest, parse(row.text, self._engine.kinds))
@@ -397,25 +490,70 @@ class EngineDesk:
             log.warning("%s: no live choices: %s", book_id, error)
             return ()
 
+    # The audit log.
+
+    async def audit(self, run_id: str, by: Actor) -> Sequence[Entry] | Refusal:
+        return await self._heard(self._audit(run_id, by), run_id, "audit", "", by)
+
+    async def _audit(self, run_id: str, by: Actor) -> Sequence[Entry] | Refusal:
+        member = await self._judge.may(by, ReadAudit())
+        if isinstance(member, Refusal):
+            return member
+        entries = await self._engine.store.tx(read_by, self._engine.clock.now(), run_id, by)
+        return entries or Refusal(f"The audit log has no run {run_id}.")
+
+    async def verdict_until(self, seq: int) -> Verdict:
+        return await verdict_until(self._engine.store, seq)
+
+    # Stopping all changes.
+
+    async def freeze(self, by: Actor, reason: str, key: str) -> Noted | Refusal:
+        return await self._turn("freeze", by, reason, key)
+
+    async def thaw(self, by: Actor, reason: str, key: str) -> Noted | Refusal:
+        return await self._turn("thaw", by, reason, key)
+
+    async def _turn(
+        self, way: Literal["freeze", "thaw"], by: Actor, reason: str, key: str
+    ) -> Noted | Refusal:
+        member = await self._heard(self._judge.may(by, Freeze()), None, way, "", by)
+        if isinstance(member, Refusal):
+            return member
+        return Noted(await self._engine.freezing.turn(way, member, reason, key))
+
+    async def freezes(self) -> Sequence[Frozen]:
+        return await self._engine.store.read(standing)
+
     # Judging who asks.
 
-    async def _leader(
-        self, by: Actor, run_id: str | None, what: str, about: str
+    async def judge(self, by: Actor, act: Act, about: str = "") -> Member | Refusal:
+        word = type(act).__name__.lower()
+        about = about or getattr(act, "book", "")
+        return await self._heard(self._judge.may(by, act), None, word, about, by)
+
+    def why_not(self, member: Member, act: Act) -> str:
+        return self._judge.why_not(member, act)
+
+    async def _may_answer(
+        self, by: Actor, asked: tuple[QuestionRecord, RunRecord] | None
     ) -> Member | Refusal:
-        member = await known(self._engine.directory, by)
-        refusal = member if isinstance(member, Refusal) else may_lead(member)
-        if refusal is None:
-            assert isinstance(member, Member)
-            return member
-        await self._refused(run_id, what, about, by, refusal)
-        return refusal
+        run = asked[1] if asked else None
+        return await self._judge.may(by, Answer(run.outline.book, run.inputs) if run else Read())
+
+    async def _heard(
+        self, asked: Awaitable[T | Refusal], run_id: str | None, what: str, about: str, by: Actor
+    ) -> T | Refusal:
+        """A refusal is written down before it is said."""
+        answer = await asked
+        if isinstance(answer, Refusal):
+            await self._refused(run_id, what, about, by, answer)
+        return answer
 
     async def _refused(
         self, run_id: str | None, what: str, about: str, by: Actor, refusal: Refusal
     ) -> None:
         def write(c: sa.Connection) -> None:
-            now = self._engine.clock.now()
-            note(c, now, run_id, f"refused {what}", about, by.user_id, why=refusal.why)
+            note_refusal(c, self._engine.clock.now(), run_id, what, about, by, refusal)
 
         await self._engine.store.tx(write)
 
@@ -437,14 +575,9 @@ def _fresh_id(c: sa.Connection) -> str:
 
 
 def _state_row(c: sa.Connection, run_id: str) -> Any:
-    query = sa.select(runs.c.state, runs.c.outline).where(runs.c.id == run_id)
+    columns = (runs.c.state, runs.c.outline, runs.c.book, runs.c.inputs)
+    query = sa.select(*columns).where(runs.c.id == run_id)
     return c.execute(query).first()
-
-
-def _was_here(c: sa.Connection, key: str) -> str:
-    """What was answered to this delivery when it came before; a space when that was nothing."""
-    answer = c.execute(sa.select(events.c.answer).where(events.c.key == key)).scalar()
-    return "" if answer is None else answer or " "
 
 
 def _resolution(
@@ -459,11 +592,12 @@ def _resolution(
     return Report(says=f"{says[truth]}, says {name}", result=result, has_result=True)
 
 
-def _plainly(error: Any) -> str:
+def _plainly(error: Any, fields: Mapping[str, FieldInfo]) -> str:
     """A validation error as a sentence for whoever fills in the field."""
-    context = error.get("ctx", {})
     if error["type"] == "string_pattern_mismatch":
-        return f"This must look like {context['pattern']}"
+        field = fields.get(str(error["loc"][0]))
+        described = field.description if field and len(error["loc"]) == 1 else None
+        return f"This must be {described or 'written like ' + error['ctx']['pattern']}"
     if error["type"] == "missing":
         return "This is needed"
     if error["type"] == "extra_forbidden":

@@ -10,24 +10,30 @@ import json
 import logging
 import uuid
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
+from bot.access.policy import DEFAULT, Policy
+from bot.engine.access import Access
 from bot.engine.applying import Applier, ApplyTiming, Job
+from bot.engine.audit import note
 from bot.engine.calling import Surroundings
 from bot.engine.clock import Clock
+from bot.engine.freezing import Freezing
 from bot.engine.intents import Directory
+from bot.engine.judging import note_policy
 from bot.engine.performing import Claimed, Performer
 from bot.engine.record import Announcer, Said
 from bot.engine.reports import Report
 from bot.engine.runners import Runner
 from bot.engine.state import Event
-from bot.engine.taking import Fenced, PutDeliveries, Taken, Taker
+from bot.engine.taking import Fenced, PutDeliveries, Taken, Taker, lock_run
 from bot.runbook import Runbook
 from bot.store.store import Store, Transaction
-from bot.store.tables import plans, steps, waits, work
+from bot.store.tables import plans, runs, steps, waits, work
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -37,6 +43,9 @@ SWEEP_EVERY_S = 2.0
 NAP_AT_MOST_S = 5.0
 #: Seconds until a report is tried again when the store does not answer.
 REPORT_AGAIN_S = 0.5
+#: Until a wait is tried again whose event cannot be taken; the others do not wait for it.
+FIRE_AGAIN_S = 60.0
+UNWRITTEN = "What this has to say could not be written down; the bot's log has it."
 
 
 class Engine:
@@ -50,31 +59,37 @@ class Engine:
         directory: Directory,
         runner: Runner,
         *,
+        policy: Policy = DEFAULT,
         clock: Clock | None = None,
         timing: ApplyTiming | None = None,
         expires_after_s: float = 900.0,
         on_commit: Callable[[], None] = lambda: None,
     ) -> None:
-        self.store, self.books, self.around, self.directory = store, books, around, directory
+        self.store, self.books, self.around = store, books, around
         self.clock = clock or Clock()
+        self.access = Access(policy, directory, around.company.environment, self.clock)
         self.kinds = around.systems.kinds
         self.taker = Taker(announcer, put, self.kinds, expires_after_s)
         self._runner, self._on_commit = runner, on_commit
+        self.freezing = Freezing(store, self.access, self.taker, on_commit)
         self._owner = uuid.uuid4().hex
         applier = Applier(
-            store, around.systems, self.clock, timing or ApplyTiming(), self._tell_progress
-        )
-        self._performer = Performer(store, books, around, applier, directory, self.clock)
+            store, around.systems, self.clock, timing or ApplyTiming(), self.access.frozen,
+            self._tell_progress,
+        )  # fmt: skip
+        self._performer = Performer(store, books, around, applier, self.access, self.clock)
         self._wake = asyncio.Event()
         self._loops: list[asyncio.Task[None]] = []
         self._stopping = False
 
     async def start(self) -> None:
         """The store is open. Takes up whatever an earlier life left."""
+        await self.store.tx(note_policy, self.clock.now(), self.access.policy)
         self._runner.launch(self._execute)
         self._loops = [
             asyncio.create_task(self._forever(self._sweep), name="sweep"),
             asyncio.create_task(self._forever(self._keep_time), name="timer"),
+            asyncio.create_task(self._forever(self.freezing.keep), name="freezes"),
         ]
 
     async def stop(self, grace_s: float = 20.0) -> None:
@@ -127,8 +142,8 @@ class Engine:
         except Fenced:
             return log.warning("%s belongs to somebody else now", work_id)
         except asyncio.CancelledError:
-            if self._stopping:
-                raise
+            if self._stopping or claimed.phase == "apply":
+                raise  # what was begun is looked at again, by whoever takes it up
             event = Event("returned", claimed.step, claimed.attempt, "cancelled")
             report = Report()
         except Exception:
@@ -153,11 +168,17 @@ class Engine:
             except (OSError, DBAPIError) as error:
                 log.warning("the store does not answer, so %s waits: %s", claimed.id, error)
                 await asyncio.sleep(REPORT_AGAIN_S)
+            except Exception:
+                if report.says == UNWRITTEN:
+                    raise
+                log.exception("what %s has to say cannot be written down", claimed.id)
+                event, report = _bare(event, report)
 
     async def _tell_progress(self, job: Job, says: str, part: float | None) -> None:
         run_id, step = job.work_id.rsplit(".apply#", 1)[0].split("/", 1)
 
         def tell(c: sa.Connection) -> None:
+            c.execute(sa.select(runs.c.id).where(runs.c.id == run_id).with_for_update())
             mine = sa.and_(steps.c.run == run_id, steps.c.key == step)
             was = c.execute(sa.select(steps.c.says).where(mine)).scalar()
             if was != says:
@@ -184,7 +205,13 @@ class Engine:
         self._wake.clear()
         now = self.clock.now()
         for wait_id in await self.store.read(_due, now):
-            self.follow(await self.store.tx(self._fire, wait_id))
+            try:
+                self.follow(await self.store.tx(self._fire, wait_id))
+            except (OSError, DBAPIError):
+                raise
+            except Exception:
+                log.exception("%s is due and cannot be taken", wait_id)
+                await self.store.tx(_put_off, wait_id, now + FIRE_AGAIN_S)
         until = await self.store.read(_next_deadline)
         nap = NAP_AT_MOST_S if until is None else min(NAP_AT_MOST_S, until - self.clock.now())
         await self.clock.wait(self._wake, nap)
@@ -193,16 +220,28 @@ class Engine:
         row = c.execute(sa.select(waits).where(waits.c.id == wait_id)).first()
         if row is None:
             return Taken(is_new=False)
+        lock_run(c, row.run)
+        now, key = self.clock.now(), f"due:{wait_id}"
         if row.kind == "tick":
             c.execute(sa.delete(waits).where(waits.c.id == wait_id))
-            event, report = Event("due", row.step, row.attempt), None
-        else:
-            plan = json.loads(row.body)["plan"]
-            pending = sa.and_(plans.c.id == plan, plans.c.status == "pending")
-            c.execute(sa.update(plans).where(pending).values(status="expired"))
-            event = Event("decided", row.step, row.attempt, "expired")
-            report = Report(says="Nobody decided in time. Ask again for a fresh plan.")
-        return self.taker.take(c, self.clock.now(), row.run, f"due:{wait_id}", event, report)
+            return self.taker.take(c, now, row.run, key, Event("due", row.step, row.attempt))
+        plan = json.loads(row.body)["plan"]
+        pending = sa.and_(plans.c.id == plan, plans.c.status == "pending")
+        expired = sa.update(plans).where(pending).values(status="expired")
+        digest = c.execute(expired.returning(plans.c.digest)).scalar()
+        event = Event("decided", row.step, row.attempt, "expired")
+        report = Report(says="Nobody decided in time. Ask again for a fresh plan.")
+        taken = self.taker.take(c, now, row.run, key, event, report)
+        if digest:
+            note(c, now, row.run, "approval expired", row.step, "", plan=plan, digest=digest)
+        return taken
+
+
+def _bare(event: Event, report: Report) -> tuple[Event, Report]:
+    """What became of a change stays what it is; of anything else only that it failed is known."""
+    if event.kind == "applied":
+        return event, Report(UNWRITTEN, report.result, report.has_result)
+    return replace(event, outcome="failed"), Report(UNWRITTEN)
 
 
 def _claim(c: sa.Connection, work_id: str, owner: str) -> Claimed | None:
@@ -227,6 +266,10 @@ def _orphans(c: sa.Connection, _owner: str) -> list[str]:
 def _due(c: sa.Connection, now: float) -> list[str]:
     query = sa.select(waits.c.id).where(waits.c.deadline <= now).order_by(waits.c.deadline)
     return [row.id for row in c.execute(query.limit(200))]
+
+
+def _put_off(c: sa.Connection, wait_id: str, until: float) -> None:
+    c.execute(sa.update(waits).where(waits.c.id == wait_id).values(deadline=until))
 
 
 def _next_deadline(c: sa.Connection) -> float | None:

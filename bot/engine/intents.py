@@ -9,8 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from bot.access.acts import Act, Frozen
+from bot.access.member import Member
 from bot.engine.record import ApprovalRecord, Origin, QuestionRecord, RunRecord
 from bot.runbook.outline import Outline
+from bot.store.chain import Entry
+from bot.store.verifying import Verdict
 
 Truth = Literal["done", "not done", "stop"]
 
@@ -60,19 +64,6 @@ class StartRun:
     dry: bool = False
 
 
-@dataclass(frozen=True)
-class Member:
-    """Somebody of the workspace as the directory knows them now."""
-
-    user_id: str
-    name: str
-    roles: frozenset[str]
-    is_active: bool = True
-    is_guest: bool = False
-    is_bot: bool = False
-    same_human_as: frozenset[str] = frozenset()  #: Other accounts of the same person.
-
-
 class Directory(Protocol):
     """Who is who. It fails closed: what cannot be read is Unreachable, never an empty answer."""
 
@@ -88,6 +79,12 @@ class Desk(Protocol):
     @property
     def on_paper(self) -> Mapping[str, str]:
         """Runbooks that people still follow in prose: title by id."""
+
+    async def judge(self, by: Actor, act: Act, about: str = "") -> Member | Refusal:
+        """Whether they may do this now. A refusal is an entry in the audit log, with `about`."""
+
+    def why_not(self, member: Member, act: Act) -> str:
+        """For menus, which offer only what one may do: '' when they may. Nothing is written."""
 
     async def start_run(self, intent: StartRun) -> Started | Refusal: ...
 
@@ -122,6 +119,14 @@ class Desk(Protocol):
     ) -> Noted | Refusal:
         """A person says whether an unsure change happened."""
 
+    async def freeze(self, by: Actor, reason: str, key: str) -> Noted | Refusal:
+        """Stops all changes to outside systems at once."""
+
+    async def thaw(self, by: Actor, reason: str, key: str) -> Noted | Refusal: ...
+
+    async def freezes(self) -> Sequence[Frozen]:
+        """What is not to be changed now, and why."""
+
     async def turned_away(self, why: str, by: str, more: int) -> None:
         """Notes what was refused at the door, and how many more there were before it."""
 
@@ -132,10 +137,16 @@ class Desk(Protocol):
 
     async def approval(self, approval_id: str) -> tuple[ApprovalRecord, RunRecord] | None: ...
 
-    async def plan_text(self, approval_id: str) -> str | None:
-        """The stored plan, whole and readable, exactly what the digest is of."""
+    async def plan_text(self, approval_id: str, by: Actor) -> str | None:
+        """The stored plan, whole, exactly what the digest is of. Who looks is written down."""
 
     async def question(self, question_id: str) -> tuple[QuestionRecord, RunRecord] | None: ...
+
+    async def audit(self, run_id: str, by: Actor) -> Sequence[Entry] | Refusal:
+        """What the audit log has of a run, in its order. Who looks is written down."""
+
+    async def verdict_until(self, seq: int) -> Verdict:
+        """Whether the audit log is whole from its beginning to this entry."""
 
     async def menus(self, book_id: str) -> Mapping[str, Sequence[str]]:
         """Live choices for input fields. A field that cannot be read is left out."""

@@ -10,18 +10,18 @@ import json
 from collections.abc import Sequence
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.store.tables import locks, work
 
 
 def grant(c: sa.Connection, work_id: str, targets: Sequence[str], now: float) -> bool:
     """Whether the work holds all of its targets now."""
+    insert = sqlite.insert if c.dialect.name == "sqlite" else postgresql.insert
     for target in sorted(targets):
-        there = c.execute(
-            sa.select(locks.c.target).where(locks.c.target == target).with_for_update()
-        ).first()
-        if there is None:
-            c.execute(sa.insert(locks).values(target=target, token=0))
+        new = insert(locks).values(target=target, token=0)
+        c.execute(new.on_conflict_do_nothing())
+        c.execute(sa.select(locks.c.target).where(locks.c.target == target).with_for_update())
     wanted = locks.c.target.in_(targets)
     taken = sa.select(locks.c.target).where(
         wanted, locks.c.holder.is_not(None), locks.c.holder != work_id

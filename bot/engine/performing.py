@@ -3,40 +3,45 @@ Does one claimed piece of work and says what came of it, as an event and a repor
 number of times for the same work, anywhere; what it alters goes through bot/engine/applying.py.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
-from bot.engine.access import still_approved
-from bot.engine.applying import Applier, Ended, Job
+from bot.engine.access import Access, Lapsed
+from bot.engine.applying import Applier, Ended, Job, kept_back
 from bot.engine.calling import (
     Answered,
     Surroundings,
     call_within,
+    check_promise,
     is_final,
     read_answer,
     report_of,
-    time_is_up,
 )
 from bot.engine.clock import Clock
-from bot.engine.conductor import UNDO
-from bot.engine.intents import Directory
 from bot.engine.plans import parse
 from bot.engine.reading import run_record
+from bot.engine.record import ApprovalRecord
 from bot.engine.reports import Report
 from bot.engine.results import Results, read_results
 from bot.engine.state import Event
+from bot.engine.turns import UNDO
+from bot.engine.watching import watch_so_far
 from bot.runbook import Found, Runbook
 from bot.runbook.changes import digest
 from bot.runbook.errors import StepError
-from bot.runbook.findings import WORST_FIRST, NotYet, Watched
-from bot.runbook.showing import details_from_json
+from bot.runbook.findings import NotYet
 from bot.runbook.step import Step
 from bot.store.store import Store
-from bot.store.tables import plans, runs, steps
+from bot.store.tables import plans, runs
+
+#: For so long roles that cannot be read are asked for again before an approval counts no more.
+DIRECTORY_PATIENCE_S, DIRECTORY_AGAIN_S = 60.0, 2.0
+REPLACED = (
+    "It is not known whether this happened: the bot was replaced while it was under way, and"
+)
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,7 @@ class Performer:
     books: Mapping[str, Runbook]
     around: Surroundings
     applier: Applier
-    directory: Directory
+    access: Access
     clock: Clock
 
     async def perform(self, work: Claimed) -> tuple[Event, Report]:
@@ -84,14 +89,16 @@ class Performer:
         kinds = self.around.systems.kinds
         results = await self.store.read(read_results, work.run, book, kinds)
         if work.step.endswith(UNDO):
-            undo = results.undo_of(work.step.removesuffix(UNDO))
+            undone = work.step.removesuffix(UNDO)
+            undo = results.undo_of(undone)
+            check_promise(book.steps[undone], undo, is_undo=True)
             return await read_answer(undo, self.around.systems)
         step = book.steps[work.step]
         if step.timing:
             return await self._read_watch(work, step, results, bool(row.dry))
-        answered = await read_answer(
-            await call_within(step, results, self.around), self.around.systems
-        )
+        answer = await call_within(step, results, self.around)
+        check_promise(step, answer)
+        answered = await read_answer(answer, self.around.systems)
         return _as_dry(answered, step) if row.dry else answered
 
     async def _read_watch(
@@ -105,35 +112,67 @@ class Performer:
             return Answered(reading.verdict, report_of(reading))
         if dry:
             return Answered("nothing", Report(f"Looked once: {reading.summary}", has_result=True))
-        began, worst = await self.store.read(_watch_so_far, work, step)
-        worst = _worse(worst, reading)
         assert step.timing
-        if step.timing.lasting:
-            left = began + step.timing.lasting.total_seconds() - self.clock.now()
-            if left < step.timing.every.total_seconds():
-                final = time_is_up(step, reading, worst)
-                return Answered(final.verdict, report_of(final))
-        return Answered("not yet", _progress(work, reading, worst))
+        so_far = await self.store.read(watch_so_far, work.run, step, work.attempt)
+        so_far = so_far.with_reading(reading, self.clock.now())
+        left = step.timing.lasting.total_seconds() - so_far.lasted_s
+        if left < step.timing.every.total_seconds():
+            final = so_far.verdict(step, reading)
+            return Answered(final.verdict, report_of(final))
+        return Answered("not yet", so_far.report(reading))
 
     async def _apply(self, work: Claimed) -> Ended:
         assert work.plan
-        kinds = self.around.systems.kinds
-        record = await self.store.read(run_record, work.run, kinds)
         row = await self.store.read(_plan_row, work.plan)
-        assert record
-        approval = record.approvals[work.plan]
         if digest(row.text) != row.digest:
             return Ended("failed", Report("Not applied: the stored plan is not what was approved"))
-        begun = any(change.state != "planned" for change in approval.changes)
-        if not begun and (why := await still_approved(self.directory, approval)):
-            says = f"Not applied: the approval does not hold any more, {why}. Nothing was changed."
-            return Ended("failed", Report(says))
         try:
-            plan = parse(row.text, kinds)
+            plan = parse(row.text, self.around.systems.kinds)
         except StepError as error:
+            if _has_begun(await self._approval(work)):
+                return Ended("unsure", Report(f"{REPLACED} {error}. Look there, then say."))
             return Ended("outdated", Report(f"Not applied: {error}"))
-        job = Job(work.id, work.fence, work.plan, plan, work.targets)
+
+        async def permit() -> Ended | None:
+            return await self._permit(work)
+
+        job = Job(work.id, work.fence, work.plan, plan, work.targets, permit)
         return await self.applier.carry_out(job)
+
+    async def _permit(self, work: Claimed) -> Ended | None:
+        """Why the next change of the plan may not be made any more; asked before each of them."""
+        approval = await self._approval(work)
+        if not _has_begun(approval) and self.clock.now() > approval.good_until.timestamp():
+            return Ended("outdated", Report("Not applied: it was approved too long ago"))
+        lapsed = await self._lapsed(approval)
+        if lapsed is None:
+            return None
+        if lapsed.frozen:
+            return kept_back(lapsed.why, {one.state for one in approval.changes})
+        why = lapsed.why
+        says = f"Not applied: the approval does not hold any more, {why}. Nothing was changed."
+        return Ended("failed", Report(says))
+
+    async def _approval(self, work: Claimed) -> ApprovalRecord:
+        assert work.plan
+        record = await self.store.read(run_record, work.run, self.around.systems.kinds)
+        assert record
+        return record.approvals[work.plan]
+
+    async def _lapsed(self, approval: ApprovalRecord) -> Lapsed | None:
+        """A directory that is away for a moment does not cost an approval."""
+        until = self.clock.monotonic() + DIRECTORY_PATIENCE_S
+        while True:
+            try:
+                return await self.access.lapsed(self.store, approval)
+            except StepError as error:
+                if self.clock.monotonic() >= until:
+                    return Lapsed(f"roles cannot be read ({error})")
+            await self.clock.sleep(DIRECTORY_AGAIN_S)
+
+
+def _has_begun(approval: ApprovalRecord) -> bool:
+    return any(change.state != "planned" for change in approval.changes)
 
 
 def _run_row(c: sa.Connection, run_id: str) -> Any:
@@ -142,50 +181,6 @@ def _run_row(c: sa.Connection, run_id: str) -> Any:
 
 def _plan_row(c: sa.Connection, plan_id: str) -> Any:
     return c.execute(sa.select(plans.c.text, plans.c.digest).where(plans.c.id == plan_id)).one()
-
-
-def _watch_so_far(c: sa.Connection, work: Claimed, step: Step) -> tuple[float, Found[Any] | None]:
-    """When this attempt began, and the worst reading of it."""
-    query = sa.select(steps.c.started_at, steps.c.details)
-    row = c.execute(query.where(steps.c.run == work.run, steps.c.key == step.key)).one()
-    stored = json.loads(row.details).get("worst")
-    if stored is None or stored["attempt"] != work.attempt:
-        return row.started_at, None
-    kind: Any = step.gives.result
-    facts = None if stored["facts"] is None else kind.model_validate_json(stored["facts"])
-    details = details_from_json(stored["details"])
-    return row.started_at, Found(stored["verdict"], stored["says"], facts, details)
-
-
-def _worse(worst: Found[Any] | None, reading: Watched[Any]) -> Found[Any] | None:
-    if not isinstance(reading, Found):
-        return worst
-    if worst and WORST_FIRST.index(worst.verdict) <= WORST_FIRST.index(reading.verdict):
-        return worst
-    return reading
-
-
-def _progress(work: Claimed, reading: Watched[Any], worst: Found[Any] | None) -> Report:
-    progress = None if isinstance(reading, Found) else reading.progress
-    report = report_of(Found("ok", reading.summary, reading.facts))
-    return Report(
-        says=report.says,
-        result=report.result,
-        has_result=True,
-        details={"worst": {"attempt": work.attempt, **_stored(worst)}} if worst else {},
-        progress=progress,
-    )
-
-
-def _stored(worst: Found[Any]) -> dict[str, Any]:
-    report = report_of(worst)
-    facts = None if report.result is None else json.dumps(report.result)
-    return {
-        "verdict": worst.verdict,
-        "says": worst.summary,
-        "facts": facts,
-        "details": report.details,
-    }
 
 
 def _as_dry(answered: Answered, step: Step) -> Answered:

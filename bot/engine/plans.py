@@ -6,11 +6,15 @@ arguments and what it expects to replace.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from bot.access.acts import Touched
 from bot.runbook.changes import Change, Plan, digest, dump, load
 from bot.runbook.outline import Outline
+
+#: Every kind of change that can be made here, by its name.
+Kinds = Mapping[str, type[Change]]
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ def compose(run_id: str, outline: Outline, step: str, plan: Plan[Change]) -> Pla
     return PlanText(text, digest(text))
 
 
-def parse(text: str, kinds: Mapping[str, type[Change]]) -> Plan[Change]:
+def parse(text: str, kinds: Kinds) -> Plan[Change]:
     """Raises Outdated when the plan was made by a version whose changes read otherwise."""
     return load(json.dumps(json.loads(text)["plan"]), kinds)
 
@@ -43,6 +47,11 @@ def what_to_type(changes: Sequence[Change]) -> str:
     """The name of the target an approver types: the last part of the worst change's lock."""
     worst = max(changes, key=lambda change: change.effect, default=None)
     return worst.target().rsplit("/", 1)[-1] if worst else ""
+
+
+def touched(changes: Iterable[Change]) -> tuple[Touched, ...]:
+    """What the policy judges of them."""
+    return tuple(Touched(one.effect.name, one.target(), one.ours) for one in changes)
 
 
 def readable(text: str, plan_digest: str, plan: Plan[Change]) -> str:
@@ -56,6 +65,7 @@ def readable(text: str, plan_digest: str, plan: Plan[Change]) -> str:
             f"{number}. {change.command()}",
             f"   target     {change.target()} ({change.effect.name})",
             f"   replacing  {change.replacing or 'nothing'}",
+            *([f"   then       {change.then()}"] if change.then() else []),
             f"   undo       {undo.command() if undo else 'cannot be undone'}",
         ]
     if plan.because:

@@ -7,9 +7,10 @@ Times are aware UTC datetimes.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
 
+from bot.access.acts import Frozen, Touched
 from bot.runbook.findings import Details
 from bot.runbook.outline import Outline
 from bot.store.deliveries import Delivery
@@ -34,7 +35,15 @@ StepStatus = Literal[
     "failed",
     "cancelled",
 ]
-ApprovalStatus = Literal["pending", "approved", "denied", "expired", "outdated", "cancelled"]
+ApprovalStatus = Literal[
+    "pending",
+    "approved",
+    "denied",
+    "expired",
+    "outdated",
+    "cancelled",
+    "frozen",  # approved, and not applied because of a freeze
+]
 
 
 @dataclass(frozen=True)
@@ -53,6 +62,7 @@ class ChangeRecord:
     target: str  #: The lock's name, such as ecs/production/complyai-core.
     command: str
     now: str  #: What was seen there when the plan was made.
+    then: str  #: What is to be there afterwards; '': its command says it.
     undo: str | None  #: The command that takes it back; None: it cannot be undone.
     state: Literal["planned", "intended", "applied", "already so"] = "planned"
     seen: str = ""  #: What was seen there last.
@@ -86,10 +96,20 @@ class ApprovalRecord:
     decisions: tuple[Decision, ...] = ()
     outcome: str = ""  #: Afterwards, in a sentence: applied when, seen done when; or why not.
     type_to_approve: str = ""  #: DESTROY: what an approver types, such as complyai-prod.
+    touches: tuple[Touched, ...] = ()  #: What its changes are done to, as the policy judges them.
+    frozen: Frozen | None = None  #: Why it cannot be approved now.
 
     @property
     def missing(self) -> int:
         return max(0, self.people - sum(decision.approves for decision in self.decisions))
+
+    @property
+    def good_until(self) -> datetime:
+        """When it counts no more if nothing was begun: it is as short-lived given as asked."""
+        if not self.people:
+            return datetime.max.replace(tzinfo=UTC)
+        given = [decision.at for decision in self.decisions if decision.approves]
+        return max([self.asked_at, *given]) + (self.expires_at - self.asked_at)
 
 
 @dataclass(frozen=True)
@@ -148,6 +168,7 @@ class RunRecord:
     room_name: str = ""  #: The channel's name once it is open, without #.
     room_id: str = ""  #: Its id, so that people can be led there.
     dry: bool = False  #: Nothing is asked and nothing is applied.
+    frozen: tuple[Frozen, ...] = ()  #: What is not to be changed now, in any run.
 
     def section_steps(self, section_key: str) -> tuple[StepRecord, ...]:
         return tuple(step for step in self.steps.values() if step.section == section_key)
@@ -163,6 +184,7 @@ SaidKind = Literal[
     "approval changed",  # decided by somebody, expired, outdated, or applied
     "question asked",
     "question closed",
+    "freeze changed",  # changes are frozen, or go on
     "room opened",
 ]
 
@@ -175,6 +197,16 @@ class Said:
     about: str = ""  #: The step's key, the approval's id or the question's id.
 
 
+@dataclass(frozen=True)
+class Thaw:
+    """The end of a freeze. A window ends by itself."""
+
+    at: datetime
+    why: str = ""
+    by: str = ""
+    by_name: str = ""
+
+
 class Announcer(Protocol):
     """
     Turns what happened into what is to be seen. Called within the transaction that makes it true,
@@ -182,3 +214,6 @@ class Announcer(Protocol):
     """
 
     def announce(self, run: RunRecord, said: Sequence[Said]) -> Sequence[Delivery]: ...
+
+    def announce_freeze(self, frozen: Frozen, thaw: Thaw | None = None) -> Sequence[Delivery]:
+        """That it began; or, with `thaw`, that it is over."""

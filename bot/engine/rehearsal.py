@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar, get_type_hints
 
 from bot.engine.calling import Surroundings, call_within, is_final, time_is_up
-from bot.engine.conductor import UNDO, conduct, held_at, open_pick, suggested
+from bot.engine.conductor import conduct
 from bot.engine.record import StepStatus
 from bot.engine.results import Results
 from bot.engine.state import Effect, Event, RunState
 from bot.engine.systems import Systems
+from bot.engine.turns import UNDO, held_at, open_pick, suggested
 from bot.runbook import (
     Adapter,
     Company,
@@ -188,7 +189,7 @@ class _Stage:
 
     async def _watch(self, step: Step) -> Any:
         assert step.timing
-        lasting = step.timing.lasting or step.timing.every
+        lasting = step.timing.lasting
         reading: Any = None
         for _ in range(min(READINGS_AT_MOST, int(lasting / step.timing.every) + 1)):
             reading = await self._ask(step)

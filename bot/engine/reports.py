@@ -15,6 +15,11 @@ class Draft:
     now: tuple[str, ...]
 
 
+def storable(text: str) -> str:
+    """Half a character pair and NUL, which no database takes, are shown as what they are: odd."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "\N{SYMBOL FOR NULL}")
+
+
 @dataclass(frozen=True)
 class Report:
     says: str = ""
@@ -24,3 +29,6 @@ class Report:
     progress: float | None = None
     draft: Draft | None = None
     question: Mapping[str, Any] | None = None  #: JSON of what a person is asked.
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "says", storable(self.says))

@@ -9,7 +9,9 @@ from typing import Any
 import sqlalchemy as sa
 from pydantic import ValidationError
 
-from bot.engine.reading import Kinds, moment
+from bot.engine.made import made_by
+from bot.engine.plans import Kinds
+from bot.engine.reading import moment
 from bot.engine.state import HAS_RESULT
 from bot.runbook import Found, Nothing, Plan, Run, Runbook, RunbookInputs
 from bot.runbook.changes import Change, Done
@@ -25,6 +27,8 @@ class Results:
     inputs: RunbookInputs
     run: Run
     given: dict[str, Any] = field(default_factory=dict)
+    #: By action: what the run has made through it and not taken back; not what was so already.
+    made: dict[str, tuple[Change, ...]] = field(default_factory=dict)
     found: dict[str, Found[Any]] = field(default_factory=dict)
 
     def find(self, key: str, found: Found[Any]) -> None:
@@ -32,13 +36,13 @@ class Results:
         self.given[key] = found.facts
 
     def apply(self, key: str, plan: Plan[Change], at: datetime) -> None:
-        self.given[key] = Done(plan.changes, at)
+        self.given[key], self.made[key] = Done(plan.changes, at), plan.changes
 
     def undo_of(self, key: str) -> Plan[Change] | Nothing:
-        done: Done[Change] = self.given[key]
-        back = tuple(undo for change in reversed(done.changes) if (undo := change.undo()))
-        if len(back) < len(done.changes):
-            return Nothing("Not all of it can be taken back")
+        made = self.made.get(key, ())
+        back = tuple(undo for change in reversed(made) if (undo := change.undo()))
+        if not made or len(back) < len(made):
+            return Nothing("Not all of it can be taken back" if made else "Nothing was changed")
         return Plan(back, because="Takes back what was applied before")
 
 
@@ -52,6 +56,9 @@ def read_results(c: sa.Connection, run_id: str, book: Runbook, kinds: Kinds) -> 
         for one in stored:
             if one.key in book.steps and one.status in (*HAS_RESULT, *WORST_FIRST):
                 _read(results, book.steps[one.key], one, kinds)
+        for step in book.steps.values():
+            if step.kind == "action":
+                results.made[step.key] = made_by(c, run_id, step.key, kinds)
     except (ValidationError, KeyError) as error:
         raise Outdated(
             "this run was started on an older version of the runbook, and what it found then"

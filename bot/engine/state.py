@@ -18,7 +18,8 @@ PLANS_AT_MOST = 3
 EventKind = Literal[
     "started",
     "returned",  # a step's function answered; outcome: see CALL_OUTCOMES
-    "applied",  # a plan was carried out; outcome: given | unsure | outdated | failed | cancelled
+    # a plan was carried out; outcome: given | unsure | outdated | failed | cancelled | frozen
+    "applied",
     "decided",  # a plan was judged; outcome: approved | denied | expired
     "answered",
     "resolved",  # a person said what an unsure change did; outcome: done | not done | stop
@@ -51,6 +52,7 @@ class Event:
     attempt: int = 0
     outcome: str = ""
     by: str = ""
+    team: str = ""  #: The workspace of whoever did it.
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,15 @@ class StepState:
     reading: int = 0  #: Of a watch: how many were begun in this attempt.
     naps: bool = False  #: Of a watch: it waits for its next reading.
     plans: int = 0  #: Of an action: how many were made since it was last begun by a person.
+    by: str = ""  #: The person who asked for it; '': it came up by itself.
+
+
+@dataclass(frozen=True)
+class Errand:
+    """What is done out of turn, one after another, and then looked at to see whether it helped."""
+
+    steps: tuple[str, ...]  #: An action, after what it needs to be read or asked first.
+    proofs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -69,8 +80,9 @@ class RunState:
     steps: Mapping[str, StepState] = field(default_factory=dict)
     waved: frozenset[str] = frozenset()  #: A person said to go on over these.
     closed: frozenset[str] = frozenset()
-    errand: tuple[str, ...] = ()  #: A picked action, after what it asks for in its section.
+    errand: tuple[str, ...] = ()  #: What is left to do of the errand that is under way.
     proofs: tuple[str, ...] = ()  #: What runs after it was applied, to see whether it helped.
+    later: tuple[Errand, ...] = ()  #: Errands that wait for this one to be over.
 
     def step(self, key: str) -> StepState:
         return self.steps.get(key, StepState())
@@ -80,6 +92,15 @@ class RunState:
 
     def with_step(self, key: str, **changed: Any) -> "RunState":
         return replace(self, steps={**self.steps, key: replace(self.step(key), **changed)})
+
+    @property
+    def is_on_errand(self) -> bool:
+        return bool(self.errand or self.proofs or self.later)
+
+    def is_afresh(self, key: str) -> bool:
+        """It was over once, and is to be done again."""
+        step = self.step(key)
+        return step.status == "waiting" and step.attempt > 0
 
     def holds(self, key: str) -> bool:
         return self.status_of(key) in HOLDING and key not in self.waved
@@ -105,6 +126,9 @@ class RunState:
             closed=frozenset(stored["closed"]),
             errand=tuple(stored["errand"]),
             proofs=tuple(stored["proofs"]),
+            later=tuple(
+                Errand(tuple(one["steps"]), tuple(one["proofs"])) for one in stored["later"]
+            ),
         )
 
 
@@ -118,9 +142,12 @@ class Effect:
     doubt    ask a person what happened        tick     call a watch again after its interval
     stop     stop the work that is out         close    nobody is waited for any more
     free     let go of the locks of its plan
+    vouch    a person says that the change which was under way happened
     """
 
-    what: Literal["call", "apply", "propose", "ask", "doubt", "tick", "stop", "close", "free"]
+    what: Literal[
+        "call", "apply", "propose", "ask", "doubt", "tick", "stop", "close", "free", "vouch"
+    ]
     step: str
     attempt: int
     reading: int = 0

@@ -14,18 +14,20 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from bot.engine import locking
-from bot.engine.conductor import conduct, spec_of
-from bot.engine.plans import compose, parse
-from bot.engine.reading import Kinds, run_record
+from bot.engine import entries, locking
+from bot.engine.audit import Note, note
+from bot.engine.conductor import conduct
+from bot.engine.plans import Kinds, compose, parse
+from bot.engine.reading import run_record
 from bot.engine.record import Announcer, Said, SaidKind
 from bot.engine.reports import Report
-from bot.engine.state import NOT_OVER, Effect, Event, RunState
+from bot.engine.state import HAS_RESULT, NOT_OVER, Effect, Event, RunState
+from bot.engine.turns import spec_of
 from bot.runbook.errors import Outdated
 from bot.runbook.outline import Outline
 from bot.store.deliveries import Delivery
 from bot.store.rooms import keep_to_origin
-from bot.store.tables import audit, changes, events, plans, runs, steps, waits, work
+from bot.store.tables import changes, events, plans, runs, steps, waits, work
 
 #: Writes deliveries into the outbox, in the transaction it is given.
 PutDeliveries = Callable[[sa.Connection, str, Sequence[Delivery]], None]
@@ -68,9 +70,7 @@ class Taker:
         answer: str = "",
     ) -> Taken:
         """`of_work` is the id and fence of the work that reports. Raises Fenced, KeyError."""
-        row = c.execute(sa.select(runs).where(runs.c.id == run_id).with_for_update()).first()
-        if row is None:
-            raise KeyError(run_id)
+        row = lock_run(c, run_id)
         if not _is_new(c, now, run_id, key, event, answer):
             told = sa.select(events.c.answer).where(events.c.key == key)
             return Taken(is_new=False, answer=c.execute(told).scalar_one())
@@ -81,7 +81,7 @@ class Taker:
         after, effects = conduct(outline, before, event)
         if after is before:
             return Taken(answer=answer)
-        page = _Page(c, now, run_id, row.started_by, outline, after, self)
+        page = _Page(c, now, run_id, row, outline, after, self, event.outcome)
         return page.write(before, event, report or Report(), effects, answer)
 
     def tell(self, c: sa.Connection, run_id: str, said: Sequence[Said]) -> None:
@@ -90,12 +90,15 @@ class Taker:
             self.put(c, run_id, self.announcer.announce(record, said))
 
 
-def note(
-    c: sa.Connection, now: float, run: str | None, what: str, about: str, by: str, **body: object
-) -> None:
-    """An entry in the audit log."""
-    text = json.dumps(body, sort_keys=True, default=str)
-    c.execute(sa.insert(audit).values(at=now, run=run, what=what, about=about, by=by, body=text))
+def lock_run(c: sa.Connection, run_id: str) -> Any:
+    """
+    Its row. Whoever writes more than one row of a run locks this one first, then what it needs,
+    and the head of the audit log last. Raises KeyError.
+    """
+    row = c.execute(sa.select(runs).where(runs.c.id == run_id).with_for_update()).first()
+    if row is None:
+        raise KeyError(run_id)
+    return row
 
 
 @dataclass
@@ -105,12 +108,14 @@ class _Page:
     c: sa.Connection
     now: float
     run_id: str
-    started_by: str
+    row: Any  #: Of the run.
     outline: Outline
     run: RunState
     taker: Taker
+    outcome: str  #: Of the event.
     taken: Taken = field(default_factory=lambda: Taken(moved=True))
     said: list[Said] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
 
     def write(
         self,
@@ -121,18 +126,17 @@ class _Page:
         answer: str,
     ) -> Taken:
         self.taken.answer = answer
+        self.notes += entries.of_event(self.c, self.row, event, report, self.taker.kinds)
         self._write_steps(before, event, report)
         for effect in effects:
             getattr(self, f"_{effect.what}")(effect, report)
         self._write_run(before)
         if event.about in self.run.steps:
             self._settle_room(event.about)
-        note(
-            self.c, self.now, self.run_id, event.kind, event.about, event.by,
-            outcome=event.outcome, attempt=event.attempt, says=report.says,
-        )  # fmt: skip
         self.said.extend(_said(before, self.run, event))
         self.taker.tell(self.c, self.run_id, self.said)
+        for one in self.notes:  # last: see bot/engine/audit.py
+            note(self.c, self.now, self.run_id, one.what, one.about, one.by, **one.body)
         return self.taken
 
     def _write_run(self, before: RunState) -> None:
@@ -172,9 +176,9 @@ class _Page:
             _write_step(self.c, self.run_id, key, values)
 
     def _lacks(self, key: str) -> str:
-        needed = spec_of(self.outline, key).after
-        over = [n for n in needed if self.run.status_of(n) not in NOT_OVER]
-        return spec_of(self.outline, over[0]).title if over else "an earlier step"
+        needed = [n for n, must in spec_of(self.outline, key).after.items() if must]
+        bare = [n for n in needed if self.run.status_of(n) not in NOT_OVER | HAS_RESULT]
+        return spec_of(self.outline, bare[0]).title if bare else "an earlier step"
 
     # One function for each effect that the conductor knows.
 
@@ -183,14 +187,24 @@ class _Page:
         self._work(f"{self.run_id}/{effect.step}.call#{effect.attempt}{suffix}", effect, "call")
 
     def _apply(self, effect: Effect, _report: Report) -> None:
+        work_id = f"{self.run_id}/{effect.step}.apply#{effect.attempt}"
+        mine = work.c.id == work_id
+        reopened = sa.update(work).where(mine).values(status="due")
+        if self.c.execute(reopened).rowcount:  # A person has vouched for what was unsure.
+            self.taken.start.append(work_id)
+            return
         plan = self._plan(effect)
         try:
             loaded = parse(plan.text, self.taker.kinds).changes
         except Outdated:  # Whoever carries it out says so; it touches nothing.
             loaded = ()
         targets = sorted({change.target() for change in loaded})
-        work_id = f"{self.run_id}/{effect.step}.apply#{effect.attempt}"
         self._work(work_id, effect, "apply", plan.id, targets)
+
+    def _vouch(self, effect: Effect, report: Report) -> None:
+        mine = sa.and_(changes.c.plan == self._plan(effect).id, changes.c.state == "intended")
+        happened = {"state": "applied", "seen": report.says, "at": self.now}
+        self.c.execute(sa.update(changes).where(mine).values(**happened))
 
     def _propose(self, effect: Effect, report: Report) -> None:
         assert report.draft
@@ -200,16 +214,23 @@ class _Page:
         unattended = spec.unattended is not None
         plan_id = secrets.token_urlsafe(16)
         expires_at = self.now + self.taker.expires_after_s
+        asked = {
+            "step": effect.step,
+            "attempt": effect.attempt,
+            "digest": composed.digest,
+            "effect": worst.name,
+            "people": 0 if unattended else max(spec.people, worst.people),
+            "role": spec.role or "",
+            "requested_by": self._requester(effect.step),
+            "expires_at": expires_at,
+        }
         self.c.execute(
             sa.insert(plans).values(
-                id=plan_id, run=self.run_id, step=effect.step, attempt=effect.attempt,
-                text=composed.text, digest=composed.digest, effect=worst.name,
-                people=0 if unattended else max(spec.people, worst.people),
-                role=spec.role or "", requested_by=self._requester(effect.step),
-                asked_at=self.now, expires_at=expires_at,
-                status="approved" if unattended else "pending", outcome="",
+                id=plan_id, run=self.run_id, text=composed.text, asked_at=self.now,
+                status="approved" if unattended else "pending", outcome="", **asked,
             )
         )  # fmt: skip
+        self.notes.append(entries.of_request(plan_id, asked, report.draft, spec.unattended))
         for number, seen in enumerate(report.draft.now, start=1):
             self.c.execute(
                 sa.insert(changes).values(
@@ -258,20 +279,24 @@ class _Page:
         )
         for row in self.c.execute(sa.select(waits.c.id, waits.c.kind, waits.c.body).where(mine)):
             if row.kind == "approval":
-                self._close_plan(json.loads(row.body)["plan"])
+                self._close_plan(json.loads(row.body)["plan"], effect.step)
             elif row.kind != "tick":
                 self.said.append(Said("question closed", row.id))
         self.c.execute(sa.delete(waits).where(mine))
 
-    def _close_plan(self, plan_id: str) -> None:
+    def _close_plan(self, plan_id: str, step: str) -> None:
         pending = sa.and_(plans.c.id == plan_id, plans.c.status == "pending")
-        self.c.execute(sa.update(plans).where(pending).values(status="cancelled"))
+        withdrawn = sa.update(plans).where(pending).values(status="cancelled")
+        digest = self.c.execute(withdrawn.returning(plans.c.digest)).scalar()
+        if digest:
+            body = {"plan": plan_id, "digest": digest}
+            self.notes.append(Note("approval withdrawn", step, body=body))
         self.said.append(Said("approval changed", plan_id))
 
     def _free(self, effect: Effect, report: Report) -> None:
         plan = self._plan(effect)
         is_anew = self.run.status_of(effect.step) in ("waiting", "working")
-        status = "outdated" if is_anew else None
+        status = "outdated" if is_anew else "frozen" if self.outcome == "frozen" else None
         self.c.execute(
             sa.update(plans)
             .where(plans.c.id == plan.id)
@@ -293,13 +318,7 @@ class _Page:
 
     def _requester(self, step: str) -> str:
         """Whoever picked it, else whoever started the run."""
-        query = sa.select(events.c.by).where(
-            events.c.run == self.run_id,
-            events.c.about == step.removesuffix(".undo"),
-            events.c.kind.in_(("picked", "undo", "again")),
-        )
-        by = self.c.execute(query.order_by(events.c.at.desc()).limit(1)).scalar()
-        return by or self.started_by
+        return self.run.step(step).by or str(self.row.started_by)
 
     def _work(
         self,

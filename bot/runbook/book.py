@@ -142,8 +142,7 @@ class Runbook:
             gives=gives(where, kind, run),
             **more,
         )
-        during = (step.timing.during,) if step.timing and step.timing.during else ()
-        for mentioned in (*step.suggested_by, *step.proves, *during):
+        for mentioned in (*step.suggested_by, *step.proves):
             if mentioned not in self.steps:
                 raise BookError(f"{where} mentions {mentioned}, which is no step of this book")
         for need in step.needs:

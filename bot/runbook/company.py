@@ -5,6 +5,10 @@ One frozen value, built from settings and asked for by type. The defaults are th
 in whose prose the books were first written.
 """
 
+from zoneinfo import ZoneInfo
+
+from pydantic import field_validator
+
 from bot.runbook.values import Value
 
 
@@ -25,6 +29,7 @@ class Vendor(Value):
 class Company(Value):
     name: str = "ComplyAI"
     time_zone: str = "UTC"
+    environment: str = "production"  #: Which one this bot serves, as the policy calls it.
     cluster: str = "production"
     services: tuple[ServicePlace, ...] = (
         ServicePlace(name="complyai-core", health_url="https://api.complyai.io/health"),
@@ -41,6 +46,16 @@ class Company(Value):
         Vendor(name="Auth0", circuit_parameter="/complyai/circuit/auth0"),
     )
     alerts_channel: str = "alerts"
+
+    @field_validator("time_zone")
+    @classmethod
+    def _is_a_zone(cls, name: str) -> str:
+        """Said when the bot starts, and not when the first meeting is to be arranged."""
+        try:
+            ZoneInfo(name)
+        except (KeyError, ValueError, OSError):
+            raise ValueError(f"there is no time zone {name!r}; one is Europe/Berlin") from None
+        return name
 
     @property
     def service_names(self) -> tuple[str, ...]:

@@ -35,7 +35,6 @@ class StepOutline:
     every_s: float | None = None
     lasting_s: float | None = None
     until: str | None = None
-    during: str | None = None
     meanwhile: bool = False  #: An ask that nobody waits for, but the steps that need it.
     includes: str | None = None
     answer: dict[str, Any] | None = None  #: JSON schema of what a person fills in.
@@ -121,7 +120,6 @@ def _step(book: Runbook, step: Step) -> StepOutline:
         every_s=_seconds(step.timing.every if step.timing else None),
         lasting_s=_seconds(step.timing.lasting if step.timing else None),
         until=step.timing.until if step.timing else None,
-        during=step.timing.during if step.timing else None,
         meanwhile=step.meanwhile,
         includes=step.includes,
         answer=answer.model_json_schema()
@@ -162,8 +160,7 @@ def _notes(step: StepOutline) -> Iterator[str]:
             part = "" if step.undoable == step.changes else f"{' and '.join(step.undoable)} "
             yield f"{part}can be undone"
     if step.until:
-        how_long = f"during {step.during}" if step.during else f"for at most {step.lasting_s:g} s"
-        yield f"every {step.every_s:g} s {how_long} until {step.until}"
+        yield f"every {step.every_s:g} s for at most {step.lasting_s:g} s until {step.until}"
     if step.suggested_by:
         yield f"suggested by {' or '.join(step.suggested_by)}"
     if step.proofs and step.proofs != step.suggested_by:

@@ -70,21 +70,17 @@ class Section:
         *,
         every: timedelta,
         until: Until,
-        lasting: timedelta | None = None,
-        during: Function | None = None,
+        lasting: timedelta,
         proves: Functions = (),
     ) -> Callable[[WatchF], WatchF]:
         """
         A check made again and again. `until="ok"` waits for something: ok or problem ends it, and
         time running out is a problem. `until="problem"` keeps an eye on something: only a problem
         ends it early, and when the time is up the worst that was seen is the verdict.
-        It lasts a time, or accompanies a long action.
         """
 
         def declare(run: WatchF) -> WatchF:
-            if (lasting is None) == (during is None):
-                raise BookError(f"{self._where(run)}: a watch has either lasting= or during=")
-            timing = Timing(every, until, lasting, during.__name__ if during else None)
+            timing = Timing(every, until, lasting)
             self._add(run, "watch", title, timing=timing, proves=_keys(proves))
             return run
 

@@ -51,8 +51,7 @@ class Gate:
 class Timing:
     every: timedelta
     until: Until
-    lasting: timedelta | None = None
-    during: str | None = None  #: The key of the action it accompanies.
+    lasting: timedelta
 
 
 @dataclass(frozen=True, kw_only=True)

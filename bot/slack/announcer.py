@@ -11,25 +11,29 @@ because edits notify nobody.
     <run>/approval/<id>           /plan below it, when the card cannot show all of it
     <run>/question/<id>
     <run>/result                  how it ended; /result/origin where it was started
+    freeze/<which>/<since>        that changes are stopped; /over that they go on
     <run>/started                 where it was started, when it goes on in a room of its own
 """
 
 import base64
+import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
 
-from bot.engine.record import RunRecord, Said, SaidKind, StepRecord, StepStatus
+from bot.access.acts import Frozen
+from bot.engine.record import RunRecord, Said, SaidKind, StepRecord, StepStatus, Thaw
 from bot.runbook.findings import Details
 from bot.runbook.showing import details_as_json
 from bot.slack.views.approval import approval_card, needs_file
 from bot.slack.views.card import card
 from bot.slack.views.changes import plan_file, whole_plan_text
+from bot.slack.views.escape import one_line
+from bot.slack.views.freezes import announced
 from bot.slack.views.kit import Rendered
 from bot.slack.views.plots import alt_text
 from bot.slack.views.question import closed_question_card, question_card
 from bot.slack.views.results import finished, started
-from bot.slack.views.sections import title
 from bot.slack.views.step import needs_table_file, step_detail, table_file, table_text
 from bot.store.deliveries import Delivery, Priority, message
 
@@ -40,10 +44,15 @@ REDIRECT = "https://slack.com/app_redirect?channel="
 
 
 class SlackAnnouncer:
-    """`deciders`: by role, the ids of people and user groups that a new approval notifies."""
+    """
+    `deciders`: by role, the ids of people and user groups that a new approval notifies.
+    `channel`: the id of the one where everybody is told of a freeze; empty: only cards say it.
+    """
 
-    def __init__(self, deciders: Mapping[str, Sequence[str]] | None = None) -> None:
-        self._deciders = dict(deciders or {})
+    def __init__(
+        self, deciders: Mapping[str, Sequence[str]] | None = None, channel: str = ""
+    ) -> None:
+        self._deciders, self._channel = dict(deciders or {}), channel
 
     def announce(self, run: RunRecord, said: Sequence[Said]) -> Sequence[Delivery]:
         if not said:
@@ -53,6 +62,15 @@ class SlackAnnouncer:
         for one in dict.fromkeys(said):
             deliveries += self._told(run, one, said)
         return deliveries
+
+    def announce_freeze(self, frozen: Frozen, thaw: Thaw | None = None) -> Sequence[Delivery]:
+        if not self._channel:
+            return ()
+        which = hashlib.sha256(frozen.window.encode()).hexdigest()[:8] if frozen.window else "all"
+        since = frozen.since.timestamp() if frozen.since else 0
+        name = f"freeze/{which}/{since:.3f}" + ("/over" if thaw else "")
+        shown = announced(frozen, thaw)
+        return (_said(name, shown, Priority.APPROVAL, place=self._channel),)
 
     def _card(self, run: RunRecord, kinds: Set[SaidKind]) -> Delivery:
         priority = Priority.POST if "run started" in kinds else Priority.EDIT
@@ -69,6 +87,10 @@ class SlackAnnouncer:
             yield from _step(run, run.steps[one.about])
         elif one.kind in ("approval asked", "approval changed"):
             yield from self._approval(run, one)
+        elif one.kind == "freeze changed":
+            for approval in run.approvals.values():
+                if approval.status == "pending":
+                    yield from self._approval(run, Said("approval changed", approval.id))
         elif one.kind == "question asked" and one.about in run.questions:
             yield from _question(run, one.about)
         elif one.kind == "question closed":
@@ -164,10 +186,10 @@ def _files(step: StepRecord, details: Details) -> Iterator[tuple[str, dict[str, 
     if (whole := details.get("table")) and needs_table_file(step):
         yield (
             "table",
-            _file(table_file(step), f"{title(step)}: all rows", table_text(whole)),
+            _file(table_file(step), f"{one_line(step.title)}: all rows", table_text(whole)),
         )
     if file := details.get("file"):
-        yield "file", _file(file.name, f"{title(step)}: {file.name}", file.text)
+        yield "file", _file(file.name, f"{one_line(step.title)}: {file.name}", file.text)
 
 
 def _file(name: str, shown_title: str, content: str) -> dict[str, Any]:

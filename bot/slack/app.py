@@ -10,7 +10,7 @@ from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.engine.intents import Desk, Directory
+from bot.engine.intents import Desk
 from bot.runbook.errors import Refused
 from bot.slack.calls import Calls
 from bot.slack.errands import Errands
@@ -45,7 +45,6 @@ async def identify(calls: Calls) -> Identity:
 
 def build_app(
     desk: Desk,
-    directory: Directory,
     calls: Calls,
     identity: Identity,
     errands: Errands,
@@ -73,5 +72,5 @@ def build_app(
         request_verification_enabled=False,  # HttpIntake does; this one fails on odd headers.
     )
     telling = Telling(calls, errands)
-    register(app, Front(desk, directory, telling, identity.team_id, turned_away, keep_secret))
+    register(app, Front(desk, telling, identity.team_id, turned_away, keep_secret))
     return app

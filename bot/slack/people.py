@@ -1,5 +1,5 @@
 """
-Who is who, as Slack and the settings say. It fails closed: what cannot be read is Unreachable,
+Who is who, as Slack and the policy say. It fails closed: what cannot be read is Unreachable,
 never "has no role" and never what was true a while ago.
 """
 
@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from bot.access.member import Member, humans
+from bot.access.policy import RoleMembers
 from bot.engine.clock import Clock
-from bot.engine.intents import Member
 from bot.runbook.errors import Unreachable
-from bot.settings import RoleSettings
 from bot.slack.calls import Answer, Calls
 
 #: Slack lets a workspace ask for a group's members 20 times a minute. Seconds that an answer is
@@ -28,13 +28,13 @@ class People:
     def __init__(
         self,
         calls: Calls,
-        roles: Mapping[str, RoleSettings],
+        roles: Mapping[str, RoleMembers],
         aliases: Iterable[Iterable[str]] = (),
         clock: Clock | None = None,
     ) -> None:
         self._reader = _Reader(calls, clock or Clock())
         self._roles = roles
-        self._humans = _merged(aliases)
+        self._humans = humans(aliases)
 
     async def member(self, user_id: str) -> Member:
         """To decide by: at most 10 s old. Raises Unreachable."""
@@ -135,12 +135,3 @@ def _name(user: Mapping[str, Any]) -> str:
     profile = user.get("profile") or {}
     names = (profile.get("display_name"), profile.get("real_name"), user.get("real_name"))
     return next((str(name) for name in names if name), str(user.get("name") or user["id"]))
-
-
-def _merged(aliases: Iterable[Iterable[str]]) -> dict[str, frozenset[str]]:
-    """Every id with all ids of the same human; groups that share an id are one human."""
-    humans: dict[str, frozenset[str]] = {}
-    for group in aliases:
-        together = frozenset(group).union(*(humans.get(one, frozenset()) for one in group))
-        humans.update(dict.fromkeys(together, together))
-    return humans

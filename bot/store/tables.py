@@ -147,13 +147,49 @@ locks = _table(
     _time("since"),
 )
 
+#: What is not to be changed now. The row without a name is the stop switch, and always there.
+freezes = _table(
+    "freezes",
+    _text("name", primary_key=True),  #: Of a window of the policy.
+    _number("stands", nullable=False),
+    _number("told", nullable=False),  #: Whether the cards of all runs say so already.
+    _text("why", nullable=False),
+    _text("lasts", nullable=False),  #: Of a window, in words.
+    _text("targets", nullable=False),
+    _text("by", nullable=False),
+    _text("by_name", nullable=False),
+    _time("since", nullable=False),
+)
+
+#: Who did what: a chain (bot/store/chain.py), written by bot/engine/audit.py and by nobody else.
+#: Triggers of the migrations refuse every other statement than adding the next entry.
 audit = _table(
     "audit",
-    _number("seq", primary_key=True, autoincrement=True),
+    _number("seq", primary_key=True, autoincrement=False),
     _time("at", nullable=False),
     _text("run", index=True),
     _text("what", nullable=False),
     _text("about", nullable=False),
     _text("by"),
     _text("body", nullable=False),
+    _text("before", nullable=False),
+    _text("hash", nullable=False),
+)
+
+#: The newest entry. Its only row is locked by whoever adds the next one.
+audit_head = _table(
+    "audit_head",
+    _number("id", primary_key=True, autoincrement=False),
+    _number("seq", nullable=False),
+    _text("hash", nullable=False),
+)
+
+#: What the head was, once a day, as it was told to others.
+audit_anchors = _table(
+    "audit_anchors",
+    _text("day", primary_key=True),  #: Of UTC, such as 2026-01-31.
+    _number("seq", nullable=False),
+    _text("hash", nullable=False),
+    _time("at", nullable=False),
+    _text("kept"),  #: Where it cannot be deleted; null: nowhere (yet).
 )

@@ -97,6 +97,10 @@ class Faults:
     def lose_response(self, service: str, operation: str, times: int = 1) -> Fault:
         return self.add(Fault("lost_response", service, operation, times))
 
+    def stop(self, name: FaultName) -> None:
+        with self._lock:
+            self._active = [fault for fault in self._active if fault.name != name]
+
     def clear(self) -> None:
         with self._lock:
             self._active.clear()

@@ -123,6 +123,13 @@ class AwsWorld:
         with self._timeline.up_to_date():
             return len(self._parts.service(service).record)
 
+    def newest_deployment(self, service: str) -> tuple[timedelta, bool]:
+        """How old it is, and whether its version does well."""
+        with self._timeline.up_to_date():
+            newest = self._parts.service(service).primary
+            age = timedelta(seconds=self._timeline.now - newest.created_at)
+            return age, self._parts.ecs.does_well(newest.definition)
+
     def is_well(self, service: str) -> bool:
         """Its tasks answer, and without errors. A good deployment does not make it unwell."""
         with self._timeline.up_to_date():

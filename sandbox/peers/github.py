@@ -18,6 +18,7 @@ class Issue:
     title: str
     body: str
     labels: tuple[str, ...]
+    created_at: datetime
     updated_at: datetime
     state: str = "open"
 
@@ -50,7 +51,8 @@ class GitHub(Peer):
         return self.repository.issues
 
     def add(self, title: str, body: str = "", labels: tuple[str, ...] = ()) -> Issue:
-        issue = Issue(len(self.issues) + 1, title, body, labels, datetime.now(UTC))
+        now = datetime.now(UTC)
+        issue = Issue(len(self.issues) + 1, title, body, labels, now, now)
         self.issues.append(issue)
         return issue
 
@@ -105,7 +107,6 @@ class GitHub(Peer):
         return web.json_response(self._shape(issue), status=201)
 
     def _shape(self, issue: Issue) -> dict[str, Any]:
-        at = f"{issue.updated_at:%Y-%m-%dT%H:%M:%SZ}"
         return {
             "id": 1_000_000 + issue.number,
             "number": issue.number,
@@ -114,8 +115,8 @@ class GitHub(Peer):
             "title": issue.title,
             "body": issue.body,
             "labels": [{"name": label} for label in issue.labels],
-            "created_at": at,
-            "updated_at": at,
+            "created_at": f"{issue.created_at:%Y-%m-%dT%H:%M:%SZ}",
+            "updated_at": f"{issue.updated_at:%Y-%m-%dT%H:%M:%SZ}",
         }
 
 

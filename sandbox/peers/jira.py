@@ -1,12 +1,14 @@
 """
 Jira Cloud: as much of its REST API as makes issues and finds them.
 
-Its search understands `field = "value"` joined by AND, and may be behind what was made.
+Its search understands `field = "value"` joined by AND, newest first, and may be behind what was
+made.
 """
 
 import base64
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from aiohttp import web
@@ -14,6 +16,7 @@ from aiohttp import web
 from sandbox.peers.peer import Peer
 
 CLAUSE = re.compile(r'^\s*(project|labels)\s*=\s*"([^"]*)"\s*$')
+NEWEST_FIRST = " ORDER BY created DESC"
 LONGEST_SUMMARY = 255
 
 
@@ -23,6 +26,7 @@ class Issue:
     summary: str
     labels: tuple[str, ...]
     description: Any
+    created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
 class Jira(Peer):
@@ -85,18 +89,37 @@ class Jira(Peer):
     async def _search(self, request: web.Request) -> web.Response:
         if no := self._no(request):
             return no
-        clauses = [CLAUSE.match(one) for one in request.query.get("jql", "").split(" AND ")]
+        jql = request.query.get("jql", "").removesuffix(NEWEST_FIRST)
+        clauses = [CLAUSE.match(one) for one in jql.split(" AND ")]
         if not clauses or not all(clauses):
-            says = ["Error in the JQL Query: it cannot be understood here."]
-            return web.json_response({"errorMessages": says, "warningMessages": []}, status=400)
+            return _wrong_query("Error in the JQL Query: it cannot be understood here.")
+        projects = {c[2] for c in clauses if c and c[1] == "project"}
+        if strange := projects - {self.project}:
+            return _wrong_query(
+                f"The value '{strange.pop()}' does not exist for the field 'project'."
+            )
         found = [one for one in self.issues if all(_fits(one, c) for c in clauses)]
         if self.strikes("behind"):
             found = []
-        shown = [
-            {"id": str(number), "key": one.key, "fields": {"summary": one.summary}}
-            for number, one in enumerate(found, start=10_001)
-        ]
-        return web.json_response({"issues": shown, "isLast": True})
+        found.sort(key=lambda one: one.created_at, reverse=True)
+        most, fields = int(request.query.get("maxResults", "50")), request.query.get("fields", "")
+        shown = [_shape(one, fields.split(",")) for one in found[:most]]
+        return web.json_response({"issues": shown, "isLast": len(found) <= most})
+
+
+def _shape(issue: Issue, fields: list[str]) -> dict[str, Any]:
+    made_at = f"{issue.created_at:%Y-%m-%dT%H:%M:%S.000%z}"
+    every = {"summary": issue.summary, "created": made_at}
+    shown = {name: every[name] for name in fields if name in every}
+    return {
+        "id": str(10_000 + int(issue.key.rpartition("-")[2])),
+        "key": issue.key,
+        "fields": shown,
+    }
+
+
+def _wrong_query(says: str) -> web.Response:
+    return web.json_response({"errorMessages": [says], "warningMessages": []}, status=400)
 
 
 def _fits(issue: Issue, clause: re.Match[str] | None) -> bool:

@@ -52,12 +52,12 @@ class PagerDuty(Peer):
         self,
         routing_key: str = "R" * KEY_LENGTH,
         api_token: str = "sandbox-pagerduty",
-        on_call: tuple[User, ...] = (ALICE, BOB),
+        on_call: tuple[User | tuple[User, ...], ...] = (ALICE, BOB),
         slow_s: float = 30.0,
     ) -> None:
         super().__init__(slow_s)
         self.routing_key, self.api_token = routing_key, api_token
-        self.on_call = on_call  #: By escalation level, the first first.
+        self.on_call = on_call  #: By escalation level, the first first; of one level, one or more.
         self.incidents: list[Incident] = []
 
     def routes(self) -> list[web.RouteDef]:
@@ -139,7 +139,8 @@ class PagerDuty(Peer):
                 "start": None,
                 "end": None,
             }
-            for level, user in enumerate(self.on_call, start=1)
+            for level, users in enumerate(self.on_call, start=1)
+            for user in (users if isinstance(users, tuple) else (users,))
             if POLICY in wanted
         ]
         return web.json_response({"oncalls": found, "limit": 25, "offset": 0, "more": False})

@@ -56,6 +56,7 @@ def _channel(team: Team, channel: Channel, user_id: str) -> Json:
         "id": channel.id,
         "name": name,
         "is_im": channel.kind == "im",
+        "user": other if channel.kind == "im" else None,
         "is_private": channel.kind != "public",
         "is_member": user_id in channel.members,
         "is_archived": channel.is_archived,

@@ -104,8 +104,8 @@ class Pages:
 
     async def _command(self, body: Json) -> Json:
         command, _, text = str(body["text"]).strip().partition(" ")
-        await self._acting.command(body["user"], body["channel"], command, text.strip())
-        return {}
+        ack = await self._acting.command(body["user"], body["channel"], command, text.strip())
+        return {"error": ack.error} if ack.error else {}
 
     async def _say(self, body: Json) -> Json:
         thread_ts = body.get("thread_ts") or None

@@ -140,6 +140,24 @@ async def test_nobody_at_the_address_means_that_nothing_was_changed() -> None:
     await calls.close()
 
 
+@pytest.mark.parametrize(
+    ("profile", "endpoint_url"), [("nosuch", None), ("", "no address"), ("", "http://[::1")]
+)
+async def test_settings_with_which_nothing_can_be_asked_are_a_clear_no(
+    monkeypatch: pytest.MonkeyPatch, profile: str, endpoint_url: str | None
+) -> None:
+    if profile:
+        monkeypatch.setenv("AWS_PROFILE", profile)
+    calls = AwsCalls("us-east-1", endpoint_url, timeout_s=2.0)
+    for call in (
+        calls.read("ecs", "describe_services", **LOOK),
+        calls.write("ecs", "update_service", **MOVE),
+    ):
+        with pytest.raises(Refused, match=r"settings or credentials cannot be used for ecs:"):
+            await call
+    await calls.close()
+
+
 async def test_without_credentials_it_says_whom_to_ask(
     aws: ScriptedAws, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,10 +5,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from adapters.aws_calls import AwsCalls
-from adapters.cloudwatch import CloudWatch, ErrorRate, ErrorRates
-from bot.runbook.errors import Refused
+from adapters.cloudwatch import CloudWatch, ErrorRate, ErrorRates, adapter
+from bot.runbook.errors import Refused, Unreachable
 from sandbox.aws.clock import StandingClock
 from sandbox.aws.world import AwsWorld
+from tests.adapters.scripted_aws import ScriptedAws
 
 pytestmark = pytest.mark.slow
 
@@ -39,6 +40,28 @@ async def test_alarms_that_cannot_be_read_are_an_error_and_not_none(
     world.faults.deny("cloudwatch", "DescribeAlarms")
     with pytest.raises(Refused, match="cloudwatch:DescribeAlarms"):
         await cloudwatch.alarms()
+
+
+async def test_more_alarms_than_are_read_are_an_error_and_not_all_well(
+    cloudwatch: CloudWatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adapter, "MOST_ALARMS", 1)
+    with pytest.raises(Unreachable, match="not all of them were read"):
+        await cloudwatch.alarms()
+
+
+@pytest.mark.parametrize("status", ["InternalError", "Forbidden"])
+async def test_errors_that_cloudwatch_could_not_count_are_not_none(status: str) -> None:
+    where = {"TargetGroup": "targetgroup/complyai-core/1", "LoadBalancer": "app/complyai/1"}
+    dimensions = [{"Name": name, "Value": value} for name, value in where.items()]
+    unread = {"Id": "m0", "StatusCode": status, "Timestamps": [], "Values": []}
+    with ScriptedAws("cloudwatch") as aws:
+        aws.answers("cloudwatch", "ListMetrics", {"Metrics": [{"Dimensions": dimensions}]})
+        aws.answers("cloudwatch", "GetMetricData", {"MetricDataResults": [unread]})
+        calls = AwsCalls("us-east-1", aws.url, timeout_s=5.0)
+        with pytest.raises(Unreachable, match=rf"did not read HTTPCode_Target_5XX.* \({status}\)"):
+            await CloudWatch(calls).error_rates([CORE])
+        await calls.close()
 
 
 async def test_a_quiet_night_is_as_usual(cloudwatch: CloudWatch, world: AwsWorld) -> None:

@@ -86,6 +86,33 @@ async def test_a_failing_check_outweighs_the_word_healthy(
     assert not health.is_healthy and "database down" in health.says
 
 
+@pytest.mark.parametrize("checks", [["database down"], "database down", [{"database": "down"}]])
+async def test_checks_that_cannot_be_read_are_not_passed(
+    complyai: ComplyAi,
+    services: HealthServices,
+    checks: object,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    body = {"status": "healthy", "checks": checks}
+    monkeypatch.setattr(services.by_name[CORE], "_body", lambda state: body)
+    health = await _core(complyai)
+    assert not health.is_healthy and "its checks have a shape" in health.says
+
+
+async def test_a_service_with_a_broken_address_does_not_keep_the_others(
+    services: HealthServices,
+) -> None:
+    calls = HttpCalls(timeout_s=0.7)
+    other = services.by_name["complyai-api"]
+    places = [
+        ServicePlace(name=CORE, health_url="http://[::1"),
+        ServicePlace(name=other.name, health_url=other.health_url),
+    ]
+    healths = await ComplyAi(calls, places).healths()
+    await calls.close()
+    assert healths.down == (CORE,) and "in settings" in healths.troubles
+
+
 @pytest.mark.parametrize("body", [[], {"ok": True}, {"status": 1}, "healthy"])
 async def test_json_of_another_shape_is_not_healthy(
     complyai: ComplyAi,

@@ -109,3 +109,27 @@ async def test_a_service_ecs_will_not_describe_is_refused_and_not_missing(
     scripted.answers("ecs", "DescribeServices", {"services": [], "failures": [failure]})
     with pytest.raises(Refused, match="ACCESS_DENIED"):
         await ecs.services(["complyai-core"])
+
+
+async def test_a_deployment_in_a_state_nobody_knows_is_unreadable_and_not_completed(
+    scripted: ScriptedAws, ecs: Ecs
+) -> None:
+    described = service(createdAt=1_790_000_000, rolloutState="PAUSED")
+    scripted.answers("ecs", "DescribeServices", {"services": [described], "failures": []})
+    scripted.answers("ecs", "ListServiceDeployments", {"serviceDeployments": []})
+    with pytest.raises(Unreachable, match="ECS says PAUSED of a deployment"):
+        await ecs.deployments(["complyai-core"])
+    brief = {
+        "serviceDeploymentArn": "arn:aws:ecs:…:service-deployment/1",
+        "targetServiceRevisionArn": "arn:aws:ecs:…:service-revision/1",
+        "status": "RESTING",
+        "createdAt": 1_790_000_000,
+    }
+    revision = {
+        "serviceRevisionArn": brief["targetServiceRevisionArn"],
+        "taskDefinition": "complyai-core:41",
+    }
+    scripted.answers("ecs", "ListServiceDeployments", {"serviceDeployments": [brief]})
+    scripted.answers("ecs", "DescribeServiceRevisions", {"serviceRevisions": [revision]})
+    with pytest.raises(Unreachable, match="ECS says RESTING of a deployment"):
+        await ecs.deployments(["complyai-core"])

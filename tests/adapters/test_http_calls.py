@@ -16,7 +16,7 @@ SECRET = "very-secret-value"
 
 
 class Some(Peer):
-    FAULTS = Peer.FAULTS | {"refuses", "endless", "redirects", "unparsable"}
+    FAULTS = Peer.FAULTS | {"refuses", "endless", "redirects", "unparsable", "bottomless"}
 
     def routes(self) -> list[web.RouteDef]:
         return [web.route("*", "/{rest:.*}", self._answer)]
@@ -32,6 +32,8 @@ class Some(Peer):
             return web.Response(status=302, headers={"location": f"{self.url}/login"})
         if self.strikes("unparsable"):
             return web.Response(text="{'not': json}", content_type="application/json")
+        if self.strikes("bottomless"):
+            return web.Response(text="[" * 100_000, content_type="application/json")
         if self.strikes("endless"):
             return web.Response(body=b"x" * (LARGEST_ANSWER + 1))
         return web.json_response({"done": True})
@@ -130,9 +132,19 @@ async def test_a_web_page_is_told_from_data(some: Some, calls: HttpCalls) -> Non
     some.fail("html", times=1)
     with pytest.raises(Unreachable, match="a web page instead of data"):
         (await calls.read("Some", some.url)).json()
-    some.fail("unparsable")
-    with pytest.raises(Unreachable, match="cannot be read"):
-        (await calls.read("Some", some.url)).json()
+    for fault in ("unparsable", "bottomless"):
+        some.fail(fault, times=1)
+        with pytest.raises(Unreachable, match="cannot be read"):
+            (await calls.read("Some", some.url)).json()
+
+
+async def test_a_web_page_is_no_word_that_anything_was_written(
+    some: Some, calls: HttpCalls
+) -> None:
+    some.fail("html")
+    with pytest.raises(Unreachable, match="a web page; it is not known whether it was done"):
+        await calls.write("Some", some.url, {"a": 1})
+    assert len(some.calls) == 1
 
 
 async def test_nobody_is_followed_elsewhere(some: Some, calls: HttpCalls) -> None:
@@ -163,6 +175,26 @@ async def test_no_secret_reaches_a_message_or_a_log(
 async def test_credentials_never_travel_without_tls(calls: HttpCalls) -> None:
     with pytest.raises(Refused, match="an address without TLS"):
         await calls.read("Some", "http://192.0.2.1/", headers={"authorization": SECRET})
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://[::1", "http://a\x00b/", "http://127.0.0.1:99999/", "some.example", "ftp://a/"],
+)
+async def test_an_address_that_is_none_is_a_clear_no(calls: HttpCalls, url: str) -> None:
+    for call in (calls.ask("Some", url), calls.read("Some", url), calls.write("Some", url, {})):
+        with pytest.raises(Refused, match="an address or a token in settings"):
+            await call
+
+
+@pytest.mark.parametrize("end", ["\n", "\x00", "\u2013"])
+async def test_a_token_that_no_header_can_carry_is_not_sent_and_not_shown(
+    some: Some, calls: HttpCalls, end: str
+) -> None:
+    with pytest.raises(Refused, match="Nothing was sent") as refused:
+        await calls.write("Some", some.url, {}, {"authorization": f"Bearer {SECRET}{end}"})
+    assert SECRET not in str(refused.value) and refused.value.__suppress_context__
+    assert some.calls == []
 
 
 async def test_a_proxy_never_sees_loopback(some: Some, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,6 +63,16 @@ async def test_targets_on_no_listener_get_no_traffic_though_they_run(
     assert targets.troubles == f"{CORE} has 1 targets that get no traffic"
 
 
+@pytest.mark.parametrize("state", ["unavailable", "resting"])
+async def test_targets_of_which_nothing_is_known_are_not_healthy(
+    scripted: ScriptedAws, scripted_calls: AwsCalls, state: str
+) -> None:
+    targets = await scripted_targets(scripted, scripted_calls, "healthy", state)
+    assert targets.troubles == (
+        f"{CORE} has 1 targets of which nobody knows whether they are healthy"
+    )
+
+
 async def test_a_service_that_is_behind_no_load_balancer_is_left_out(
     scripted: ScriptedAws, scripted_calls: AwsCalls
 ) -> None:

@@ -220,6 +220,15 @@ async def test_a_snapshot_of_that_name_that_another_run_took_is_not_adopted(rds:
     assert seen == Seen("drifted", "incident-1 exists and is not of this run")
 
 
+async def test_a_cluster_of_another_engine_is_snapshotted_as_a_cluster_too(rds: Rds) -> None:
+    aurora = await rds.database(PROD)
+    change = aurora.model_copy(update={"kind": "cluster"}).take_snapshot("incident-1", "r1")
+    assert change.command() == (
+        "aws rds create-db-cluster-snapshot --db-cluster-identifier complyai-prod"
+        " --db-cluster-snapshot-identifier incident-1"
+    )
+
+
 async def test_an_instance_is_snapshotted_as_an_instance(
     multi_az_rds: Rds, clock: StandingClock
 ) -> None:

@@ -241,6 +241,39 @@ async def test_a_bare_channel_from_before_the_run_is_not_ours(
     assert len(workspace.channels) == 2
 
 
+async def test_the_channel_of_an_older_run_with_the_same_id_is_not_ours(
+    slack: Slack, workspace: Workspace
+) -> None:
+    await slack._create_channel(CHANGE, "key")
+    workspace.channels[0]["created"] = int((STARTED - timedelta(hours=1)).timestamp())
+    assert (await slack._see_channel(CHANGE)).state == "before"
+    await slack._create_channel(CHANGE, "key")
+    assert [channel["name"] for channel in workspace.channels] == [CHANGE.name, f"{CHANGE.name}-2"]
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [{}, {"channels": None}, {"channels": ["C1"]}, {"channels": [{"id": "C1"}]}],
+)
+async def test_channels_of_another_shape_are_unreadable_and_not_none(
+    slack: Slack,
+    workspace: Workspace,
+    monkeypatch: pytest.MonkeyPatch,
+    strange: Mapping[str, Any],
+) -> None:
+    monkeypatch.setattr(workspace, "users_conversations", lambda **_: strange)
+    with pytest.raises(Unreachable, match=r"without its channels|a shape that cannot be read"):
+        await slack._see_channel(CHANGE)
+
+
+async def test_a_channel_that_slack_opened_without_saying_which_is_looked_for(
+    slack: Slack, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workspace, "conversations_create", lambda **_: {})
+    with pytest.raises(Unreachable, match="a shape that cannot be read"):
+        await slack._create_channel(CHANGE, "key")
+
+
 async def test_somebody_elses_bare_channel_is_not_ours(slack: Slack, workspace: Workspace) -> None:
     workspace.add("incident-20260901-core", creator="U-DANA")
     await slack._create_channel(CHANGE, "key")

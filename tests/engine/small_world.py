@@ -1,19 +1,25 @@
 """A small outside world, a book about it, and an engine that runs the book: for engine tests."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
+from pydantic import Field
 
+from bot.access.acts import Frozen
+from bot.access.member import Member
+from bot.access.policy import DEFAULT, Policy
 from bot.engine.applying import ApplyTiming
 from bot.engine.calling import Surroundings
+from bot.engine.clock import Clock
 from bot.engine.desk import EngineDesk
 from bot.engine.engine import Engine
-from bot.engine.intents import Actor, Member, Started, StartRun
-from bot.engine.record import Origin, RunRecord, Said
+from bot.engine.intents import Actor, Started, StartRun
+from bot.engine.record import Origin, RunRecord, Said, StepRecord, Thaw
 from bot.engine.runners.local import LocalRunner
 from bot.engine.systems import Systems
 from bot.runbook import (
@@ -39,6 +45,7 @@ from bot.runbook.errors import Refused, Unreachable
 from bot.runbook.words import not_yet, nothing, ok, plan, problem, question
 from bot.store.deliveries import Delivery
 from bot.store.store import Store
+from bot.store.tables import audit
 
 
 class Lamp(Facts):
@@ -58,6 +65,9 @@ class Paint(Change):
     def command(self) -> str:
         return f"paint {self.lamp} {self.color}"
 
+    def then(self) -> str:
+        return f"{self.lamp} is {self.color}"
+
     def undo(self) -> "Paint | None":
         if self.replacing is None:
             return None
@@ -74,6 +84,9 @@ class Smash(Change):
 
     def command(self) -> str:
         return f"smash {self.lamp}"
+
+    def then(self) -> str:
+        return "gone"
 
 
 class Hello(Change):
@@ -100,8 +113,14 @@ class World:
     lose_answers: int = 0  #: So many calls take effect, and the answer is lost.
     refuse: str = ""
     blind: bool = False  #: Nothing can be seen.
+    after_call: Callable[[], None] = lambda: None  #: What happens in the world with each call.
+    blind_after_loss: bool = False  #: Nothing can be seen once an answer was lost.
     hold: asyncio.Event | None = None  #: A call waits for this before it takes effect.
     calling: asyncio.Event = field(default_factory=asyncio.Event)
+    on_look: Callable[[str], Awaitable[None]] | None = None  #: Before a look for a change's sake.
+    sent: list[str] = field(default_factory=list)  #: Every call that was made.
+    vanish: bool = False  #: Calls get lost on their way there.
+    looked: asyncio.Event = field(default_factory=asyncio.Event)  #: Somebody looked at a lamp.
 
 
 class Lamps(Adapter):
@@ -109,11 +128,14 @@ class Lamps(Adapter):
         self._world = world
 
     async def lamp(self, name: str) -> Lamp:
+        self._world.looked.set()
         if self._world.blind:
             raise Unreachable(f"lamp {name} does not answer")
         return Lamp(color=self._world.lamps[name])
 
     async def _see_paint(self, change: Paint) -> Seen:
+        if self._world.on_look:
+            await self._world.on_look(change.lamp)
         now = (await self.lamp(change.lamp)).color
         if now == change.color:
             return Seen("applied", f"{change.lamp} is {now}")
@@ -142,16 +164,21 @@ class Lamps(Adapter):
         self._answer()
 
     async def _effect(self, command: str) -> None:
+        self._world.sent.append(command)
         self._world.calling.set()
+        if self._world.vanish:
+            raise Unreachable("no answer")
         if self._world.hold:
             await self._world.hold.wait()
         if self._world.refuse:
             raise Refused(self._world.refuse)
         self._world.effects.append(command)
+        self._world.after_call()
 
     def _answer(self) -> None:
         if self._world.lose_answers:
             self._world.lose_answers -= 1
+            self._world.blind |= self._world.blind_after_loss
             raise Unreachable("the connection was dropped")
 
     alters = (
@@ -162,11 +189,13 @@ class Lamps(Adapter):
 
 
 class Inputs(RunbookInputs):
-    lamp: str = "hall"
+    lamp: str = Field(default="hall", pattern=r"^[a-z]+$", description="lowercase letters")
+    color: str = Field(default="red", pattern=r"^[a-z]+$")
 
 
 def make_book() -> Runbook:
     book = Runbook(id="RB-T-001", title="Lamps", severity="P3", category="Test", inputs=Inputs)
+    once_more = book.next_hop("RB-T-001", "Once more")
     first = book.section("First", holds=False)
 
     @first.action("Say hello", unattended="our own voice")
@@ -175,7 +204,7 @@ def make_book() -> Runbook:
 
     @first.ask("Who leads?", meanwhile=True)
     def leader() -> Question[Person]:
-        return question(Person, "Who leads?")
+        return question(Person, "Who leads?", proposed=Person(user_id="U2"))
 
     look = book.section("Look", together=True)
 
@@ -183,7 +212,7 @@ def make_book() -> Runbook:
     async def color(inputs: Inputs, lamps: Lamps) -> Found[Lamp]:
         lamp = await lamps.lamp(inputs.lamp)
         if lamp.color == "red":
-            return problem(f"{inputs.lamp} is red", lamp)
+            return problem(f"{inputs.lamp} is red", lamp, next_hops=(once_more(),))
         return ok(f"{inputs.lamp} is {lamp.color}", lamp)
 
     @look.check("Is the attic there?")
@@ -201,6 +230,11 @@ def make_book() -> Runbook:
     @cure.action("Smash it", suggested_by=color)
     def smash(inputs: Inputs) -> Plan[Smash]:
         return plan(Smash(lamp=inputs.lamp))
+
+    @cure.action("Paint both of them")
+    async def paint_both(lamps: Lamps) -> Plan[Paint]:
+        colors = {name: (await lamps.lamp(name)).color for name in ("hall", "attic")}
+        return plan(*(Paint(lamp=n, color="green", replacing=was) for n, was in colors.items()))
 
     @cure.watch(
         "Watch it", every=seconds(0.01), lasting=seconds(30), until="ok", proves=(paint, smash)
@@ -236,6 +270,11 @@ class People:
         }
         self.is_down = False
 
+    def loses(self, user_id: str, what: str) -> None:
+        was = self.members[user_id]
+        now = {"role": {"roles": frozenset({"viewer"})}, "membership": {"is_active": False}}[what]
+        self.members[user_id] = replace(was, **now)  # type: ignore[arg-type]
+
     async def member(self, user_id: str) -> Member:
         if self.is_down:
             raise Unreachable("the directory does not answer")
@@ -247,10 +286,19 @@ class Silent:
 
     def __init__(self) -> None:
         self.said: list[Said] = []
+        self.freezes: list[tuple[Frozen, Thaw | None]] = []
 
     def announce(self, run: RunRecord, said: Sequence[Said]) -> Sequence[Delivery]:
         self.said.extend(said)
         return ()
+
+    def announce_freeze(self, frozen: Frozen, thaw: Thaw | None = None) -> Sequence[Delivery]:
+        self.freezes.append((frozen, thaw))
+        return ()
+
+
+def _has(run: RunRecord, step: str, *statuses: str) -> bool:
+    return step in run.steps and run.steps[step].status in statuses
 
 
 @dataclass
@@ -265,7 +313,8 @@ class Bot:
     changed: asyncio.Event
 
     async def begin(self, key: str = "k1", **inputs: object) -> str:
-        intent = StartRun("RB-T-001", inputs, DANA, Origin("C1", "general"), key)
+        (book,) = self.desk.books
+        intent = StartRun(book, inputs, DANA, Origin("C1", "general"), key)
         started = await self.desk.start_run(intent)
         assert isinstance(started, Started), started
         return started.run_id
@@ -281,16 +330,49 @@ class Bot:
                     return record
                 await self.changed.wait()
 
-    async def to_the_pick(self) -> str:
-        run_id = await self.begin()
+    async def until_looked(self, times: int) -> None:
+        """Until the lamps were looked at so many times more."""
+        async with asyncio.timeout(20):
+            for _ in range(times):
+                self.world.looked.clear()
+                await self.world.looked.wait()
+
+    async def to_the_pick(self, key: str = "k1") -> str:
+        run_id = await self.begin(key)
         await self.until(run_id, lambda run: run.open_pick == "cure")
         return run_id
+
+    async def noted(self, what: str) -> list[Any]:
+        """The entries of the audit log that are called so, oldest first."""
+        query = sa.select(audit).where(audit.c.what == what).order_by(audit.c.seq)
+        return await self.engine.store.read(lambda c: list(c.execute(query).all()))
 
     async def planned(self, run_id: str, step: str = "paint") -> str:
         """Picks an action; the id of its approval."""
         await self.desk.pick(run_id, step, DANA, f"pick {step} {run_id}")
-        run = await self.until(run_id, lambda run: run.steps[step].status == "planned")
-        return next(a.id for a in run.approvals.values() if a.status == "pending")
+        return await self.pending(run_id, step)
+
+    async def pending(self, run_id: str, step: str) -> str:
+        """The id of the approval that the step waits for."""
+        run = await self.until(run_id, lambda run: _has(run, step, "planned"))
+        mine = (a for a in run.approvals.values() if (a.step, a.status) == (step, "pending"))
+        return next(mine).id
+
+    async def settled(self, run_id: str, step: str) -> StepRecord:
+        """The step once it is over, or waits for a person."""
+        at_it = ("waiting", "working", "applying")
+        run = await self.until(run_id, lambda run: not _has(run, step, *at_it))
+        return run.steps[step]
+
+
+class SetClock(Clock):
+    """A real clock that somebody sets: `ahead` seconds, or behind when negative."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def now(self) -> float:
+        return super().now() + self.ahead
 
 
 QUICK = ApplyTiming(call_limit=0.2, settle=0.05, look_every=0.01, applying_limit=5)
@@ -302,20 +384,30 @@ async def living_bot(
     world: World | None = None,
     url: str | None = None,
     store: type[Store] = Store,
+    policy: Policy = DEFAULT,
+    book: Runbook = BOOK,
+    people: People | None = None,
+    clock: Clock | None = None,
+    timing: ApplyTiming = QUICK,
+    announcer: Silent | None = None,
+    expires_after_s: float = 900.0,
 ) -> AsyncIterator[Bot]:
-    world, people, announcer = world or World(), People(), Silent()
+    world, people, announcer = world or World(), people or People(), announcer or Silent()
     changed = asyncio.Event()
     opened = store(url or f"sqlite:///{path}/bot.db")
     await opened.open()
     engine = Engine(
         opened,
-        {"RB-T-001": BOOK},
+        {book.id: book},
         Surroundings(Systems(Lamps(world))),
         announcer,
         _nowhere,
         people,
         LocalRunner(),
-        timing=QUICK,
+        policy=policy,
+        clock=clock,
+        timing=timing,
+        expires_after_s=expires_after_s,
         on_commit=changed.set,
     )
     await engine.start()

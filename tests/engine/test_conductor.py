@@ -1,17 +1,68 @@
 """The conductor under every order of events that Hypothesis can think of."""
 
-from collections.abc import Callable
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.engine.conductor import UNDO, conduct, held_at, open_pick
+from bot.engine.conductor import conduct
 from bot.engine.state import NOT_OVER, Effect, Event, RunState
+from bot.engine.turns import UNDO, held_at, open_pick
+from bot.runbook import Found, Person, Plan, Question, Runbook
+from bot.runbook.changes import Done
 from bot.runbook.outline import Outline, outline
-from tests.engine.small_world import BOOK
+from bot.runbook.words import ok, plan, problem, question
+from tests.engine.small_world import BOOK, Inputs, Lamp, Lamps, Paint, Smash
 
 LAMPS = outline(BOOK)
+
+
+def _crossing() -> Outline:
+    """Everything that can get in each other's way: in order, pick with a question, standby."""
+    book = Runbook(id="RB-T-002", title="Crossing", severity="P3", category="Test", inputs=Inputs)
+    first = book.section("First", together=True)
+
+    @first.check("Colour?")
+    async def color(lamps: Lamps) -> Found[Lamp]:
+        return ok("red", await lamps.lamp("hall"))
+
+    deploy = book.section("Deploy")
+
+    @deploy.action("Paint in order")
+    def paint(color: Lamp) -> Plan[Paint]:
+        return plan(Paint(lamp="hall", color="green", replacing=color.color))
+
+    @deploy.check("Painted?")
+    async def painted(lamps: Lamps, paint: Done[Paint]) -> Found[Lamp]:
+        return ok("green", await lamps.lamp(paint.only.lamp))
+
+    cure = book.section("Cure", pick=True)
+
+    @cure.check("How bad?")
+    async def badness(lamps: Lamps) -> Found[Lamp]:
+        return problem("bad", await lamps.lamp("hall"))
+
+    @cure.ask("Which?")
+    def which() -> Question[Person]:
+        return question(Person, "Which?")
+
+    @cure.action("Repaint", suggested_by=badness)
+    def repaint(which: Person, badness: Lamp) -> Plan[Paint]:
+        return plan(Paint(lamp=which.user_id, color="blue", replacing=badness.color))
+
+    rollback = book.section("Rollback", standby=True)
+
+    @rollback.action("Smash it", suggested_by=painted)
+    def smash() -> Plan[Smash]:
+        return plan(Smash(lamp="hall"))
+
+    @rollback.check("Gone?", proves=smash)
+    async def gone(lamps: Lamps) -> Found[Lamp]:
+        return ok("gone", await lamps.lamp("hall"))
+
+    return outline(book)
+
+
+CROSSING = _crossing()
 CALLED = {
     "check": ("ok", "warning", "problem", "unknown"),
     "watch": ("ok", "problem", "unknown", "not yet", "nothing"),
@@ -39,6 +90,11 @@ class Stage:
     def take(self, effects: list[Effect]) -> None:
         for effect in effects:
             at = (effect.step, effect.attempt)
+            if effect.what == "call":
+                under_way = [one for one in self.out if one.what == "apply"]
+                assert effect.step not in {one.step for one in under_way}, "begun while applying"
+            if effect.what == "vouch":  # what is left of the plan goes on
+                self.applies.remove(at)
             if effect.what == "apply":
                 assert at not in self.applies, "applied twice for one plan"
                 step = self.plan.step(effect.step.removesuffix(UNDO))
@@ -54,7 +110,7 @@ class Stage:
                     if (one.step, one.attempt) != at or one.what in ("call", "apply")
                 ]
             asked = effect.what != "propose" or not self._is_unattended(effect.step)
-            if effect.what not in ("stop", "close", "free") and asked:
+            if effect.what not in ("stop", "close", "free", "vouch") and asked:
                 self.out.append(effect)
 
     def _is_unattended(self, key: str) -> bool:
@@ -89,9 +145,13 @@ class Stage:
         wishes = [Event("go on", key) for key in held_at(self.plan, self.run)]
         if section := open_pick(self.plan, self.run):
             wishes.append(Event("closed", section))
-        for key in self.run.steps:
+        for key in (step.key for section in self.plan.sections for step in section.steps):
             wishes += [Event("picked", key), Event("undo", key), Event("again", key)]
         return wishes
+
+    def granted_wishes(self) -> list[Event]:
+        """Those that move the run just now."""
+        return [one for one in self.wishes() if conduct(self.plan, self.run, one)[1]]
 
     def answer(self, effect: Effect, event: Event) -> None:
         self.out.remove(effect)
@@ -111,31 +171,38 @@ class Stage:
         assert self.out or waits_for_people, "stuck: nothing is out and nobody is asked"
 
 
+@pytest.mark.parametrize("plan", [LAMPS, CROSSING], ids=["lamps", "crossing"])
 @settings(max_examples=150, deadline=None)
-@given(st.data(), st.booleans())
+@given(data=st.data(), dry=st.booleans())
 def test_whatever_comes_in_whatever_order_a_run_is_never_stuck_and_never_unapproved(
-    data: st.DataObject, dry: bool
+    plan: Outline, data: st.DataObject, dry: bool
 ) -> None:
-    stage = Stage(LAMPS, dry)
-    for _ in range(40):
+    stage = Stage(plan, dry)
+    for _ in range(60):
         stage.check()
         if stage.run.is_over:
             break
-        choices: list[Callable[[], None]] = []
-        for effect in stage.out:
-            for event in stage.answers(effect):
-                choices.append(lambda e=effect, v=event: stage.answer(e, v))  # type: ignore[misc]
-        for wish in [*stage.wishes(), Event("cancelled")]:
-            choices.append(lambda w=wish: stage.send(w))  # type: ignore[misc]
-        data.draw(st.sampled_from(choices))()
+        who = data.draw(st.sampled_from(("world",) * 12 + ("person",) * 6 + ("late", "cancel")))
+        if who == "cancel":
+            stage.send(Event("cancelled"))
+        elif who == "late":
+            stage.send(data.draw(st.sampled_from(stage.wishes())))
+        elif who == "person" and (wishes := stage.granted_wishes()):
+            stage.send(data.draw(st.sampled_from(wishes)))
+        elif stage.out:
+            effect = data.draw(st.sampled_from(stage.out))
+            stage.answer(effect, data.draw(st.sampled_from(stage.answers(effect))))
     stage.check()
 
 
+@pytest.mark.parametrize("plan", [LAMPS, CROSSING], ids=["lamps", "crossing"])
 @settings(max_examples=100, deadline=None)
-@given(st.data())
-def test_a_run_that_is_answered_always_comes_to_its_end(data: st.DataObject) -> None:
-    stage = Stage(LAMPS)
-    for _ in range(60):
+@given(data=st.data())
+def test_a_run_that_is_answered_always_comes_to_its_end(
+    plan: Outline, data: st.DataObject
+) -> None:
+    stage = Stage(plan)
+    for _ in range(80):
         if stage.run.is_over:
             return
         if stage.out:
@@ -173,3 +240,57 @@ def test_a_cancelled_run_ends_once_nothing_is_being_applied(status: str) -> None
     stage.send(Event("cancelled"))
     ended = status not in ("applying", "unsure")
     assert stage.run.status == ("cancelled" if ended else "cancelling")
+
+
+def _picked_while_another_is_applied() -> Stage:
+    """`paint` is being applied in its turn, and so is `smash`, which somebody picked meanwhile."""
+    stage = Stage(CROSSING)
+    _say(stage, Event("returned", "color", 1, "ok"))
+    _say(stage, Event("returned", "paint", 1, "planned"))
+    _say(stage, Event("decided", "paint", 1, "approved"))
+    stage.send(Event("picked", "smash", by="U1"))
+    _say(stage, Event("returned", "smash", 1, "planned"))
+    _say(stage, Event("decided", "smash", 1, "approved"))
+    return stage
+
+
+def _say(stage: Stage, event: Event) -> None:
+    waits_for = {"returned": "call", "decided": "propose", "applied": "apply"}[event.kind]
+    stage.answer(next(e for e in stage.out if (e.what, e.step) == (waits_for, event.about)), event)
+
+
+def test_what_is_planned_anew_waits_for_what_was_picked_meanwhile() -> None:
+    stage = _picked_while_another_is_applied()
+    _say(stage, Event("applied", "paint", 1, "outdated"))
+    assert stage.run.errand[0] == "smash" and stage.run.status_of("paint") == "waiting"
+    assert not [one for one in stage.out if one.what == "call"]
+    _say(stage, Event("applied", "smash", 1, "given"))
+    _say(stage, Event("returned", "gone", 1, "ok"))
+    assert stage.run.errand == ("color", "paint")
+    _say(stage, Event("returned", "color", 2, "ok"))
+    _say(stage, Event("returned", "paint", 2, "planned"))
+
+
+def test_a_step_that_is_at_it_cannot_be_picked_again_nor_is_its_run_over() -> None:
+    stage = _picked_while_another_is_applied()
+    before = stage.run
+    stage.send(Event("picked", "smash", by="U2"))
+    assert stage.run is before
+    _say(stage, Event("applied", "paint", 1, "failed"))
+    stage.send(Event("go on", "paint"))
+    assert not stage.run.is_over
+
+
+def test_whoever_asked_first_stays_the_one_who_asked() -> None:
+    stage = _picked_while_another_is_applied()
+    stage.send(Event("picked", "smash", by="U2"))
+    stage.send(Event("again", "smash", by="U3"))
+    assert stage.run.step("smash").by == "U1"
+
+
+def test_what_a_person_vouches_for_goes_on_with_the_rest_of_its_plan() -> None:
+    stage = _picked_while_another_is_applied()
+    _say(stage, Event("applied", "smash", 1, "unsure"))
+    stage.send(Event("resolved", "smash", 1, "done", "U1"))
+    assert stage.run.status_of("smash") == "applying"
+    assert [e.what for e in stage.out if e.step == "smash"] == ["apply"]

@@ -1,10 +1,16 @@
 """kill -9 between any two moments: the run goes on, and every change is made once."""
 
+import asyncio
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
+
+from bot.store.auditing import verdict_of
+from bot.store.beside import beside
+from bot.store.verifying import Verdict
 
 pytestmark = pytest.mark.slow
 
@@ -27,6 +33,7 @@ def test_a_bot_killed_at_a_transaction_finishes_in_its_next_life_and_does_nothin
         second = live(tmp_path, 0, when)
         assert second.returncode == 0, second.stderr
     assert (tmp_path / "world").read_text().splitlines() == WANTED
+    assert is_whole(tmp_path)
 
 
 def test_a_bot_that_dies_again_and_again_finishes_all_the_same(tmp_path: Path) -> None:
@@ -34,3 +41,15 @@ def test_a_bot_that_dies_again_and_again_finishes_all_the_same(tmp_path: Path) -
         assert live(tmp_path, point, "after").returncode in (0, -9)
     assert live(tmp_path, 0, "after").returncode == 0
     assert (tmp_path / "world").read_text().splitlines() == WANTED
+    assert is_whole(tmp_path)
+
+
+def is_whole(folder: Path) -> bool:
+    """The audit log, after all of it."""
+
+    async def look() -> Verdict:
+        async with beside(sa.make_url(f"sqlite:///{folder}/bot.db")) as store:
+            return await store.read(verdict_of, [])
+
+    verdict = asyncio.run(look())
+    return verdict.is_whole and verdict.count > 0

@@ -40,6 +40,20 @@ async def test_nothing_is_applied_before_it_is_approved(tmp_path: Path) -> None:
         assert bot.world.effects == ["say hello hall"]
 
 
+async def test_a_wrong_input_is_refused_in_words_and_starts_nothing(tmp_path: Path) -> None:
+    async with living_bot(tmp_path) as bot:
+        inputs = {"lamp": "Hall 2", "color": "#f00"}
+        refused = await bot.desk.start_run(
+            StartRun("RB-T-001", inputs, DANA, Origin("C1", "general"), "k1")
+        )
+        assert isinstance(refused, Refusal)
+        assert refused.fields == {
+            "lamp": "This must be lowercase letters",
+            "color": "This must be written like ^[a-z]+$",
+        }
+        assert await bot.desk.recent(10) == ()
+
+
 async def test_the_one_who_asked_does_not_approve_nor_does_their_other_account(
     tmp_path: Path,
 ) -> None:
@@ -227,6 +241,7 @@ async def test_what_was_applied_can_be_taken_back_with_an_approval(tmp_path: Pat
             run_id, lambda r: any(a.status == "pending" for a in r.approvals.values())
         )
         undo = next(a for a in run.approvals.values() if a.status == "pending")
+        assert undo.title == f"Take back: {run.steps['paint'].title}"
         await bot.desk.decide(undo.id, RAVI, True, "", "", "2")
         await bot.until(run_id, lambda run: run.steps["paint.undo"].status == "given")
         assert bot.world.lamps["hall"] == "red"

@@ -23,7 +23,6 @@ from bot.runbook import (
     RunbookInputs,
     Secret,
     Seen,
-    Watched,
     index,
     pair,
 )
@@ -64,6 +63,9 @@ class Clean(Change):
     def command(self) -> str:
         return "clean"
 
+    def then(self) -> str:
+        return "clean"
+
 
 class Wipe(Change):
     effect = DESTROY
@@ -73,6 +75,9 @@ class Wipe(Change):
 
     def command(self) -> str:
         return "wipe"
+
+    def then(self) -> str:
+        return "empty"
 
 
 def fresh(id: str = "RB-X-001") -> Runbook:
@@ -237,15 +242,6 @@ def test_a_book_has_no_two_steps_of_one_name() -> None:
     with_disks(book.section("One"))
     with pytest.raises(BookError, match="has two steps called disks"):
         with_disks(book.section("Two"))
-
-
-def test_a_watch_lasts_a_time_or_accompanies_an_action_not_both() -> None:
-    steps = fresh().section("Steps")
-    with pytest.raises(BookError, match="either lasting= or during="):
-
-        @steps.watch("Look", every=seconds(1), until="ok")
-        def look() -> Watched[Disks]:
-            return ok("fine", Disks())
 
 
 def test_a_step_that_nothing_would_ever_run_is_found_out() -> None:

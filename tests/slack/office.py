@@ -105,11 +105,12 @@ async def office(with_secret_store: bool = True, over_http: bool = False) -> Asy
     await slack.start()
     settings = SlackSettings(bot_token=SecretStr(slack.bot_token), api_url=slack.api_url)
     async with open_calls(settings) as calls:
-        made = Office(slack, calls, SmallDesk(), SmallDirectory(), Errands())
+        directory = SmallDirectory()
+        made = Office(slack, calls, SmallDesk(directory), directory, Errands())
         keep = made.keep if with_secret_store else None
         away = TurnedAway(made.desk.turned_away, made.errands)
         identity = await identify(calls)
-        made.app = build_app(made.desk, made.directory, calls, identity, made.errands, away, keep)
+        made.app = build_app(made.desk, calls, identity, made.errands, away, keep)
         intake = await (_listening if over_http else _connected)(made, away)
         try:
             yield made

@@ -12,7 +12,11 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from bot.engine.intents import Actor, Member, Noted, Refusal, Started, StartRun, Truth
+from bot.access.acts import Act, Denied, Frozen, Moment, Touched
+from bot.access.deciding import may
+from bot.access.member import Member
+from bot.access.policy import DEFAULT, Policy
+from bot.engine.intents import Actor, Noted, Refusal, Started, StartRun, Truth
 from bot.engine.record import (
     ApprovalRecord,
     ChangeRecord,
@@ -25,6 +29,8 @@ from bot.runbook import RunbookInputs, Secret
 from bot.runbook.errors import Unreachable
 from bot.runbook.findings import NextHop
 from bot.runbook.outline import Outline, SectionOutline, StepOutline
+from bot.store.chain import Entry
+from bot.store.verifying import Verdict, verify
 
 AT = datetime(2026, 3, 1, 14, 0, tzinfo=UTC)
 
@@ -85,13 +91,16 @@ def run(run_id: str = "7F3K") -> RunRecord:
 
 
 def approval(effect: Literal["CHANGE", "DESTROY"]) -> ApprovalRecord:
-    change = ChangeRecord("UpdateService", "ecs/core", "aws ecs update-service", "core:42", None)
+    change = ChangeRecord(
+        "UpdateService", "ecs/core", "aws ecs update-service", "core:42", "core:41", None
+    )
     return ApprovalRecord(
         id="ap1", step="roll_back", title="Roll back complyai-core", effect=effect,
         changes=(change,), because="it is down", beware="", role="operator", people=1,
         requested_by="U0DANA", asked_at=AT, expires_at=AT + timedelta(minutes=15),
         digest="0" * 64, status="pending",
         type_to_approve="complyai-prod" if effect == "DESTROY" else "",
+        touches=(Touched(effect, "ecs/core"),),
     )  # fmt: skip
 
 
@@ -99,6 +108,9 @@ def approval(effect: Literal["CHANGE", "DESTROY"]) -> ApprovalRecord:
 class SmallDesk:
     """`noted` is every intent that took effect, as (name, arguments)."""
 
+    directory: "SmallDirectory"
+    policy: Policy = DEFAULT
+    frozen: tuple[Frozen, ...] = ()
     noted: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     refusal: Refusal | None = None
     says: str = ""
@@ -110,6 +122,8 @@ class SmallDesk:
     text: str = "aws ecs update-service"
     choices: Mapping[str, Sequence[str]] = field(default_factory=dict)
     away: list[tuple[str, str, int]] = field(default_factory=list)  #: What was turned away.
+    log: list[Entry] = field(default_factory=list)
+    refused: list[tuple[str, str, str]] = field(default_factory=list)
     _keys: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -123,6 +137,29 @@ class SmallDesk:
     @property
     def on_paper(self) -> Mapping[str, str]:
         return {"RB-INC-003": "Database Performance Degradation"}
+
+    async def judge(self, by: Actor, act: Act, about: str = "") -> Member | Refusal:
+        try:
+            member = await self.directory.member(by.user_id)
+        except Unreachable as error:
+            return Refusal(f"Roles cannot be read, so nobody is let through: {error}")
+        why = self.why_not(member, act)
+        if why:
+            self.refused.append((type(act).__name__, by.user_id, why))
+        return Refusal(why) if why else member
+
+    def why_not(self, member: Member, act: Act) -> str:
+        answer = may(self.policy, member, act, Moment(AT))
+        return answer.why if isinstance(answer, Denied) else ""
+
+    async def freeze(self, by: Actor, reason: str, key: str) -> Noted | Refusal:
+        return await self._note("freeze", key, by, reason=reason)
+
+    async def thaw(self, by: Actor, reason: str, key: str) -> Noted | Refusal:
+        return await self._note("thaw", key, by, reason=reason)
+
+    async def freezes(self) -> Sequence[Frozen]:
+        return self.frozen
 
     async def start_run(self, intent: StartRun) -> Started | Refusal:
         refusal = await self._meet()
@@ -186,8 +223,16 @@ class SmallDesk:
     async def approval(self, approval_id: str) -> tuple[ApprovalRecord, RunRecord] | None:
         return (approval(self.effect), run()) if approval_id == "ap1" else None
 
-    async def plan_text(self, approval_id: str) -> str | None:
+    async def plan_text(self, approval_id: str, by: Actor) -> str | None:
         return self.text if approval_id == "ap1" else None
+
+    async def audit(self, run_id: str, by: Actor) -> Sequence[Entry] | Refusal:
+        if refusal := await self._meet():
+            return refusal
+        return [one for one in self.log if one.run == run_id]
+
+    async def verdict_until(self, seq: int) -> Verdict:
+        return verify([one for one in self.log if one.seq <= seq])
 
     async def question(self, question_id: str) -> tuple[QuestionRecord, RunRecord] | None:
         asked = self.asked.get(question_id)
@@ -214,7 +259,7 @@ class SmallDesk:
 
 @dataclass
 class SmallDirectory:
-    """Everybody is a responder; `members` are the exceptions."""
+    """Everybody is an operator; `members` are the exceptions."""
 
     members: dict[str, Member] = field(default_factory=dict)
     is_down: bool = False
@@ -222,7 +267,7 @@ class SmallDirectory:
     async def member(self, user_id: str) -> Member:
         if self.is_down:
             raise Unreachable("Slack did not answer users.info")
-        everyone = Member(user_id, user_id.lower(), frozenset({"responder"}))
+        everyone = Member(user_id, user_id.lower(), frozenset({"operator"}))
         return self.members.get(user_id, everyone)
 
     def make_guest(self, user_id: str) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from bot.engine.record import RunRecord, Said, SaidKind
+from bot.access.acts import Frozen
+from bot.engine.record import RunRecord, Said, SaidKind, Thaw
 from bot.runbook import Plot
 from bot.runbook.findings import Details
 from bot.runbook.showing import details_from_json
@@ -62,6 +63,35 @@ def test_a_step_is_told_below_the_card_with_its_plot_and_file() -> None:
     assert isinstance(read, Plot)
     assert draw(read).startswith(b"\x89PNG")
     assert plot.payload["alt_text"]
+
+
+def test_a_freeze_is_told_in_the_channel_for_everybody_and_its_end_as_a_message_of_its_own() -> (
+    None
+):
+    announcer = SlackAnnouncer({}, "C0ALERTS0")
+    stopped = Frozen("odd", by="U0LENA0000", by_name="lena", since=after(0))
+    window = replace(stopped, window="Black Friday", lasts="all day", by="")
+    names = set()
+    for frozen in (stopped, window):
+        for thaw in (None, Thaw(after(60), "well", "U0LENA0000", "lena")):
+            (told,) = announcer.announce_freeze(frozen, thaw)
+            assert told.place == "C0ALERTS0" and told.priority is Priority.APPROVAL
+            assert_message(Rendered(told.payload["text"], told.payload["blocks"]))
+            names.add(told.name)
+    assert len(names) == 4
+    assert SlackAnnouncer({}).announce_freeze(stopped) == ()
+
+
+def test_a_freeze_is_put_on_the_card_and_on_what_waits_for_approval() -> None:
+    stopped = Frozen("odd", by="U0LENA0000", by_name="lena", since=after(0))
+    asked = approval(frozen=stopped)
+    run = replace(with_approval(outage(), asked), frozen=(stopped,))
+    made = announced(run, ("freeze changed", ""))
+    assert set(made) == {"7F3K/card", f"7F3K/approval/{asked.id}"}
+    for one in made.values():
+        assert "ALL CHANGES ARE STOPPED" in one.payload["text"]
+    done = approval(status="approved")
+    assert set(announced(with_approval(outage(), done), ("freeze changed", ""))) == {"7F3K/card"}
 
 
 def test_a_step_that_is_done_again_is_told_anew() -> None:

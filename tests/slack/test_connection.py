@@ -20,7 +20,7 @@ from bot.slack.connection import Connection
 from bot.slack.errands import Errands
 from bot.slack.turned_away import TurnedAway
 from sandbox.slack.workspace import Workspace
-from tests.slack.small_desk import SmallDesk
+from tests.slack.small_desk import SmallDesk, SmallDirectory
 
 pytestmark = pytest.mark.slow
 
@@ -63,7 +63,7 @@ async def connected(slack: Workspace, ping_interval_s: float = 0.05) -> AsyncIte
     async with open_calls(settings_for(slack)) as calls:
         bot = Bot(slack)
         bot.may_answer.set()
-        away = TurnedAway(SmallDesk().turned_away, bot.errands)
+        away = TurnedAway(SmallDesk(SmallDirectory()).turned_away, bot.errands)
         bot.connection = Connection(
             bot.app(), slack.app_token, calls.client, bot.errands, away,
             ping_interval_s=ping_interval_s, look_every_s=0.02, clock=lambda: bot.now,

@@ -14,6 +14,7 @@ from bot.slack.listeners.typed_inputs import explained, missing, read_inputs
 
 class Inputs(RunbookInputs):
     brief_desc: str = Field(title="Brief description", pattern=r"^[a-z0-9-]{3,40}$")
+    name: str = Field(default="x", pattern=r"^[a-z]$", description="lowercase letters")
     services: tuple[str, ...] = Field(title="Services", default=("core",))
     severity: Literal["P1", "P2"] = "P1"
     most: int = Field(default=3, ge=1, le=9)
@@ -44,6 +45,10 @@ def refusal(text: str) -> str:
         ("status 7f3k", Order("status", "7F3K")),
         ("cancel 7f3k", Order("cancel", "7F3K")),
         ("help", Order("help")),
+        ("freeze", Order("freeze")),
+        ("FREEZE it's burning, don't touch", Order("freeze", "it's burning, don't touch")),
+        ('freeze\u00a0"the primary is odd"', Order("freeze", "the primary is odd")),
+        ("thaw all well", Order("thaw", "all well")),
     ],
 )
 def test_a_word_means_what_the_help_says(text: str, order: Order) -> None:
@@ -116,9 +121,12 @@ def test_what_is_missing_is_what_has_no_default() -> None:
         ("severity", "one of P1, P2"),
         ("brief_desc", "written like ^[a-z0-9-]{3,40}$"),
         ("most", "a whole number, at least 1, at most 9"),
+        ("name", "lowercase letters"),
         ("services", "several, with commas between them"),
     ],
 )
 def test_a_wrong_field_is_answered_with_what_is_allowed(field: str, allowed: str) -> None:
     refused = explained(BOOK, Refusal("Some inputs are not right.", {field: "Not this"}))
     assert refused.fields == {field: f"Not this ({allowed})"}
+    again = explained(BOOK, Refusal("Not right.", {field: f"This must be {allowed}"}))
+    assert again.fields == {field: f"This must be {allowed}"}

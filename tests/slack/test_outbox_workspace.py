@@ -9,9 +9,11 @@ import pytest
 from pydantic import SecretStr
 
 from adapters.slack import CreateChannel, Slack
-from bot.runbook.errors import Unreachable
-from bot.settings import RoleSettings, SlackSettings
+from bot.access.policy import Policy, RoleMembers
+from bot.runbook.errors import Refused, Unreachable
+from bot.settings import SlackSettings
 from bot.slack.calls import Calls, open_calls
+from bot.slack.named import known_to_slack
 from bot.slack.people import People
 from bot.store.deliveries import Delivery, message
 from sandbox.slack.workspace import Workspace
@@ -154,7 +156,7 @@ async def test_roles_come_from_user_groups_of_the_workspace(
 ) -> None:
     workspace.add_group("S0OPS", "ops", ["U0DANA"])
     workspace.add_person("U0GUEST", "guest", is_guest=True)
-    people = People(calls, {"operator": RoleSettings(groups=("S0OPS",))})
+    people = People(calls, {"operator": RoleMembers(groups=("S0OPS",))})
     assert (await people.member("U0DANA")).roles == {"operator"}
     assert (await people.member("U0GUEST")).is_guest
     with pytest.raises(Unreachable):
@@ -195,3 +197,19 @@ async def test_one_channel_is_opened_whatever_answer_is_lost(
 
 async def no_timeline(run_id: str) -> Sequence[Delivery]:
     return []
+
+
+async def test_the_doctor_says_which_groups_and_people_of_the_policy_are_not_there(
+    workspace: Workspace, calls: Calls
+) -> None:
+    workspace.add_group("S0OPS", "ops", ["U0DANA"])
+    workspace.add_person("U0GONE", "ex", deleted=True)
+    good = RoleMembers(groups=("S0OPS",), users=("U0DANA",))
+    await known_to_slack(calls, Policy(roles={"operator": good}))
+    wrong = RoleMembers(groups=("S0OPS", "S0GONE"), users=("U0GONE", "U0NOBODY"))
+    with pytest.raises(Refused) as found:
+        await known_to_slack(calls, Policy(roles={"operator": good, "dba": wrong}))
+    assert str(found.value) == (
+        "S0GONE of the role dba is no user group of this workspace; U0GONE of the role dba is"
+        " deactivated; U0NOBODY of the role dba is no person of this workspace"
+    )

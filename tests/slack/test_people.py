@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
+from bot.access.policy import RoleMembers
 from bot.runbook.errors import Unreachable
-from bot.settings import RoleSettings
 from bot.slack.calls import Answer, Calls, Lost
 from bot.slack.people import People
 from tests.slack.delivering import StillClock
 
 ROLES = {
-    "operator": RoleSettings(users=("U-DANA",), groups=("S-OPS",)),
-    "dba": RoleSettings(groups=("S-DBA",)),
+    "operator": RoleMembers(users=("U-DANA",), groups=("S-OPS",)),
+    "dba": RoleMembers(groups=("S-DBA",)),
 }
 
 

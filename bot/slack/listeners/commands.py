@@ -3,17 +3,18 @@
 from collections.abc import Awaitable, Callable, Mapping
 
 from bot.engine.intents import Refusal
-from bot.runbook.outline import text as outline_text
+from bot.slack.listeners.auditing import audit
 from bot.slack.listeners.browsing import open_catalogue
 from bot.slack.listeners.front import Front
 from bot.slack.listeners.leading import said
+from bot.slack.listeners.offered import closed_books, own_card, own_words
 from bot.slack.listeners.place import speaking_place
 from bot.slack.listeners.starting import no_such_book, start, start_form
 from bot.slack.listeners.typed import Order, Verb, read_order
 from bot.slack.listeners.typed_inputs import explained, missing, read_inputs
 from bot.slack.listeners.visit import Answer, Private, Visit
-from bot.slack.views.card import card
-from bot.slack.views.ephemeral import history, plan, refused, sentence, status, usage
+from bot.slack.views.catalogue import summaries, whole_book
+from bot.slack.views.ephemeral import history, refused, sentence, status, usage
 
 HISTORY = 20  #: Runs shown, newest first.
 LOOKED_THROUGH = 200  #: Runs among which those of one runbook are looked for.
@@ -25,15 +26,13 @@ async def runbook(front: Front, visit: Visit) -> Answer:
     order = read_order(visit.text)
     if isinstance(order, Refusal):
         return Private(refused(order))
-    if order.verb in READING and (refusal := await front.may_read(visit)):
-        return Private(refused(refusal))
     return await CARRY[order.verb](front, visit, order)
 
 
 async def _run(front: Front, visit: Visit, order: Order) -> Answer:
     book = front.desk.books.get(order.subject)
     if book is None:
-        return no_such_book(front, order.subject)
+        return no_such_book(front, visit, order.subject)
     inputs = read_inputs(book, order.inputs)
     if isinstance(inputs, Refusal):
         return Private(refused(inputs))
@@ -58,21 +57,26 @@ async def _list(front: Front, visit: Visit, order: Order) -> Answer:
     }
     if not found:
         return Private(sentence(f"No runbook has {order.subject} in its name or category."))
-    return Private(usage(found))
+    closed, words = closed_books(front, visit), own_words(front, visit)
+    return Private(usage(found, closed, words))
 
 
 async def _show(front: Front, visit: Visit, order: Order) -> Answer:
     book = front.desk.books.get(order.subject)
     if book is None:
-        return no_such_book(front, order.subject)
-    return Private(plan("\n".join(outline_text(book))))
+        return no_such_book(front, visit, order.subject)
+    recent, closed = await front.desk.recent(LOOKED_THROUGH), closed_books(front, visit)
+    return Private(whole_book(summaries({order.subject: book}, recent, closed)[0]))
 
 
 async def _status(front: Front, visit: Visit, order: Order) -> Answer:
     if not order.subject:
-        return Private(status(await front.desk.recent(LOOKED_THROUGH, active=True)))
+        running = await front.desk.recent(LOOKED_THROUGH, active=True)
+        return Private(status(running, await front.desk.freezes()))
     run = await front.desk.record(order.subject)
-    return Private(card(run) if run else sentence(_no_run(order.subject)))
+    if run is None:
+        return Private(sentence(_no_run(order.subject)))
+    return Private(own_card(front, visit, run))
 
 
 async def _cancel(front: Front, visit: Visit, order: Order) -> Answer:
@@ -81,14 +85,23 @@ async def _cancel(front: Front, visit: Visit, order: Order) -> Answer:
 
 async def _history(front: Front, visit: Visit, order: Order) -> Answer:
     if order.subject and order.subject not in front.desk.books:
-        return no_such_book(front, order.subject)
+        return no_such_book(front, visit, order.subject)
     runs = await front.desk.recent(LOOKED_THROUGH if order.subject else HISTORY)
     wanted = [run for run in runs if order.subject in ("", run.outline.book)]
     return Private(history(wanted[:HISTORY]))
 
 
 async def _help(front: Front, visit: Visit, order: Order) -> Answer:
-    return Private(usage(front.desk.books))
+    closed, words = closed_books(front, visit), own_words(front, visit)
+    return Private(usage(front.desk.books, closed, words))
+
+
+async def _freeze(front: Front, visit: Visit, order: Order) -> Answer:
+    return said(await front.desk.freeze(visit.actor, order.subject, visit.key))
+
+
+async def _thaw(front: Front, visit: Visit, order: Order) -> Answer:
+    return said(await front.desk.thaw(visit.actor, order.subject, visit.key))
 
 
 def _no_run(run_id: str) -> str:
@@ -104,7 +117,8 @@ CARRY: Mapping[Verb, Carry] = {
     "status": _status,
     "cancel": _cancel,
     "history": _history,
+    "audit": audit,
+    "freeze": _freeze,
+    "thaw": _thaw,
     "help": _help,
 }
-#: What the desk does not judge, because nothing is asked of it.
-READING: frozenset[Verb] = frozenset(CARRY) - {"run", "dry", "cancel"}

@@ -3,6 +3,8 @@ Approvals. A button carries an opaque id; what it stands for, who may decide and
 late is known only to the desk, which judges every click and writes it down.
 """
 
+from bot.access.acts import Deny
+from bot.engine.access import to_approve
 from bot.engine.intents import Refusal
 from bot.slack.listeners.attaching import attach
 from bot.slack.listeners.front import Front
@@ -26,12 +28,17 @@ async def approve(front: Front, visit: Visit) -> Answer:
 
 async def decision_form(front: Front, visit: Visit) -> Answer:
     """Approving a DESTROY and denying anything need words."""
-    form = deny_modal if visit.pressed.name == names.DENY else approve_modal
+    denies = visit.pressed.name == names.DENY
     approval_id = visit.pressed.id
 
     async def build() -> View | Rendered:
         found = await front.desk.approval(approval_id)
-        return form(*found) if found else sentence(GONE)
+        if found is None:
+            return sentence(GONE)
+        act = Deny(found[0].role) if denies else to_approve(found[0])
+        if isinstance(may := await front.desk.judge(visit.actor, act), Refusal):
+            return refused(may)
+        return deny_modal(*found) if denies else approve_modal(*found)
 
     return Open(build, "Press the button again.")
 
@@ -51,7 +58,7 @@ async def decided(front: Front, visit: Visit) -> Answer:
 
 async def whole_plan(front: Front, visit: Visit) -> Answer:
     approval_id = visit.pressed.id
-    text = await front.desk.plan_text(approval_id)
+    text = await front.desk.plan_text(approval_id, visit.actor)
     if text is None:
         return Private(sentence(GONE))
     if len(text) <= WHOLE_IN_A_MESSAGE:

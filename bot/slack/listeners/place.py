@@ -21,7 +21,7 @@ async def speaking_place(front: Front, visit: Visit) -> Origin:
         async with asyncio.timeout(WITHIN_S):
             if origin.channel_id and await _is_open(front, origin.channel_id):
                 return origin
-            return await _with(front, visit.actor.user_id) or origin
+            return await conversation_with(front, visit.actor.user_id) or origin
     except (Unreachable, TimeoutError):
         return origin
 
@@ -31,6 +31,7 @@ async def _is_open(front: Front, channel_id: str) -> bool:
     return bool((await front.telling.calls.call("conversations.info", channel=channel_id))["ok"])
 
 
-async def _with(front: Front, user_id: str) -> Origin | None:
+async def conversation_with(front: Front, user_id: str) -> Origin | None:
+    """Where only this person reads. Raises Unreachable."""
     opened = await front.telling.calls.call("conversations.open", users=user_id)
     return Origin(str(opened["channel"]["id"]), "directmessage") if opened["ok"] else None

@@ -8,15 +8,17 @@ from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
+from bot.access.acts import Start
 from bot.engine.intents import Refusal, Started, StartRun
 from bot.engine.record import Origin
 from bot.slack.listeners.front import Front
+from bot.slack.listeners.offered import closed_books
 from bot.slack.listeners.place import speaking_place
 from bot.slack.listeners.secrets import with_secrets_kept
 from bot.slack.listeners.visit import Answer, Open, Private, Visit
 from bot.slack.listeners.wrong import wrong
 from bot.slack.views.answers import read_values
-from bot.slack.views.ephemeral import sentence, unknown_book
+from bot.slack.views.ephemeral import refused, sentence, unknown_book
 from bot.slack.views.kit import Rendered, View
 from bot.slack.views.names import Metadata, Strange
 from bot.slack.views.start import start_modal
@@ -27,12 +29,13 @@ MENUS_WITHIN_S = 1.2
 
 def start_form(
     front: Front, visit: Visit, book_id: str, values: Mapping[str, Any], dry: bool = False
-) -> Open | Private:
-    book = front.desk.books.get(book_id)
-    if book is None:
-        return no_such_book(front, book_id)
-
-    async def build() -> View:
+) -> Open:
+    async def build() -> View | Rendered:
+        book = front.desk.books.get(book_id)
+        if book is None:
+            return no_such_book(front, visit, book_id).says
+        if isinstance(may := await front.desk.judge(visit.actor, Start(book_id)), Refusal):
+            return refused(may)
         menus, origin = await asyncio.gather(_menus(front, book_id), speaking_place(front, visit))
         kept = Metadata(
             book=book_id,
@@ -61,9 +64,9 @@ async def submitted(front: Front, visit: Visit) -> Answer:
     kept = visit.metadata
     book = front.desk.books.get(kept.book)
     if book is None:
-        return no_such_book(front, kept.book)
+        return no_such_book(front, visit, kept.book)
     values = read_values(book.inputs, visit.filled)
-    inputs = await with_secrets_kept(front, visit, book.inputs, values)
+    inputs = await with_secrets_kept(front, visit, Start(kept.book), book.inputs, values)
     if isinstance(inputs, Refusal):
         return wrong(visit, inputs, book.inputs)
     done = await start(front, visit, kept.book, inputs, visit.channel, kept.dry)
@@ -86,14 +89,14 @@ async def next_hop(front: Front, visit: Visit) -> Answer:
     return start_form(front, visit, hop.book, hop.filled)
 
 
-def no_such_book(front: Front, asked: str) -> Private:
+def no_such_book(front: Front, visit: Visit, asked: str) -> Private:
     books = front.desk.books
     if title := front.desk.on_paper.get(asked.upper()):
         return Private(
             sentence(f"{asked.upper()} {title} is not run by the bot yet: follow its prose.")
         )
     nearest = get_close_matches(asked.upper(), books, n=3)
-    return Private(unknown_book(asked, nearest, books))
+    return Private(unknown_book(asked, nearest, books, closed_books(front, visit)))
 
 
 async def _menus(front: Front, book_id: str) -> Mapping[str, Sequence[str]]:

@@ -36,8 +36,9 @@ def explained(book: Outline, refusal: Refusal) -> Refusal:
     """The same refusal, saying of each wrong field what is allowed there."""
     fields = {field.name: field for field in form_fields(book.inputs)}
     may_be = {name: allowed(field) for name, field in fields.items()}
+    more = {name: may_be.get(name, "") for name in refusal.fields}
     said = {
-        name: f"{why} ({may_be[name]})" if may_be.get(name) else why
+        name: f"{why} ({more[name]})" if more[name] and more[name] not in why else why
         for name, why in refusal.fields.items()
     }
     return Refusal(refusal.why, said, refusal.nearest)
@@ -57,7 +58,9 @@ def _limits(field: FormField, schema: Schema) -> Iterator[str]:
     elif field.kind in KINDS:
         yield KINDS[field.kind]
     for key, words in LIMITS:
-        if key in schema:
+        if key == "pattern" and key in schema and "description" in schema:
+            yield str(schema["description"])  # In words, where somebody wrote them.
+        elif key in schema:
             yield words.format(schema[key])
 
 

@@ -17,6 +17,7 @@ What people see: pure functions from what is known to Block Kit. No I/O, no cloc
     fields.py     secret_fields(schema) -> fields whose value goes to the secret store at once
     catalogue.py  summaries(books, recent) -> [BookSummary]
                   catalogue_modal(books, search="", chosen=None, metadata=Metadata()) -> View
+                  whole_book(summary) -> Rendered
     home.py       home(running, recent) -> View
     results.py    started(run), finished(run) -> Rendered
     timeline.py   timeline(run) -> Rendered; timeline_text(run) -> str

@@ -11,6 +11,7 @@ from bot.engine.record import ApprovalRecord, Decision, RunRecord
 from bot.slack.views import names
 from bot.slack.views.changes import change_blocks, fits, labelled, targets
 from bot.slack.views.escape import mention, mrkdwn, one_line
+from bot.slack.views.freezes import freeze_text
 from bot.slack.views.kit import (
     Element,
     Rendered,
@@ -30,6 +31,7 @@ from bot.slack.views.kit import (
 from bot.slack.views.limits import Block, fit_blocks, fit_message
 from bot.slack.views.words import OPEN, WELL, clock, count, exact, lasted
 
+NOT_NOW = "It cannot be approved now."
 LONG = 700  #: Of a reason or a warning on the card; the whole of it is in the plan's file.
 
 
@@ -40,8 +42,9 @@ def approval_card(
     blocks = [
         header(f"{_heading(approval)} · {approval.effect} · {approval.title}"),
         *_asked(approval, run, deciders),
+        *_what_moved(approval, run),
         *change_blocks(approval),
-        rich(*_about(approval)),
+        rich(*what_it_means(approval)),
     ]
     tail = [*_decided(approval), *actions(_buttons(approval, run))]
     return Rendered(fit_message(_text(approval, run)), fit_blocks(blocks, tail=tail))
@@ -66,6 +69,7 @@ def _heading(approval: ApprovalRecord) -> str:
         "expired": "EXPIRED",
         "outdated": "NOT APPLIED",
         "cancelled": "WITHDRAWN",
+        "frozen": "NOT APPLIED",
     }[approval.status]
 
 
@@ -79,11 +83,35 @@ def _asked(approval: ApprovalRecord, run: RunRecord, deciders: Sequence[str]) ->
     line += f" · expires {clock(approval.expires_at)} ({for_long})"
     role = mrkdwn(missing_people(approval), 300)
     yield context(mrkdwn_text(f"{line} · {role}; {asked_by} does not count"))
+    if approval.frozen:
+        yield section(mrkdwn_text(f"*{NOT_NOW}* {freeze_text(approval.frozen)}."))
     if deciders:
         yield section(mrkdwn_text("For " + ", ".join(map(mention, deciders[:20]))))
 
 
-def _about(approval: ApprovalRecord) -> Iterator[list[Element]]:
+def outdated_by(approval: ApprovalRecord, run: RunRecord) -> ApprovalRecord | None:
+    """The request in whose place this one stands, because the world had moved."""
+    of_step = [one for one in run.approvals.values() if one.step == approval.step]
+    earlier = [one for one in of_step if one.asked_at < approval.asked_at][-1:]
+    return earlier[0] if earlier and earlier[0].status == "outdated" else None
+
+
+def _what_moved(approval: ApprovalRecord, run: RunRecord) -> Iterator[Block]:
+    """What is not the same as in the request before: it was approved, and this is another one."""
+    earlier = outdated_by(approval, run)
+    if earlier is None or approval.status != "pending":
+        return
+    asked = {change.command for change in approval.changes}
+    gone = [change.command for change in earlier.changes if change.command not in asked]
+    lines = [[text(f"Asked again. {_short(outcome(earlier))}", bold=True)]]
+    lines += [[text("no longer  ", bold=True), text(one, code=True, strike=True)] for one in gone]
+    if not gone:
+        lines.append([text("The commands are the same; what is there now is not.")])
+    yield rich(*lines)
+
+
+def what_it_means(approval: ApprovalRecord) -> Iterator[list[Element]]:
+    """What it touches, what to expect of it, and why it is asked."""
     touched = targets(approval.changes)
     named = ", ".join(touched[:8]) + (f" and {len(touched) - 8} more" if len(touched) > 8 else "")
     yield labelled("affects", f"{count(len(touched), 'target')}: {one_line(named)}")
@@ -129,13 +157,14 @@ def outcome(approval: ApprovalRecord) -> str:
     if approval.status == "cancelled":
         return f"{said or 'Withdrawn: the run no longer needs it.'} {untouched}"
     if approval.status == "outdated":
-        return f"Not applied: {said or 'what is there changed since this was asked.'}"
+        return said or "Not applied: what is there changed since this was asked."
     return said or "Approved; it is being applied."
 
 
 def _buttons(approval: ApprovalRecord, run: RunRecord) -> Iterator[Element]:
     if approval.status == "pending" and run.status == "running":
-        yield _approve(approval)
+        if approval.frozen is None:
+            yield _approve(approval)
         yield button("Deny…", names.DENY, approval.id, style="danger")
     yield button("Show the whole plan", names.WHOLE_PLAN, approval.id)
     if _may_be_planned_again(approval, run):
@@ -157,7 +186,7 @@ def _may_be_planned_again(approval: ApprovalRecord, run: RunRecord) -> bool:
     newest = [one.id for one in run.approvals.values() if one.step == approval.step][-1:]
     step = run.steps.get(approval.step)
     over = step is not None and step.status not in OPEN | WELL
-    ended = approval.status in ("denied", "expired", "outdated")
+    ended = approval.status in ("denied", "expired", "outdated", "frozen")
     return run.status == "running" and ended and over and newest in ([], [approval.id])
 
 
@@ -172,4 +201,7 @@ def _text(approval: ApprovalRecord, run: RunRecord) -> str:
         )
         return f"{start}: {mrkdwn(outcome(approval), 1000)}" + (f" ({people})" if people else "")
     who = f"{mrkdwn(missing_people(approval), 300)}, not {mention(approval.requested_by)}"
-    return f"{start}: {what}. {who}, until {clock(approval.expires_at)}."
+    now = f" {NOT_NOW} {freeze_text(approval.frozen)}." if approval.frozen else ""
+    earlier = outdated_by(approval, run)
+    anew = f" Asked again. {mrkdwn(outcome(earlier), 500)}" if earlier else ""
+    return f"{start}: {what}. {who}, until {clock(approval.expires_at)}.{anew}{now}"

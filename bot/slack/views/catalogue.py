@@ -2,6 +2,7 @@
 `/runbook` alone: every runbook by category, searchable; and one runbook as it would run.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,12 +10,14 @@ from typing import Any
 from bot.engine.record import RunRecord
 from bot.runbook.outline import Outline, SectionOutline, StepOutline
 from bot.slack.views import limits, names
-from bot.slack.views.escape import cut, one_line
+from bot.slack.views.escape import cut, mrkdwn, one_line
 from bot.slack.views.fields import form_fields
 from bot.slack.views.kit import (
     Element,
+    Rendered,
     View,
     actions,
+    bullets,
     button,
     context,
     plain,
@@ -22,10 +25,11 @@ from bot.slack.views.kit import (
     section,
     text,
 )
-from bot.slack.views.limits import Block, fit_blocks
+from bot.slack.views.limits import Block, fit_blocks, fit_message
 from bot.slack.views.names import Metadata
 from bot.slack.views.words import RUN_WORD, age, count, day_and_clock
 
+BEFORE_A_CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 PAGE = 30  #: Runbooks on a page; with their categories well below 100 blocks.
 STEPS = 40  #: Of one section that are listed.
 MODE = {
@@ -40,16 +44,22 @@ MODE = {
 class BookSummary:
     outline: Outline
     last: RunRecord | None = None
+    why_not: str = ""  #: Why this person may not start it, only read it.
 
 
 def summaries(
-    books: Mapping[str, Outline], recent: Sequence[RunRecord]
+    books: Mapping[str, Outline],
+    recent: Sequence[RunRecord],
+    closed: Mapping[str, str] | None = None,
 ) -> tuple[BookSummary, ...]:
-    """`recent`: runs, newest first."""
+    """`recent`: runs, newest first. `closed`: why a runbook may not be started, by id."""
+    why = closed or {}
     last: dict[str, RunRecord] = {}
     for run in recent:
         last.setdefault(run.outline.book, run)
-    return tuple(BookSummary(outline, last.get(key)) for key, outline in books.items())
+    return tuple(
+        BookSummary(outline, last.get(key), why.get(key, "")) for key, outline in books.items()
+    )
 
 
 def catalogue_modal(
@@ -65,9 +75,22 @@ def catalogue_modal(
         return _modal("Runbooks", _list(books, replace(kept, book="")), replace(kept, book=""))
     back = actions([_back()])
     blocks = fit_blocks([*back, *_book(shown)], limits.BLOCKS_IN_A_VIEW)
-    return _modal(shown.outline.book, blocks, kept) | {
-        "submit": plain("Fill in and start…", limits.MODAL_BUTTON)
-    }
+    view = _modal(shown.outline.book, blocks, kept)
+    if shown.why_not:
+        del view["submit"]
+        return view
+    return view | {"submit": plain("Fill in and start…", limits.MODAL_BUTTON)}
+
+
+def whole_book(one: BookSummary) -> Rendered:
+    """As the catalogue shows it, in a message of its own."""
+    outline = one.outline
+    start = button(f"Run {outline.book}", names.RUN_BOOK, outline.book, outline.book)
+    blocks = fit_blocks(list(_book(one)), tail=actions([] if one.why_not else [start]))
+    every = [_step(step) for part in outline.sections for step in part.steps]
+    steps = "; ".join("".join(piece["text"] for piece in step) for step in every)
+    said = f"{mrkdwn(outline.book)} {mrkdwn(outline.title, 200)}: {mrkdwn(steps, 2500)}."
+    return Rendered(fit_message(said), blocks)
 
 
 def _modal(title: str, blocks: list[Block], metadata: Metadata) -> View:
@@ -130,7 +153,8 @@ def _search(search: str) -> Block:
 
 def _row(one: BookSummary) -> Block:
     outline = one.outline
-    words = f"{outline.book}  {outline.title} · {outline.severity} · {_last(one.last)}"
+    words = f"{outline.book} {outline.title} · {outline.severity} · {_last(one.last)}"
+    words += " · to read" if one.why_not else ""
     show = button("Show", names.SHOW_BOOK, outline.book, outline.book)
     return section(plain(words, 600), show)
 
@@ -163,12 +187,13 @@ def _book(one: BookSummary) -> Iterator[Block]:
     yield section(plain(f"{outline.book} {outline.title}", limits.SECTION_TEXT))
     last = _last(one.last)
     yield context(plain(f"{outline.category} · {outline.severity} · {last}", 600))
+    if one.why_not:
+        yield rich([text("To read: ", bold=True), text(cut(one_line(one.why_not), 600))])
     if outline.when:
         yield rich([text("When: ", bold=True), text(cut("; ".join(outline.when), 1500))])
     for part in outline.sections:
-        yield rich(
-            [text(f"{cut(one_line(part.title), 150)}{MODE[part.mode]}", bold=True)], *_steps(part)
-        )
+        title = f"{cut(one_line(part.title), 150)}{MODE[part.mode]}"
+        yield bullets([text(title, bold=True)], *_steps(part))
     yield rich(*_what_it_may(outline))
     if fields := form_fields(outline.inputs):
         named = [f.title + (" (required)" if f.required else "") for f in fields]
@@ -189,13 +214,13 @@ def _way_back(step: StepOutline) -> str:
         return "cannot be taken back"
     if step.undoable == step.changes:
         return "can be taken back"
-    return f"{' and '.join(step.undoable)} can be taken back"
+    return "can be taken back where its plan says so"
 
 
 def _step(step: StepOutline) -> list[Element]:
     notes = []
     if step.unattended:
-        notes.append("nobody need agree")
+        notes.append("needs no approval")
     elif step.effect:
         agree = count(step.people, "other person", "other people")
         notes.append(f"{step.effect}: {agree} of role {step.role} must approve")
@@ -204,15 +229,20 @@ def _step(step: StepOutline) -> list[Element]:
         notes.append(f"all of {step.includes}")
     said = f" ({'; '.join(notes)})" if notes else ""
     return [
-        text(f"• {step.kind}: {cut(one_line(step.title), 300)}"),
-        text(said or " ", italic=True),
+        text(f"{step.kind}: {cut(one_line(step.title), 300)}"),
+        *([text(said, italic=True)] if said else []),
     ]
+
+
+def _spelled(kind: str) -> str:
+    """`RebootWithFailover` is for code: reboot with failover."""
+    return BEFORE_A_CAPITAL.sub(" ", kind).lower()
 
 
 def _what_it_may(outline: Outline) -> list[list[Element]]:
     steps = [step for part in outline.sections for step in part.steps]
     asked = [step for step in steps if step.effect and not step.unattended]
-    kinds = sorted({kind for step in asked for kind in step.changes})
+    kinds = sorted({_spelled(kind) for step in asked for kind in step.changes})
     roles = sorted({f"{step.people} of role {step.role}" for step in asked})
     if not asked:
         return [[text("It changes nothing that needs approval.", bold=True)]]

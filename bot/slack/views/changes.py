@@ -82,6 +82,7 @@ def whole_plan_text(approval: ApprovalRecord, run: RunRecord) -> str:
             "what",
             *(f"    {line}" for line in clean(change.command).split("\n")),
             f"now   {change.now or 'nothing is there'}",
+            *([f"then  {change.then}"] if change.then else []),
             f"undo  {change.undo or 'cannot be undone'}",
         ]
     lines += ["", f"why     {approval.because}"] if approval.because else []
@@ -91,12 +92,17 @@ def whole_plan_text(approval: ApprovalRecord, run: RunRecord) -> str:
 
 def _about(change: ChangeRecord, number: int) -> Iterator[list[Element]]:
     checked = f"  (checked {exact(change.at)})" if change.at else ""
+    found = change.now or "nothing is there"
     if number:
         yield [text(f"{number}. {change.target}", bold=True)]
-    yield [*labelled("now", change.now or "nothing is there"), text(checked or " ")]
-    if change.state != "planned":
+    if change.state == "planned":
+        yield labelled("now", found + checked)
+        if change.then:
+            yield labelled("then", change.then)
+    else:
         seen = f": {change.seen}" if change.seen else ""
-        yield labelled("state", STATE[change.state] + seen)
+        yield labelled("before", found)
+        yield labelled("now", STATE[change.state] + seen + checked)
     if change.undo:
         yield [*labelled("undo", ""), text(change.undo, code=True)]
     else:
@@ -108,5 +114,5 @@ def labelled(label: str, words: str) -> list[Element]:
 
 
 def _texts(change: ChangeRecord) -> tuple[str, ...]:
-    about = change.now + change.seen + (change.undo or "") + change.target
+    about = change.now + change.then + change.seen + (change.undo or "") + change.target
     return clean(change.command), clean(about)

@@ -10,11 +10,11 @@ from typing import Any
 
 from bot.engine.record import ApprovalRecord, RunRecord
 from bot.slack.views import limits, names
-from bot.slack.views.approval import missing_people
+from bot.slack.views.approval import missing_people, what_it_means
 from bot.slack.views.changes import change_blocks
 from bot.slack.views.kit import Element, View, person, plain, rich, section, text
 from bot.slack.views.limits import Block, fit_blocks
-from bot.slack.views.words import clock, count, exact
+from bot.slack.views.words import clock, exact
 
 
 def approve_modal(approval: ApprovalRecord, run: RunRecord) -> View:
@@ -25,7 +25,7 @@ def approve_modal(approval: ApprovalRecord, run: RunRecord) -> View:
     blocks = [
         section(plain(f"{approval.effect}: {approval.title}", limits.SECTION_TEXT)),
         *change_blocks(approval),
-        rich(*_people(approval)),
+        rich(*what_it_means(approval), *_people(approval)),
     ]
     blocks = fit_blocks(blocks, limits.BLOCKS_IN_A_VIEW, fields)
     return _modal(names.APPROVE_MODAL, f"Approve {approval.effect}", "Approve", approval, blocks)
@@ -46,9 +46,7 @@ def read_decision(state_values: Mapping[str, Any]) -> tuple[str, str]:
 
 def _people(approval: ApprovalRecord) -> list[list[Element]]:
     already = [one for one in approval.decisions if one.approves]
-    agree = f"{count(approval.people, 'person', 'people')} of role {approval.role}"
-    until = clock(approval.expires_at)
-    lines = [[text(f"{agree}; {missing_people(approval)}, until {until}.")]]
+    lines = [[text(f"{missing_people(approval)}, until {clock(approval.expires_at)}.", bold=True)]]
     lines += [[person(one.by), text(f" approved at {exact(one.at)}.")] for one in already]
     return lines
 

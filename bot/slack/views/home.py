@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 
+from bot.access.acts import Frozen
 from bot.engine.record import RunRecord
 from bot.slack.views import limits, names
 from bot.slack.views.ephemeral import run_line
+from bot.slack.views.freezes import freeze_lines
 from bot.slack.views.kit import View, actions, button, context, header, plain, rich, section, text
 from bot.slack.views.limits import Block, fit_blocks
 from bot.slack.views.sections import line, unwell
@@ -15,10 +17,13 @@ RECENT = 10
 WRONG = 2  #: Findings shown of each run.
 
 
-def home(running: Sequence[RunRecord], recent: Sequence[RunRecord]) -> View:
+def home(
+    running: Sequence[RunRecord], recent: Sequence[RunRecord], frozen: Sequence[Frozen] = ()
+) -> View:
     blocks = [
         header("Runbooks"),
         *actions([button("Show the catalogue", names.CATALOGUE, "all", style="primary")]),
+        *freeze_lines(frozen),
         header("Running now"),
         *_running(running),
         header("Lately"),

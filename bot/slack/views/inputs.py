@@ -33,7 +33,7 @@ def input_blocks(
         "element": element | {"action_id": names.VALUE},
         "optional": field.nullable or not field.required or field.kind in ("yes", "fixed"),
     }
-    if hint := _hint(field):
+    if hint := _hint(field, menu):
         made["hint"] = plain(hint, limits.INPUT_HINT)
     return [*([context(plain(f"{field.title}: {error}", 1000))] if error else []), made]
 
@@ -180,11 +180,12 @@ _MAKE: dict[str, Callable[[FormField, Any], Element]] = {
 }
 
 
-def _hint(field: FormField) -> str:
-    parts = [str(field.schema.get("description", ""))]
-    if field.kind == "text" and (pattern := field.schema.get("pattern")):
+def _hint(field: FormField, menu: Sequence[str] | None) -> str:
+    """Sentences. A pattern is for machines: it is shown only where nobody described the field."""
+    parts = [_sentence(str(field.schema.get("description", "")))]
+    if field.kind == "text" and not parts[0] and (pattern := field.schema.get("pattern")):
         parts.append(f"Must match {pattern}")
-    if field.kind == "lines":
+    if field.kind == "lines" and not menu_values(field, menu):
         parts.append("One to a line.")
     if field.kind == "json":
         parts.append("As JSON.")
@@ -192,3 +193,8 @@ def _hint(field: FormField) -> str:
         parts.append("Goes into the secret store at once; it is never shown, logged or stored.")
     parts.append(SOME_FORM.get(field.schema.get("format", ""), ""))
     return " ".join(filter(None, parts))
+
+
+def _sentence(words: str) -> str:
+    words = words.strip()
+    return f"{words[:1].upper()}{words[1:].rstrip('.')}." if words else ""

@@ -15,7 +15,7 @@ from bot.slack.views.escape import USER_ID, clean, cut, one_line
 from bot.slack.views.limits import Block
 
 View = dict[str, Any]
-PEOPLE = re.compile(r"(?:<@)?\b([UW][A-Z0-9]{8,20})\b>?")
+PEOPLE = re.compile(r"<@([UW][A-Z0-9]{2,30})>|\b([UW][A-Z0-9]{8,20})\b")
 Element = dict[str, Any]
 Style = Literal["primary", "danger"]
 
@@ -99,9 +99,16 @@ def menu(placeholder: str, name: str, options: Sequence[Element], suffix: str = 
     }
 
 
-def text(words: str, bold: bool = False, code: bool = False, italic: bool = False) -> Element:
+def text(
+    words: str,
+    bold: bool = False,
+    code: bool = False,
+    italic: bool = False,
+    strike: bool = False,
+) -> Element:
     """A piece of a line of rich text; what stands in it is shown as it is."""
-    style = {name: True for name, on in (("bold", bold), ("code", code), ("italic", italic)) if on}
+    styles = (("bold", bold), ("code", code), ("italic", italic), ("strike", strike))
+    style = {name: True for name, on in styles if on}
     shown = cut(clean(words).replace("\n", " "), limits.SECTION_TEXT)
     element = {"type": "text", "text": shown or " "}
     return element | ({"style": style} if style else {})
@@ -116,7 +123,14 @@ def person(user_id: str) -> Element:
 def with_people(words: str) -> list[Element]:
     """Ids of people in it are read as their names; they notify nobody anew in an edit."""
     parts = PEOPLE.split(cut(one_line(words), limits.SECTION_TEXT))
-    pieces = [person(part) if n % 2 else text(part) for n, part in enumerate(parts) if part]
+    pieces = [person(part) if n % 3 else text(part) for n, part in enumerate(parts) if part]
+    return pieces or [text(" ")]
+
+
+def typed(words: str) -> list[Element]:
+    """A sentence in which what can be typed stands between backticks, as in `/runbook help`."""
+    parts = cut(one_line(words), limits.SECTION_TEXT).split("`")
+    pieces = [text(part, code=bool(n % 2)) for n, part in enumerate(parts) if part]
     return pieces or [text(" ")]
 
 
@@ -125,6 +139,13 @@ def rich(*lines: Sequence[Element]) -> Block:
     kept = [list(line) for line in lines if line] or [[text(" ")]]
     elements = [{"type": "rich_text_section", "elements": line} for line in kept]
     return {"type": "rich_text", "elements": elements}
+
+
+def bullets(heading: Sequence[Element], *items: Sequence[Element]) -> Block:
+    inside = [{"type": "rich_text_section", "elements": list(item)} for item in items]
+    listed = {"type": "rich_text_list", "style": "bullet", "elements": inside}
+    block = rich(heading)
+    return block | {"elements": [*block["elements"], *([listed] if inside else [])]}
 
 
 def preformatted(words: str) -> Block:
@@ -141,6 +162,9 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Block:
 
 
 def _cell(cell: object) -> Element:
+    """An element stays what it is, such as a rich text that names a person."""
+    if isinstance(cell, dict):
+        return cell
     return {"type": "raw_text", "text": one_line(str(cell)) or "-"}
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from bot.engine.record import QuestionRecord, RunRecord, StepRecord
 from bot.slack.views import limits, names
 from bot.slack.views.card import named
-from bot.slack.views.escape import USER_ID, clean, cut, mrkdwn, one_line
+from bot.slack.views.escape import USER_ID, clean, cut, mention, mrkdwn, one_line
 from bot.slack.views.fields import form_fields
 from bot.slack.views.kit import (
     Element,
@@ -29,7 +29,7 @@ from bot.slack.views.kit import (
     text,
 )
 from bot.slack.views.limits import Block, fit_blocks, fit_message
-from bot.slack.views.sections import line
+from bot.slack.views.sections import line, only_a_person
 from bot.slack.views.start import form_blocks
 from bot.slack.views.words import day_and_clock
 
@@ -62,10 +62,12 @@ def question_card(question: QuestionRecord, run: RunRecord) -> Rendered:
 def closed_question_card(run: RunRecord, step: StepRecord | None) -> Rendered:
     """In place of the question, once nobody is asked any more. None: the card says why."""
     said = line(step, run) if step else "This question is closed; the run's card says why"
-    summary = f"{named(run)}: {mrkdwn(said, 2500)}. Nobody is asked any more."
+    who = only_a_person(step) if step else ""
+    spoken = f"{mrkdwn(said, 2500)}{': ' + mention(who) if who else ''}"
+    shown = [text(cut(said, limits.SECTION_TEXT)), *([text(": "), person(who)] if who else [])]
     return Rendered(
-        fit_message(summary),
-        [rich([text(cut(said, limits.SECTION_TEXT))]), context(plain(_named(run), 500))],
+        fit_message(f"{named(run)}: {spoken}. Nobody is asked any more."),
+        [rich(shown), context(plain(_named(run), 500))],
     )
 
 
@@ -134,7 +136,7 @@ def _buttons(question: QuestionRecord) -> Iterator[Element]:
         yield from _claiming(question)
     else:
         if question.proposed:
-            yield button("Take what is proposed", names.PROPOSED, question.id, style="primary")
+            yield button("As proposed", names.PROPOSED, question.id, style="primary")
         yield button("Answer…", names.ANSWER, question.id)
 
 
@@ -156,7 +158,7 @@ def _choices(question: QuestionRecord) -> Iterator[Element]:
 def _claiming(question: QuestionRecord) -> Iterator[Element]:
     proposed = str((question.proposed or {}).get("user_id", ""))
     if USER_ID.fullmatch(proposed):
-        yield button("Take who is proposed", names.PROPOSED, question.id, style="primary")
+        yield button("As proposed", names.PROPOSED, question.id, style="primary")
     yield button("I take it", names.CLAIM, question.id)
     yield {
         "type": "users_select",

@@ -3,6 +3,7 @@ What is said once: that a run started, and how it ended. New messages, because e
 """
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from bot.engine.record import RunRecord, StepRecord
 from bot.slack.views import limits, names
@@ -21,7 +22,7 @@ from bot.slack.views.kit import (
     text,
 )
 from bot.slack.views.limits import fit_message
-from bot.slack.views.sections import line, title, unwell
+from bot.slack.views.sections import line, unwell
 from bot.slack.views.words import RUN_WORD, age, clock, count
 
 LISTED = 10
@@ -34,16 +35,14 @@ def started(run: RunRecord) -> Rendered:
     dry = " as a dry run" if run.dry else ""
     room = f"It goes on in #{run.room_name}." if run.room_name else ""
     begun = f"{severity(run)} · {run.outline.book} {run.outline.title}"
+    by = [text(f"{begun} ", bold=True), text("started by "), person(run.started_by)]
+    when = [text(f" at {clock(run.started_at)}{dry}, run "), text(run.id, code=True)]
     blocks = [
-        rich(
-            [text(f"{begun} ", bold=True), text("started by "), person(run.started_by)],
-            [text(f"at {clock(run.started_at)}{dry}, run "), text(run.id, code=True)],
-            _room(run),
-        ),
+        rich([*by, *when], _room(run)),
         *actions([button("Show how it is", names.SHOW_RUN, run.id)]),
     ]
-    by = f"started by {mention(run.started_by)} at {clock(run.started_at)}"
-    summary = f"{mrkdwn(severity(run))} {named(run)}, {by}. {mrkdwn(room)}".strip()
+    said = f"started by {mention(run.started_by)} at {clock(run.started_at)}"
+    summary = f"{mrkdwn(severity(run))} {named(run)}, {said}. {mrkdwn(room)}".strip()
     return Rendered(fit_message(summary), blocks)
 
 
@@ -56,10 +55,11 @@ def _room(run: RunRecord) -> list[Element]:
 def finished(run: RunRecord) -> Rendered:
     """How it ended, what was changed, and what stays open."""
     head = f"{run.outline.book} {RUN_WORD[run.status].lower()} after {age(run)}"
+    dry = "DRY RUN · " if run.dry else ""
     lines = list(_lines(run))
     because = one_line(run.ended_because)
     blocks = [
-        header(f"{RUN_WORD[run.status]} · {run.outline.book} {run.outline.title}"),
+        header(f"{RUN_WORD[run.status]} · {dry}{run.outline.book} {run.outline.title}"),
         rich(
             [text(f"{head}.", bold=True), text(f" {cut(because, 1500)}")],
             *([text(cut(one, EACH))] for one in lines),
@@ -73,18 +73,38 @@ def finished(run: RunRecord) -> Rendered:
 
 
 def _lines(run: RunRecord) -> Iterator[str]:
-    changed = [step for step in run.steps.values() if _has_changed(step)]
-    if changed:
-        yield f"Changed: {'; '.join(_change(step) for step in changed[:LISTED])}."
-    elif not _is_open_whether(run):
+    done = [step for step in run.steps.values() if _has_changed(step)]
+    agreed = {one.step for one in run.approvals.values() if one.people}
+    changed = [step for step in done if step.key in agreed]
+    yield from (f"Changed: {_change(step)}" for step in changed[:LISTED])
+    if besides := [one_line(step.title) for step in done if step.key not in agreed]:
+        yield f"{'Also done' if changed else 'Done'}: {'; '.join(besides[:LISTED])}."
+    if not done and not _is_open_whether(run):
         yield NOTHING_CHANGED
+    yield from _findings(run)
+
+
+def _findings(run: RunRecord) -> Iterator[str]:
+    """What was found before the last change is not said to be so still."""
     wrong = list(unwell(run))
-    if wrong:
-        stay = "stays" if len(wrong) == 1 else "stay"
-        yield f"{count(len(wrong), 'finding')} {stay} open:"
-    yield from (line(step, run) for step in wrong[:LISTED])
-    if (more := len(wrong) - LISTED) > 0:
-        yield f"and {more} more; the timeline has them."
+    changed_at = _last_change(run)
+    older = [s for s in wrong if changed_at and s.ended_at and s.ended_at < changed_at]
+    still = [s for s in wrong if s not in older]
+    stay = "stays" if len(still) == 1 else "stay"
+    before = "from before the last change, not checked again:"
+    for found, how in ((still, f"{stay} open:"), (older, before)):
+        if found:
+            yield f"{count(len(found), 'finding')} {how}"
+        yield from (line(step, run) for step in found[:LISTED])
+        if (more := len(found) - LISTED) > 0:
+            yield f"and {more} more; the timeline has them."
+
+
+def _last_change(run: RunRecord) -> datetime | None:
+    """When the last of those that people agreed to was seen done."""
+    agreed = [one for one in run.approvals.values() if one.people]
+    seen = [change.at for one in agreed for change in one.changes if change.state == "applied"]
+    return max((at for at in seen if at), default=None)
 
 
 def _has_changed(step: StepRecord) -> bool:
@@ -101,7 +121,7 @@ def _is_open_whether(run: RunRecord) -> bool:
 
 
 def _change(step: StepRecord) -> str:
-    return f"{title(step)}" + (f" ({one_line(step.says)})" if step.says else "")
+    return f"{one_line(step.title)}" + (f" ({one_line(step.says)})" if step.says else "")
 
 
 def _buttons(run: RunRecord) -> Iterator[Element]:

@@ -95,9 +95,10 @@ def progress(stretch: Stretch, run: RunRecord) -> str:
         return "at hand" if stretch.section.mode == "standby" else "waiting"
     over = [step for step in stretch.steps if step.status not in OPEN]
     worst = _worst(stretch.steps)
+    done = "looked at" if run.dry else "done"
     if stretch.on_demand:
-        return join(f"{len(over)} done", worst)
-    return f"{len(over)} of {len(stretch.steps)}{': ' + worst if worst else ' done'}"
+        return join(f"{len(over)} {done}", worst)
+    return f"{len(over)} of {len(stretch.steps)}{': ' + worst if worst else ' ' + done}"
 
 
 def tally(steps: Sequence[StepRecord]) -> str:
@@ -106,10 +107,15 @@ def tally(steps: Sequence[StepRecord]) -> str:
     return ", ".join(f"{number} {WORD[status]}" for status, number in counted.items())
 
 
+def word(step: StepRecord, run: RunRecord) -> str:
+    """In a dry run nothing is done, whether or not there was something to do."""
+    return "NOT DONE" if run.dry and step.status == "nothing" else WORD[step.status]
+
+
 def line(step: StepRecord, run: RunRecord) -> str:
     """A step in one line: the word, the title, what it says and as of when."""
     said = "" if only_a_person(step) else one_line(step.says)
-    parts = [f"{WORD[step.status]} · {title(step)}"]
+    parts = [f"{word(step, run)} · {one_line(step.title)}"]
     if watching := _watching(step, run.updated_at):
         parts.append(watching)
     if step.blocked_by and step.status == "applying":
@@ -124,11 +130,6 @@ def only_a_person(step: StepRecord) -> str:
     """The id, when all that a step was answered is a person: who is named with their name."""
     found = A_PERSON.fullmatch(step.says.strip()) if step.kind == "ask" else None
     return found[1] if found else ""
-
-
-def title(step: StepRecord) -> str:
-    undoing = "Take back: " if step.key.endswith(UNDO) else ""
-    return undoing + one_line(step.title)
 
 
 def _as_of(step: StepRecord) -> str:

@@ -24,8 +24,8 @@ from bot.slack.views.kit import (
     with_people,
 )
 from bot.slack.views.limits import Block, fit_blocks, fit_message, table_fits
-from bot.slack.views.sections import line, title
-from bot.slack.views.words import WORD, count, exact, join, took
+from bot.slack.views.sections import line, word
+from bot.slack.views.words import count, exact, join, took
 
 HOPS = 8
 SAID = 2500  #: Of what a step says; all of it is in the timeline.
@@ -36,7 +36,7 @@ PREVIEW_CELL = 60
 
 def step_detail(run: RunRecord, step: StepRecord) -> Rendered:
     blocks = [
-        rich([text(f"{WORD[step.status]}  {title(step)}", bold=True)]),
+        rich([text(f"{word(step, run)}  {one_line(step.title)}", bold=True)]),
         *_said(step),
         *_table(step),
         *_attached(step),

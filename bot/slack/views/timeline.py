@@ -11,10 +11,10 @@ from bot.engine.record import ApprovalRecord, RunRecord, StepRecord
 from bot.slack.views import limits
 from bot.slack.views.approval import outcome
 from bot.slack.views.card import named
-from bot.slack.views.escape import clean, cut, mrkdwn, one_line
-from bot.slack.views.kit import Rendered, context, header, plain, rich, text, with_people
+from bot.slack.views.escape import clean, cut, mention, mrkdwn, one_line
+from bot.slack.views.kit import Element, Rendered, context, header, person, plain, rich, text
 from bot.slack.views.limits import fit_message
-from bot.slack.views.sections import title
+from bot.slack.views.sections import only_a_person, word
 from bot.slack.views.words import OPEN, RUN_WORD, WORD, age, day_and_clock, exact, took
 
 SHOWN = 60  #: Entries in a message, the newest; the file has all.
@@ -23,22 +23,42 @@ ENTRY = 300
 
 @dataclass(frozen=True)
 class Entry:
+    """A person is named apart from the words: text from outside must not name one."""
+
     at: datetime
-    words: str
+    before: str
+    who: str = ""
+    after: str = ""
+
+    @property
+    def words(self) -> str:
+        return f"{self.before} {self.who}{self.after}" if self.who else self.before
 
 
 def timeline(run: RunRecord) -> Rendered:
     entries = list(timeline_entries(run))
     shown = entries[-SHOWN:]
     lines = [
-        [text(exact(one.at), code=True), text("  "), *with_people(cut(one_line(one.words), ENTRY))]
+        [text(exact(one.at), code=True), text(f"  {cut(one_line(one.before), ENTRY)}"), *_who(one)]
         for one in shown
     ]
     blocks = [header(f"Timeline of run {run.id}"), rich(*lines)]
     if left := len(entries) - len(shown):
         blocks.append(context(plain(f"{left} earlier entries are in the file.", 200)))
-    newest = "; ".join(f"{exact(one.at)} {mrkdwn(one.words, ENTRY)}" for one in shown[-5:])
+    newest = "; ".join(f"{exact(one.at)} {_spoken(one)}" for one in shown[-5:])
     return Rendered(fit_message(f"Timeline of {named(run)}: {newest}"), blocks)
+
+
+def _who(one: Entry) -> list[Element]:
+    if not one.who:
+        return []
+    after = cut(one_line(one.after), ENTRY)
+    return [text(" "), person(one.who), *([text(after)] if after else [])]
+
+
+def _spoken(one: Entry) -> str:
+    who = f" {mention(one.who)}" if one.who else ""
+    return f"{mrkdwn(one.before, ENTRY)}{who}{mrkdwn(one.after, ENTRY)}"
 
 
 def timeline_text(run: RunRecord) -> str:
@@ -60,36 +80,40 @@ def timeline_name(run: RunRecord) -> str:
 
 def timeline_entries(run: RunRecord) -> list[Entry]:
     """In the order in which it happened."""
-    begun = Entry(run.started_at, f"{run.outline.book} started by {run.started_by}")
+    begun = Entry(run.started_at, f"{run.outline.book} started by", run.started_by)
     found = [begun, *_ended(run)]
     for step in run.steps.values():
-        found += _of_step(step)
+        found += _of_step(step, run)
     for approval in run.approvals.values():
         found += _of_approval(approval)
     return sorted(found, key=lambda one: one.at)
 
 
-def _of_step(step: StepRecord) -> Iterator[Entry]:
+def _of_step(step: StepRecord, run: RunRecord) -> Iterator[Entry]:
     if step.ended_at and step.status not in OPEN:
+        done = f"{word(step, run)} {one_line(step.title)}"
         says = f": {step.says}" if step.says else ""
-        lasted = f" (took {took(step)})" if took(step) else ""
-        yield Entry(step.ended_at, f"{WORD[step.status]} {title(step)}{says}{lasted}")
+        lasted = f"took {took(step)}" if took(step) else ""
+        if who := only_a_person(step):
+            yield Entry(step.ended_at, f"{done}:", who, f", {lasted}" if lasted else "")
+        else:
+            yield Entry(step.ended_at, f"{done}{says}{f' ({lasted})' if lasted else ''}")
     elif step.started_at and step.status in OPEN:
-        yield Entry(step.started_at, f"{WORD[step.status]} {title(step)}")
+        yield Entry(step.started_at, f"{WORD[step.status]} {one_line(step.title)}")
 
 
 def _of_approval(approval: ApprovalRecord) -> Iterator[Entry]:
     if approval.people:
-        asked = f"{approval.effect} asked by {approval.requested_by}: {approval.title}"
-        yield Entry(approval.asked_at, asked)
+        asked = f"{approval.effect} asked by"
+        yield Entry(approval.asked_at, asked, approval.requested_by, f": {approval.title}")
     for change in approval.changes:
         if change.state != "planned" and change.at:
             seen = f" ({change.seen})" if change.seen else ""
             yield Entry(change.at, f"{change.state}: {change.command}{seen}")
     for one in approval.decisions:
         reason = f": {one.reason}" if one.reason else ""
-        word = "approved" if one.approves else "denied"
-        yield Entry(one.at, f"{approval.title} {word} by {one.by}{reason}")
+        decided = "approved" if one.approves else "denied"
+        yield Entry(one.at, f"{approval.title} {decided} by", one.by, reason)
     if approval.status == "expired":
         yield Entry(approval.expires_at, f"{approval.title}: {outcome(approval)}")
 

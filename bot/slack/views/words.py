@@ -93,8 +93,10 @@ def lasted(length: timedelta) -> str:
 
 
 def age(run: RunRecord) -> str:
+    """In whole seconds, at least one: how long a run takes is no measurement."""
     until = run.ended_at or run.updated_at or run.started_at
-    return lasted(until - run.started_at)
+    seconds = round((until - run.started_at).total_seconds())
+    return lasted(timedelta(seconds=max(1, seconds)))
 
 
 def took(step: StepRecord) -> str:

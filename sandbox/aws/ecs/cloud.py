@@ -88,6 +88,9 @@ class EcsCloud:
         """Of the running tasks, the oldest first: several while a deployment rolls."""
         return tuple(dict.fromkeys(task.definition.version for task in service.running()))
 
+    def does_well(self, definition: TaskDefinition) -> bool:
+        return self._behaviour(definition.image) == "well"
+
     def failing_share(self, service: Service) -> float:
         """Of the healthy tasks, how many answer errors: 0 to 1."""
         healthy = service.healthy()

@@ -43,6 +43,7 @@ class Page {
     this.refreshState = coalesced(guarded(() => this.#readState()));
     this.refreshMessages = coalesced(guarded(() => this.#readMessages()));
     this.refreshThread = coalesced(guarded(() => this.#readThread()));
+    this.refreshFaults = coalesced(() => this.faults.read());
   }
 
   async start() {
@@ -53,11 +54,11 @@ class Page {
     this.#drawAround();
     window.addEventListener("hashchange", () => this.#follow());
     document.addEventListener("click", (event) => this.#pressedLink(event));
+    document.addEventListener("keydown", (event) => this.#typedAnywhere(event));
     at("thread-close").addEventListener("click", () => this.#closeThread());
     at("thread").addEventListener("keydown", (event) => { if (event.key === "Escape") this.#closeThread(); });
     at("about-open").addEventListener("click", () => at("about").showModal());
     await this.#follow();
-    this.faults.read();
     listen(workspace.me.id, (event) => this.#heard(event), (on) => this.#connected(on));
   }
 
@@ -70,6 +71,7 @@ class Page {
   }
 
   #messageCame(event) {
+    this.refreshFaults(); // What is done in the company may have cured one.
     if (event.channel === this.#place.channel) {
       this.refreshMessages();
       if (event.thread_ts && event.thread_ts === this.#place.thread) this.refreshThread();
@@ -80,7 +82,7 @@ class Page {
     this.refreshState();
     this.refreshMessages();
     this.refreshThread();
-    this.faults.read();
+    this.refreshFaults();
   }
 
   #connected(on) {
@@ -165,6 +167,7 @@ class Page {
     if (wanted && wanted !== "home" && !channel(wanted)) await this.refreshState();
     const id = wanted === "home" || channel(wanted) ? wanted : first?.id ?? "home";
     const moved = id !== this.#place.channel;
+    const opened = thread && thread !== this.#place.thread;
     this.#place = { channel: id, thread: thread || null };
     if (moved) this.#read = null;
     this.#drawAround();
@@ -173,12 +176,19 @@ class Page {
     this.composer.at(id);
     if (thread) this.replies.at(id, thread);
     await Promise.all([this.refreshMessages(), this.refreshThread()]);
-    if (moved && !thread) this.composer.entry.focus();
+    if (opened) this.replies.entry.focus();
+    else if (moved && !thread) this.composer.entry.focus();
+  }
+
+  /** Who begins to type while nothing takes letters means the composer. */
+  #typedAnywhere(event) {
+    const takes = "input, textarea, button, a, summary, dialog, [role=menu]";
+    const isLetter = event.key.length === 1 && event.key !== " " && !event.ctrlKey && !event.metaKey && !event.altKey;
+    if (isLetter && !document.activeElement.closest(takes) && !document.querySelector("dialog[open]")) this.composer.entry.focus();
   }
 
   openThread(ts) {
     location.hash = `${this.#place.channel}/${ts}`;
-    this.replies.entry.focus();
   }
 
   #closeThread() {

@@ -26,7 +26,7 @@ function shown(it, title) {
     const picture = h("img", { src: fileUrl(it.id), alt: it.alt_txt || title, class: "picture", loading: "lazy" });
     return h("a", { href: fileUrl(it.id), target: "_blank", rel: "noopener" }, picture);
   }
-  if (/^text\/|json|yaml|sql/.test(it.mimetype)) return preview(it);
+  if (/^text\/(?!calendar)|json|yaml|sql/.test(it.mimetype)) return preview(it);
   return h("p", { class: "hint" }, `${it.pretty_type ?? it.mimetype} file`);
 }
 

@@ -23,7 +23,7 @@ export class Composer {
       "aria-expanded": "false", "aria-label": "Message", spellcheck: "true",
     });
     this.list = h("div", { id: listId, class: "suggestions", role: "listbox", "aria-label": "Suggestions", "data-testid": "suggestions", hidden: true });
-    this.send = h("button", { type: "button", class: "button primary send", "data-testid": testid === "composer" ? "send" : "thread-send", "aria-label": "Send", onclick: () => this.#submit() }, "Send");
+    this.send = h("button", { type: "button", class: "button primary send idle", "data-testid": testid === "composer" ? "send" : "thread-send", "aria-label": "Send", onclick: () => this.#submit() }, "Send");
     this.node = h("div", { class: "composer" }, this.list, h("div", { class: "composer-box" }, this.entry, this.send));
     this.entry.addEventListener("input", () => this.#changed());
     this.entry.addEventListener("keydown", (event) => this.#key(event));
@@ -112,11 +112,20 @@ export class Composer {
     this.put("");
     this.#sent.push(text);
     try {
-      await deliver(text, place);
+      const answer = await deliver(text, place);
+      if (answer?.error === "dispatch_failed") this.#giveBack(text, key); // Nobody has it. What timed out, somebody may have.
     } catch (error) {
       show(error.message);
-      if (key === this.#draftKey() && !this.entry.value) this.put(text);
-      else drafts.set(key, text);
+      this.#giveBack(text, key);
+    }
+  }
+
+  /** What was not sent stands there again, unless something else is typed there by now. */
+  #giveBack(text, key) {
+    if (key !== this.#draftKey()) drafts.set(key, drafts.get(key) || text);
+    else if (!this.entry.value) {
+      this.put(text);
+      this.#offer([]);
     }
   }
 }

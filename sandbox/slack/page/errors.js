@@ -1,6 +1,7 @@
 /**
- * Errors, in red, where the person looks: above the composer, and within the modal when one is open.
- * They stay until they are dismissed, because what failed at 3 a.m. has to be seen.
+ * Errors, in red, where the person looks: below the composer, where no list of suggestions covers
+ * them, and within the modal when one is open. They stay until they are dismissed, because what
+ * failed at 3 a.m. has to be seen.
  */
 
 import { fill, h } from "./dom.js";

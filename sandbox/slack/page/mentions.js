@@ -22,6 +22,6 @@ export function rangeTag(range) {
 
 export function channelTag(id, label = "") {
   const known = channel(id);
-  if (!known) return h("span", { class: "mention" }, label ? `#${label.replace(/^#/, "")}` : "🔒 private channel");
+  if (!known) return h("span", { class: "mention" }, label ? `#${label.replace(/^#/, "")}` : "a private channel");
   return h("a", { class: "mention", href: `#${id}` }, `#${channelTitle(known)}`);
 }

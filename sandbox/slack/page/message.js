@@ -5,6 +5,7 @@ import { attachments, files, reactions } from "./attached.js";
 import { blocks } from "./blocks.js";
 import { clock, exact, ofTs } from "./dates.js";
 import { h } from "./dom.js";
+import { icon } from "./icons.js";
 import { mrkdwn } from "./mrkdwn.js";
 import { Surface } from "./surface.js";
 import { fullName, handle, hue, roleOf, workspace } from "./workspace.js";
@@ -31,12 +32,16 @@ function author(message) {
 function gutter(message, follows) {
   const when = ofTs(message.ts);
   if (follows) return h("time", { class: "gutter-time", title: exact(when) }, clock(when));
-  return avatar(message.user ?? "slackbot", author(message), Boolean(message.bot_id));
+  return avatar(message.user ?? "slackbot", author(message), isBot(message));
 }
 
-export function avatar(id, name, isBot = false) {
+function isBot(message) {
+  return Boolean(message.bot_id || workspace.users.get(message.user)?.is_bot);
+}
+
+export function avatar(id, name, bot = false) {
   const initials = name.split(/\s+/).map((word) => word[0]).join("").slice(0, 2).toUpperCase();
-  const node = h("span", { class: isBot ? "avatar bot" : "avatar", "aria-hidden": "true" }, isBot ? "▶" : initials);
+  const node = h("span", { class: bot ? "avatar bot" : "avatar", "aria-hidden": "true" }, bot ? "▶" : initials);
   node.style.setProperty("--hue", hue(id));
   return node;
 }
@@ -52,9 +57,9 @@ function head(message) {
 
 function marks(message, about) {
   return [
-    message.ephemeral && h("p", { class: "only-you", "data-testid": "only-visible-to-you" }, "👁 Only visible to you ",
+    message.ephemeral && h("p", { class: "only-you", "data-testid": "only-visible-to-you" }, icon("eye"), " Only visible to you ",
       h("button", { type: "button", class: "linklike", onclick: () => about.dismiss(message.ts) }, "Dismiss")),
-    isPinned(message) && h("p", { class: "pin-mark" }, "📌 Pinned"),
+    isPinned(message) && h("p", { class: "pin-mark" }, icon("pin"), " Pinned"),
     message.subtype === "thread_broadcast" && h("p", { class: "hint" }, "replied to a thread"),
   ];
 }
@@ -83,7 +88,7 @@ function replies(message, about) {
   const count = message.reply_count ?? 0;
   const open = () => about.thread(message.thread_ts ?? message.ts);
   if (!count) {
-    return h("div", { class: "hover-actions" }, h("button", { type: "button", class: "quiet", "data-testid": "reply", "aria-label": "Reply in thread", title: "Reply in thread", onclick: open }, "💬"));
+    return h("div", { class: "hover-actions" }, h("button", { type: "button", class: "quiet", "data-testid": "reply", "aria-label": "Reply in thread", title: "Reply in thread", onclick: open }, icon("reply")));
   }
   const last = message.latest_reply && h("span", { class: "hint" }, ` last reply ${clock(ofTs(message.latest_reply))}`);
   return h("button", { type: "button", class: "reply-bar", "data-testid": "open-thread", onclick: open },

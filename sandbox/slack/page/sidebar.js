@@ -1,6 +1,7 @@
 /** The channels, direct messages and the app, each with what is unread in it. */
 
 import { fill, h, keepingFocus } from "./dom.js";
+import { icon } from "./icons.js";
 import { avatar } from "./message.js";
 import { channelTitle, fullName, workspace } from "./workspace.js";
 
@@ -34,11 +35,11 @@ function row(one, current) {
   const label = `${one.is_private && !one.is_im ? "private channel " : ""}${channelTitle(one)}${unread ? `, ${unread} unread` : ""}`;
   return h("a", {
     href: `#${one.id}`, class: unread ? "channel-row unread" : "channel-row", "data-testid": "channel-row", "data-key": one.id,
-    "data-channel": one.id, "data-name": one.name, "aria-label": label, "aria-current": current === one.id ? "page" : null,
+    "data-channel": one.id, "data-name": one.name, "aria-label": label, title: channelTitle(one), "aria-current": current === one.id ? "page" : null,
   }, sign(one), h("span", { class: "grow ellipsis" }, channelTitle(one)), unread > 0 && h("span", { class: "unread-count", "data-testid": "unread" }, String(unread)));
 }
 
 function sign(one) {
-  if (one.is_im) return avatar(one.user ?? one.name, fullName(one.user) || one.name);
-  return h("span", { class: "channel-sign", "aria-hidden": "true" }, one.is_private ? "🔒" : "#");
+  if (one.is_im) return avatar(one.user, fullName(one.user), workspace.users.get(one.user)?.is_bot);
+  return h("span", { class: "channel-sign", "aria-hidden": "true" }, one.is_private ? icon("lock") : "#");
 }

@@ -6,7 +6,7 @@
 import { day, isoDay, ofTs } from "./dates.js";
 import { h, keepingFocus, reconcile } from "./dom.js";
 import { messageRow } from "./message.js";
-import { workspace } from "./workspace.js";
+import { channel as known, channelTitle, workspace } from "./workspace.js";
 
 const TOGETHER_S = 300;
 
@@ -21,6 +21,7 @@ export class Timeline {
     this.node.addEventListener("load", () => { if (this.atEnd) this.toEnd(); }, true);
     this.node.addEventListener("scroll", () => { this.atEnd = this.#nearEnd(); });
     this.atEnd = true;
+    new ResizeObserver(() => { if (this.atEnd) this.toEnd(); }).observe(this.node); // A thread opened beside it, say.
   }
 
   /** `newFrom`: the ts of the first unread message, if any. */
@@ -54,7 +55,7 @@ export class Timeline {
   }
 
   #items(channel, messages, newFrom) {
-    const items = [];
+    const items = this.thread ? [beginning(channel)] : [];
     let before = null;
     for (const message of messages) {
       const date = ofTs(message.ts);
@@ -77,6 +78,12 @@ export class Timeline {
 function follows(message, before) {
   if (!before || before.subtype || message.subtype || before.ephemeral) return false;
   return before.user === message.user && before.bot_id === message.bot_id && Number(message.ts) - Number(before.ts) < TOGETHER_S;
+}
+
+function beginning(id) {
+  const one = known(id);
+  const words = one ? `This is the beginning of ${one.is_im ? "" : "#"}${channelTitle(one)}.` : "";
+  return { key: `beginning ${id}`, signature: words, render: () => h("p", { class: "beginning hint" }, words) };
 }
 
 function line(key, words, kind) {

@@ -1,5 +1,6 @@
 """The contract the browser page is built against."""
 
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -50,6 +51,16 @@ async def test_an_ephemeral_message_is_shown_to_one_person_only(
     assert await seen(page, BOB) == []
 
 
+async def test_a_direct_message_bears_the_name_of_the_other_person(
+    workspace: Workspace, client: AsyncWebClient, page: aiohttp.ClientSession
+) -> None:
+    await client.chat_postMessage(channel=ALICE, text="psst")
+    async with page.get("/page/state", params={"user": ALICE}) as answer:
+        state = await answer.json()
+    (direct,) = [channel for channel in state["channels"] if channel["is_im"]]
+    assert direct["user"] == state["app"]["user_id"]
+
+
 async def test_the_page_is_told_of_a_new_message(
     workspace: Workspace, client: AsyncWebClient, page: aiohttp.ClientSession
 ) -> None:
@@ -88,6 +99,20 @@ async def test_a_command_that_nobody_takes_is_shown_in_red(
         event = await events.receive_json(timeout=5)
     text = '/runbook failed with the error "dispatch_failed"'
     assert event == {"type": "error", "text": text}
+
+
+async def test_everything_the_page_is_made_of_is_there(page: aiohttp.ClientSession) -> None:
+    async with page.get("/") as answer:
+        named = re.findall(r'(?:href|src)="(/page/[^"]+)"', await answer.text())
+    seen = set[str]()
+    while fresh := [name for name in named if name not in seen]:
+        for name in fresh:
+            async with page.get(name) as answer:
+                assert answer.status == 200, name
+                content = await answer.text()
+            seen.add(name)
+            named += [f"/page/{one}" for one in re.findall(r'from "\./([^"]+)"', content)]
+    assert {"/page/page.css", "/page/app.js", "/page/modal.js"} <= seen
 
 
 async def test_another_sites_page_may_not_act(page: aiohttp.ClientSession) -> None:

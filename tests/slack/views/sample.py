@@ -51,6 +51,9 @@ def outline(*sections: SectionOutline, **more: Any) -> Outline:
     return replace(plain, **more)
 
 
+DESTROYING = {"effect": "DESTROY", "people": 2, "changes": ("RebootWithFailover",), "undoable": ()}
+
+
 def outage_outline() -> Outline:
     act: dict[str, Any] = {"effect": "CHANGE", "people": 1, "role": "operator"}
     act |= {"changes": ("UpdateService",), "undoable": ("UpdateService",)}
@@ -66,7 +69,7 @@ def outage_outline() -> Outline:
     )
     recovery = (
         outlined("roll_back", "action", suggested_by=("deployments",), **act),
-        outlined("fail_over", "action", **(act | {"effect": "DESTROY", "people": 2})),
+        outlined("fail_over", "action", **(act | DESTROYING)),
         outlined("recovered", "watch", "Watch recovery", lasting_s=900.0),
     )
     return outline(
@@ -136,6 +139,7 @@ def change(**more: Any) -> ChangeRecord:
         "command": "aws ecs update-service --cluster production --service complyai-core"
         " --task-definition complyai-core:41",
         "now": "complyai-core runs complyai-core:42, 0 of 4 tasks",
+        "then": "complyai-core runs complyai-core:41",
         "undo": "aws ecs update-service --cluster production --service complyai-core"
         " --task-definition complyai-core:42",
         "at": after(238),
@@ -176,6 +180,7 @@ def destroy(**more: Any) -> ApprovalRecord:
                 target="rds/complyai-prod",
                 command="aws rds failover-db-cluster --db-cluster-identifier complyai-prod",
                 now="writer complyai-prod-1",
+                then="complyai-prod-2 writes",
                 undo=None,
             ),
         ),
@@ -191,9 +196,12 @@ def denied(by: str = LENA, reason: str = "not during the sale") -> Decision:
     return Decision(by, False, reason, after(280))
 
 
+NOT_APPLIED = ("outdated", "frozen")
+
+
 def with_approval(run: RunRecord, one: ApprovalRecord) -> RunRecord:
     status: Any = {"pending": "planned", "approved": "applying", "cancelled": "cancelled"}
-    state = status.get(one.status, "failed" if one.status == "outdated" else one.status)
+    state = status.get(one.status, "failed" if one.status in NOT_APPLIED else one.status)
     step = replace(run.steps[one.step], status=state)
     return replace(run, approvals={one.id: one}, steps={**run.steps, one.step: step})
 

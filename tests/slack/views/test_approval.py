@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.engine.record import ApprovalRecord
+from bot.access.acts import Frozen
+from bot.engine.record import ApprovalRecord, RunRecord
 from bot.slack.views import names
 from bot.slack.views.approval import approval_card, needs_file
 from bot.slack.views.changes import plan_file, whole_plan_text
@@ -14,6 +15,9 @@ from bot.slack.views.deciding import approve_modal, deny_modal, read_decision
 from bot.slack.views.names import unpack
 from tests.slack.views.checking import action_ids, assert_message, elements, labels, words
 from tests.slack.views.sample import (
+    LENA,
+    T0,
+    after,
     approval,
     approved,
     change,
@@ -24,6 +28,11 @@ from tests.slack.views.sample import (
 )
 
 GOLDEN = Path(__file__).parent / "golden"
+AT_43 = "complyai-core runs complyai-core:43, 4 of 4 tasks"
+BACK_TO_42 = (
+    "aws ecs update-service --cluster production --service complyai-core"
+    " --task-definition complyai-core:42"
+)
 CASES = {
     "change_pending": approval(),
     "change_applied": approval(
@@ -36,12 +45,29 @@ CASES = {
     "change_outdated": approval(
         status="outdated",
         decisions=(approved(),),
-        outcome="since this was asked, complyai-core moved from 42 to 43.",
+        outcome="Not applied: since this was asked, complyai-core moved from 42 to 43.",
+    ),
+    "change_asked_again": approval(
+        id="ap_2",
+        asked_at=after(300),
+        changes=(
+            change(command=BACK_TO_42, now=AT_43, then="complyai-core runs complyai-core:42"),
+        ),
+    ),
+    "change_frozen": approval(
+        frozen=Frozen("the primary is odd", by=LENA, by_name="lena", since=T0)
     ),
     "destroy_half_approved": destroy(decisions=(approved(),)),
     "destroy_expired": destroy(status="expired", decisions=(approved(),)),
 }
 DECIDING = {names.APPROVE, names.APPROVE_DESTROY, names.DENY}
+
+
+def run_with(case: str) -> RunRecord:
+    run = with_approval(outage(), CASES[case])
+    if case != "change_asked_again":
+        return run
+    return replace(run, approvals={"ap_1": CASES["change_outdated"], **run.approvals})
 
 
 def shown(one: ApprovalRecord) -> str:
@@ -50,7 +76,7 @@ def shown(one: ApprovalRecord) -> str:
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_card_is_the_one_that_was_reviewed(case: str) -> None:
-    card = approval_card(CASES[case], with_approval(outage(), CASES[case]), ["S0OPERATOR"])
+    card = approval_card(CASES[case], run_with(case), ["S0OPERATOR"])
     assert_message(card)
     made = {"text": card.text, "blocks": card.blocks}
     assert made == json.loads((GOLDEN / f"{case}.json").read_text())
@@ -78,6 +104,12 @@ def test_the_text_alone_says_what_is_asked_of_whom_until_when() -> None:
     for fact in ("7F3K", "RB-INC-001", "Roll back complyai-core", "CHANGE", "operator", "14:21"):
         assert fact in text
     assert change().command in text
+
+
+def test_once_it_is_applied_the_card_says_what_was_before_and_what_is_now() -> None:
+    done = approval(status="approved", changes=(change(state="applied", seen="runs 41"),))
+    assert "before\n  complyai-core runs complyai-core:42, 0 of 4 tasks\n" in shown(done)
+    assert "now\n  applied: runs 41  (checked 14:05:58 UTC)" in shown(done)
 
 
 def test_what_cannot_be_undone_says_so() -> None:
@@ -118,6 +150,7 @@ def test_the_modal_shows_the_plan_again_and_who_approved_already() -> None:
     view = approve_modal(destroy(decisions=(approved(),)), outage())
     text = words(view)
     assert destroy().changes[0].command in text
+    assert destroy().beware in text and destroy().because in text
     assert "1 more of role operator must approve" in text
     assert [one["user_id"] for one in elements(view, type="user")] == ["U0LENA0000"]
     assert unpack(view["private_metadata"]).about == destroy().id

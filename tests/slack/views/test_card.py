@@ -60,6 +60,25 @@ def test_suggested_actions_come_first_and_are_marked_by_a_word() -> None:
     assert "suggested: Fail over" in words(card(run))
 
 
+def test_what_was_done_is_not_suggested_any_more() -> None:
+    run = outage()
+    done = replace(run.steps["roll_back"], status="given")
+    shown = words(card(replace(run, steps={**run.steps, "roll_back": done})))
+    assert "Roll back (DONE)" in shown
+    assert "suggested" not in shown
+
+
+def test_finishing_says_what_comes_after_it() -> None:
+    (finish,) = elements(card(outage()), action_id=names.CLOSE)
+    said = finish["confirm"]["text"]["text"]
+    assert "from Recovery Actions, and the run goes on with Post-Incident." in said
+
+
+def test_an_input_that_was_left_empty_is_not_shown() -> None:
+    run = replace(outage(), inputs={"brief_desc": "api-down", "services": [], "severity": "P1"})
+    assert "brief_desc: api-down · severity: P1" in words(card(run))
+
+
 def test_while_one_remedy_is_under_way_no_other_is_offered() -> None:
     run = replace(with_approval(outage(), approval()), undoable=("fail_over",))
     offered = {one.partition(":")[0] for one in action_ids(card(run))}
@@ -96,6 +115,11 @@ def test_a_dry_run_says_so_and_offers_no_action() -> None:
     made = card(replace(outage(), dry=True))
     assert "DRY RUN" in words(made)
     assert not any(one.startswith(names.PICK) for one in action_ids(made))
+    run = replace(outage(), dry=True)
+    looked = replace(run.steps["create_channel"], status="nothing", says="Would run, at once: x")
+    shown = words(card(replace(run, steps={**run.steps, "create_channel": looked})))
+    assert "NOT DONE · Create channel: Would run, at once: x" in shown
+    assert "2 of 2 looked at" in shown
 
 
 def test_a_watch_shows_how_far_it_is() -> None:

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from bot.engine.intents import Refusal
-from bot.engine.record import RunRecord
+from bot.engine.record import RunRecord, StepRecord
 from bot.runbook.findings import Details, Table
 from bot.slack.views import ephemeral, names
-from bot.slack.views.catalogue import catalogue_modal, summaries
+from bot.slack.views.catalogue import catalogue_modal, summaries, whole_book
 from bot.slack.views.home import home
 from bot.slack.views.names import Metadata, pressed, unpack
 from bot.slack.views.question import answer_modal, closed_question_card, question_card
@@ -24,6 +24,8 @@ from tests.slack.views.checking import (
     words,
 )
 from tests.slack.views.sample import (
+    DANA,
+    LENA,
     RAVI,
     after,
     approval,
@@ -42,6 +44,10 @@ BOOKS = {
         outage_outline(), book="RB-DB-001", title="Database Migration", category="Database"
     ),
 }
+
+
+def _ended(step: StepRecord) -> StepRecord:
+    return replace(step, started_at=after(1), ended_at=after(2))
 
 
 def with_table(whole: Table) -> RunRecord:
@@ -86,7 +92,7 @@ def test_a_cell_that_a_spreadsheet_would_run_is_harmless() -> None:
 
 def test_a_person_is_asked_for_by_claiming_or_choosing() -> None:
     made = question_card(question(proposed={"user_id": RAVI}), outage())
-    assert labels(made) == ["Take who is proposed", "I take it"]
+    assert labels(made) == ["As proposed", "I take it"]
     assert elements(made, type="users_select")[0]["action_id"] == "rb.claim_other:qu_1"
     assert elements(made, type="user", user_id=RAVI)
 
@@ -105,7 +111,7 @@ def test_few_choices_are_buttons_and_many_a_menu() -> None:
 def test_another_answer_is_filled_into_a_form() -> None:
     schema = {"properties": {"loss": {"type": "integer", "title": "Minutes lost"}}}
     asked = question(answer_schema=schema, proposed={"loss": 5})
-    assert labels(question_card(asked, outage())) == ["Take what is proposed", "Answer…"]
+    assert labels(question_card(asked, outage())) == ["As proposed", "Answer…"]
     view = answer_modal(asked, outage())
     assert_view(view)
     assert elements(view, type="number_input")[0]["initial_value"] == "5"
@@ -132,6 +138,13 @@ def test_a_closed_question_has_no_buttons_and_says_the_answer() -> None:
     assert "writer answers in 3 ms" in made.text
 
 
+def test_a_closed_question_names_the_person_who_was_chosen() -> None:
+    run = outage()
+    made = closed_question_card(run, run.steps["commander"])
+    assert elements(made, type="user", user_id=RAVI)
+    assert f"DONE · Assign Incident Commander: <@{RAVI}>" in made.text
+
+
 def test_an_unknown_id_is_answered_with_what_exists() -> None:
     made = ephemeral.unknown_book("RB-INC-01", ["RB-INC-001", "RB-NOT-THERE"], BOOKS)
     assert "There is no RB-INC-01. Did you mean RB-INC-001 Service Outage?" in words(made)
@@ -155,7 +168,7 @@ def test_who_came_second_reads_the_name_of_who_was_first() -> None:
 def test_help_says_what_to_type_and_what_there_is() -> None:
     shown = words(ephemeral.usage(BOOKS))
     assert "/runbook RB-INC-001" in shown
-    assert "RB-DB-001  Database Migration" in shown
+    assert "RB-DB-001 Database Migration" in shown
 
 
 def test_a_long_text_is_shown_whole_in_parts() -> None:
@@ -196,6 +209,7 @@ def test_a_chosen_runbook_shows_what_it_may_change_and_who_must_approve() -> Non
     shown = words(view)
     for fact in ("Roll back", "DESTROY: 2 other people of role operator", "Brief (required)"):
         assert fact in shown
+    assert "It may, once approved: \nreboot with failover, update service" in shown
     assert unpack(view["private_metadata"]) == Metadata("RB-INC-001", channel="C1")
     (back,) = elements(view, action_id=names.SHOW_BOOK)
     assert pressed(back).id == ""
@@ -209,15 +223,37 @@ def test_the_home_tab_says_what_runs_and_what_it_waits_for() -> None:
     assert "Nothing runs." in words(home([], []))
 
 
-def test_a_result_says_what_changed_and_what_stays_open() -> None:
-    run = outage()
+def rolled_back(at: float) -> RunRecord:
+    """A run that is over, in which people agreed to one change."""
+    done = approval(status="approved", changes=(change(state="applied", at=after(at)),))
+    run = with_approval(outage(), done)
     steps = {**run.steps, "roll_back": replace(run.steps["roll_back"], status="given", says="41")}
-    ended = replace(run, steps=steps, status="finished", ended_at=after(1860))
-    text = finished(ended).text
-    assert "FINISHED after 31 min" in text
-    assert "Changed: Create channel" in text
-    assert "Roll back (41)" in text
-    assert "3 findings stay open" in text
+    return replace(run, steps=steps, status="finished", ended_at=after(1860))
+
+
+def test_a_result_says_first_what_people_agreed_to_and_then_what_else_was_done() -> None:
+    shown = finished(rolled_back(at=20))
+    assert "FINISHED after 31 min" in shown.text
+    assert "Changed: Roll back (41)\nAlso done: Create channel." in words(shown)
+    assert "3 findings stay open:" in shown.text
+
+
+def test_a_finding_from_before_the_last_change_is_not_said_to_be_so_still() -> None:
+    text = finished(rolled_back(at=290)).text
+    assert "3 findings from before the last change, not checked again:" in text
+    assert "stay" not in text
+
+
+def test_what_nobody_had_to_agree_to_is_not_called_a_change() -> None:
+    text = finished(replace(outage(), status="finished", ended_at=after(60))).text
+    assert "Done: Create channel." in text
+    assert "hanged" not in text
+
+
+def test_how_long_a_run_took_is_said_in_whole_seconds() -> None:
+    quick = replace(outage(), status="finished", ended_at=after(0.026))
+    assert "FINISHED after 1 s." in finished(quick).text
+    assert "FINISHED after 2 s." in finished(replace(quick, ended_at=after(1.66))).text
 
 
 def test_nothing_was_changed_is_said_only_when_it_is_known() -> None:
@@ -248,3 +284,43 @@ def test_the_timeline_is_in_order_and_the_file_has_all_of_it() -> None:
     for fact in ("r" * 900, "applied: aws ecs update-service", "PROBLEM Services", "asked by"):
         assert fact in text
     assert_message(timeline(run))
+
+
+def test_the_timeline_names_those_who_acted_and_nobody_whom_a_system_named() -> None:
+    run = with_approval(outage(), approval(status="approved", decisions=(approved(),)))
+    says = f"AWS refused arn:aws:sts::1:assumed-role/{RAVI}, <@{RAVI}>"
+    database = replace(run.steps["database"], status="failed", says=says)
+    made = timeline(replace(run, steps={**run.steps, "database": database}))
+    named = [one["user_id"] for one in elements(made, type="user")]
+    assert named == [DANA, RAVI, DANA, LENA]  # Started, leads, asked, approved.
+    assert f"{says}" in words(made)
+
+
+def test_a_short_id_of_a_person_is_read_as_a_name_where_somebody_answered() -> None:
+    run = outage()
+    step = replace(run.steps["commander"], says="<@U0DANA>")
+    assert elements(step_detail(run, step), type="user", user_id="U0DANA")
+
+
+def test_a_dry_run_never_says_that_there_was_nothing_to_do() -> None:
+    run = replace(outage(), dry=True)
+    step = replace(run.steps["roll_back"], status="nothing", says="Would run, at once: x")
+    dry = replace(run, steps={**run.steps, "roll_back": step})
+    assert "NOT DONE  Roll back" in words(step_detail(dry, step))
+    assert "NOT DONE" in timeline_text(replace(dry, steps={"roll_back": _ended(step)}))
+    ended = words(finished(replace(dry, status="finished", ended_at=after(60))))
+    assert "FINISHED · DRY RUN · RB-INC-001" in ended
+
+
+def test_a_whole_runbook_can_be_read_and_run_from_a_message() -> None:
+    made = whole_book(summaries(BOOKS, [])[0])
+    assert_message(made)
+    assert "Roll back" in words(made) and "Roll back" in made.text
+    assert labels(made) == ["Run RB-INC-001"]
+
+
+def test_what_can_be_typed_is_shown_as_code() -> None:
+    made = ephemeral.sentence("Nothing runs. `/runbook` shows what there is to run.")
+    (code,) = elements(made, style={"code": True})
+    assert code["text"] == "/runbook"
+    assert "`" not in words(made)

@@ -147,6 +147,24 @@ def test_what_a_finding_filled_in_is_offered_even_if_the_menu_lacks_it() -> None
     assert read_values(SCHEMA, filled(view))["services"] == ["gone"]
 
 
+def hint(view: View, name: str) -> str:
+    (block,) = [one for one in view["blocks"] if one.get("block_id") == name]
+    return str(block.get("hint", {}).get("text", ""))
+
+
+def test_a_hint_is_in_sentences_and_a_pattern_is_shown_only_where_nothing_is_said() -> None:
+    text = {"type": "string", "title": "Name", "pattern": "^[a-z]+$"}
+    schema = {"properties": {"bare": text, "told": text | {"description": "lowercase letters"}}}
+    view = start_modal(outline(inputs=schema), {})
+    assert hint(view, "bare") == "Must match ^[a-z]+$"
+    assert hint(view, "told") == "Lowercase letters."
+
+
+def test_only_a_list_that_is_typed_is_said_to_be_one_to_a_line() -> None:
+    assert hint(start_modal(outline(inputs=SCHEMA), {}), "services") == "One to a line."
+    assert hint(start_modal(outline(inputs=SCHEMA), MENUS), "services") == ""
+
+
 def test_a_thousand_choices_are_shown_in_groups() -> None:
     many = [f"snapshot-{n:04}" for n in range(1000)]
     view = start_modal(outline(inputs=SCHEMA), {"services": many})

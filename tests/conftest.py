@@ -1,0 +1,31 @@
+"""What holds in every test."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+
+@pytest.fixture(autouse=True)
+def the_head_of_the_audit_log_is_locked_last() -> Iterator[None]:
+    """Two replicas would throw each other out otherwise: see bot/engine/audit.py."""
+    late: list[str] = []
+
+    def begin(connection: sa.Connection) -> None:
+        connection.info.pop("head is locked", None)
+
+    def look(connection: sa.Connection, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith("UPDATE audit_head"):
+            connection.info["head is locked"] = True
+        elif connection.info.get("head is locked") and " audit" not in statement:
+            late.append(statement)
+
+    sa.event.listen(sa.Engine, "begin", begin)
+    sa.event.listen(sa.Engine, "before_cursor_execute", look)
+    try:
+        yield
+    finally:
+        sa.event.remove(sa.Engine, "begin", begin)
+        sa.event.remove(sa.Engine, "before_cursor_execute", look)
+    assert not late, "a transaction went on after its note"

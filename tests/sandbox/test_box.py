@@ -1,0 +1,49 @@
+"""The company in a box: what is switched on goes wrong, and is over when it is cured."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from sandbox.aws.clock import RunningClock
+from sandbox.box import Box
+from sandbox.faults import BROKEN, MENDED
+
+pytestmark = pytest.mark.slow
+A_ROLLOUT_S = 60.0
+
+
+@pytest.fixture
+async def box(tmp_path: Path) -> AsyncIterator[Box]:
+    found = Box(tmp_path)
+    async with found.running():
+        yield found
+
+
+async def on_at_the_page(box: Box) -> set[str]:
+    async with aiohttp.ClientSession(box.slack.url) as page, page.get("/page/faults") as answer:
+        faults: list[Any] = (await answer.json())["faults"]
+    return {one["name"] for one in faults if one["on"]}
+
+
+async def test_a_bad_deployment_that_was_cured_is_off_and_can_happen_again(box: Box) -> None:
+    await box.switch("bad-deploy", on=True)
+    assert await on_at_the_page(box) == {"bad-deploy"}
+    box.aws.deploy(BROKEN, MENDED)
+    assert isinstance(box.aws.clock, RunningClock)
+    box.aws.clock.advance(A_ROLLOUT_S)
+    assert await on_at_the_page(box) == set()
+    await box.switch("bad-deploy", on=True)
+    assert await on_at_the_page(box) == {"bad-deploy"}
+    box.aws.clock.advance(A_ROLLOUT_S)
+    assert not box.aws.is_well(BROKEN)
+
+
+async def test_switching_one_fault_of_aws_off_leaves_the_others_on(box: Box) -> None:
+    for name in ("throttled", "access-denied", "lost-response"):
+        await box.switch(name, on=True)
+    await box.switch("access-denied", on=False)
+    assert await on_at_the_page(box) == {"throttled", "lost-response"}
+    assert {one["name"] for one in box.aws.faults.shape()} == {"throttle", "lost_response"}
