@@ -97,7 +97,8 @@ class Outage:
 
     def check(self, room: Incident) -> None:
         """Everything is there, and nothing is there twice."""
-        assert Counter(ops(self.box)) == SAID
+        said = Counter(ops(self.box))
+        assert said == SAID, f"too much: {said - SAID}, too little: {SAID - said}"
         assert len(self.box.slack.files) == FILES
         (channel,) = self.channels
         assert {"U0DANA", "U0RAVI"} < set(channel.members)

@@ -24,6 +24,8 @@ PATIENCE_S = 90.0
 UNREADABLE = "Roles cannot be read now"
 
 Message = Mapping[str, Any]
+#: An op of the outbox: the run, what it is about, and which revision.
+OF_A_RUN = re.compile(r"[2-9A-Z]{4}/(?P<name>.+)#\d+")
 ONE_OF_MANY = re.compile(r"^(approval|question)/.+")
 
 
@@ -159,14 +161,14 @@ def _shown(box: Box) -> str:
 
 def ops(box: Box, channel: str | None = None) -> list[str]:
     """
-    What the bot has said in this channel, or in all, as the outbox names it: without its run, and
+    What runs have said in this channel, or in all, as the outbox names it: without its run, and
     without what makes an approval or a question one of many.
     """
     places = [box.slack.channel(channel)] if channel else box.slack.channels()
     said = [one for place in places for one in place.messages.values()]
-    stamped = [(one.get("metadata") or {}).get("event_payload") for one in said]
-    names = [str(stamp["op"]).rpartition("#")[0].partition("/")[2] for stamp in stamped if stamp]
-    return [ONE_OF_MANY.sub(r"\1", name) for name in names]
+    stamps = [(one.get("metadata") or {}).get("event_payload", {}).get("op", "") for one in said]
+    named = [found["name"] for stamp in stamps if (found := OF_A_RUN.fullmatch(stamp))]
+    return [ONE_OF_MANY.sub(r"\1", name) for name in named]
 
 
 def has(message: Message, action: str) -> bool:

@@ -14,7 +14,7 @@ import pytest
 
 from sandbox.box import Box
 from sandbox.postgres import Database
-from tests.scenarios.company import company_in
+from tests.scenarios.company import bot_in, company_in
 from tests.scenarios.life import Lives
 from tests.scenarios.life import lives as lives_of
 
@@ -29,6 +29,7 @@ class Stage:
     def __init__(self, folders: pytest.TempPathFactory, database: Database) -> None:
         self._folders, self._database = folders, database
         self._starting = asyncio.Semaphore(STARTING_AT_ONCE)
+        self._migrating = asyncio.Lock()
 
     @asynccontextmanager
     async def company(self) -> AsyncIterator[tuple[Box, Path]]:
@@ -38,6 +39,14 @@ class Stage:
             async with self._starting:
                 box = await stack.enter_async_context(company_in(folder, self._database))
             yield box, folder
+
+    @asynccontextmanager
+    async def bot(self, box: Box) -> AsyncIterator[None]:
+        """In this process, in which no two may migrate their stores at the same time."""
+        async with AsyncExitStack() as stack:
+            async with self._migrating:
+                await stack.enter_async_context(bot_in(box))
+            yield
 
     @asynccontextmanager
     async def lives(self, box: Box, folder: Path) -> AsyncIterator[Lives]:

@@ -8,7 +8,6 @@ import pytest_asyncio
 
 from bot.slack.views import names
 from sandbox.box import Box
-from tests.scenarios.company import bot_in
 from tests.scenarios.outage import CORE, Outage
 from tests.scenarios.stage import Incident, Person
 from tests.scenarios.stories import Stage
@@ -19,7 +18,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 @dataclass(frozen=True)
 class ThrottledUpdate:
     async def tell(self, stage: Stage) -> tuple[Outage, Incident]:
-        async with stage.company() as (box, _), bot_in(box):
+        async with stage.company() as (box, _), stage.bot(box):
             box.aws.faults.throttle("ecs", "UpdateService")
             outage = Outage(box)
             return outage, await outage.live()
