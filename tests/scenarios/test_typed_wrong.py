@@ -4,7 +4,7 @@ import pytest
 
 from bot.slack.views import names
 from sandbox.box import Box
-from tests.scenarios.stage import Person, incident
+from tests.scenarios.stage import Person, incident, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -56,6 +56,7 @@ async def test_a_form_that_comes_too_late_for_slack_is_answered_with_what_to_typ
 ) -> None:
     box.slack.faults.delay("views.open", seconds=3.5)
     await dana.types("RB-INC-001")
+    await until(box, lambda: not box.slack.faults.active)  # The form has come, and is not taken.
     box.slack.clock.advance(3.5)
     await dana.is_told("Type `/runbook RB-INC-001` to try again")
     assert not box.slack.views(dana.id)
