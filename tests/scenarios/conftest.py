@@ -37,13 +37,17 @@ async def company(box: Box) -> AsyncIterator[Box]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Box]:
-    """One company with its bot for all scenarios of a module; its database has no tables."""
+    """
+    One company for all scenarios of a module. Its database has no tables, and its bot has run
+    something: what it does for the first time takes it longer.
+    """
     folder = tmp_path_factory.mktemp("company")
     async with (
         Database(organizations=0) as database,
         company_in(folder, database) as found,
         bot_in(found),
     ):
+        await Person(found, "U0DANA").insists("dry RB-INC-001 brief_desc=first-of-all")
         yield found
 
 
