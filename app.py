@@ -15,18 +15,19 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from adapters.aws_calls import AwsCalls
 from adapters.ecs import Ecs
 from adapters.rds import Rds
 from assembly import asking, audit_command
 from assembly.anchors import bucket
-from assembly.outside import postgres
+from assembly.outside import aws_calls, postgres
 from assembly.policy import policy_of
+from assembly.secrets import open_vault, slack_token
 from assembly.serving import serve
 from bot.access.policy_file import PolicyError
 from bot.runbook.coverage import coverage, coverage_text
 from bot.runbook.errors import BookError, StepError
 from bot.runbook.outline import outline, text
+from bot.secrets.output import guarded
 from bot.settings import Settings
 from bot.slack.app import identify
 from bot.slack.calls import open_calls
@@ -52,17 +53,21 @@ async def doctor(settings: Settings) -> int:
     """Looks whether everything the bot needs answers. Changes nothing. Raises PolicyError."""
     wrong, policy = 0, policy_of(settings)
     async with contextlib.AsyncExitStack() as stack:
-        calls = await stack.enter_async_context(open_calls(settings.slack))
-        aws = AwsCalls(settings.aws.region, settings.aws.endpoint_url, settings.aws.timeout_s)
-        stack.push_async_callback(aws.close)
-        vault = bucket(settings, stack)
+        vault, aws = open_vault(settings, stack), aws_calls(settings, stack)
+        token = slack_token(settings, vault)
+        calls = await stack.enter_async_context(open_calls(settings.slack, token))
+        locked = bucket(settings, stack)
         looks: Mapping[str, Awaitable[object]] = {
+            **{
+                f"{name} ({where})": vault.credential(where).value()
+                for name, where in settings.references.items()
+            },
             "Slack": identify(calls),
             "policy": known_to_slack(calls, policy),
             "ECS": Ecs(aws, settings.company.cluster).services(settings.company.service_names),
             "RDS": Rds(aws).database(settings.company.database),
-            "PostgreSQL": postgres(settings).connectivity(),
-            **({"the audit log's bucket": vault.check()} if vault else {}),
+            "PostgreSQL": postgres(settings, vault).connectivity(),
+            **({"the audit log's bucket": locked.check()} if locked else {}),
         }
         for name, look in looks.items():
             try:
@@ -98,6 +103,11 @@ def coverage_page(docs: Path = DOCS) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    with guarded():
+        return _main(arguments)
+
+
+def _main(arguments: Sequence[str] | None) -> int:
     told = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
     if told.command == "outline":
@@ -120,7 +130,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         asyncio.run(_serve_until_told(settings))
     except ValidationError as error:
         for one in error.errors(include_input=False):
-            print(f"settings: {'.'.join(map(str, one['loc']))}: {one['msg']}", file=sys.stderr)
+            says = str(one["msg"]).removeprefix("Value error, ")
+            print(f"settings: {'.'.join(map(str, one['loc']))}: {says}", file=sys.stderr)
         return WRONG_SETTINGS
     except PolicyError as error:
         print(error, file=sys.stderr)

@@ -4,6 +4,7 @@ policy file can be used. Asks the function that decides for everything else, and
 """
 
 import argparse
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from assembly.policy import policy_in, policy_of
+from assembly.secrets import open_vault, slack_token
 from bot.access.acts import (
     Act,
     Allowed,
@@ -114,11 +116,13 @@ async def test(told: argparse.Namespace, settings: Settings) -> int:
 
 
 async def _member(told: argparse.Namespace, policy: Policy, settings: Settings) -> Member:
-    """Raises Unreachable."""
+    """Raises Unreachable, Refused."""
     if told.role:
         others = humans(policy.aliases).get(told.person, frozenset()) - {told.person}
         return Member(told.person, told.person, frozenset(told.role), same_human_as=others)
-    async with open_calls(settings.slack) as calls:
+    async with contextlib.AsyncExitStack() as stack:
+        token = slack_token(settings, open_vault(settings, stack))
+        calls = await stack.enter_async_context(open_calls(settings.slack, token))
         return await People(calls, policy.roles, policy.aliases).member(told.person)
 
 

@@ -12,13 +12,16 @@ from assembly.anchors import anchoring
 from assembly.outside import deciders, outside, thresholds
 from assembly.policy import policy_of
 from assembly.room import RunRoom
+from assembly.secrets import intake_secret, open_keeper, open_vault, slack_token, store_url
 from bot.engine.calling import Surroundings
 from bot.engine.desk import EngineDesk
 from bot.engine.engine import Engine
 from bot.engine.runners.local import LocalRunner
 from bot.engine.systems import Systems
-from bot.runbook.errors import Refused, Unreachable
-from bot.settings import Settings, SlackSettings
+from bot.runbook.errors import Unreachable
+from bot.secrets.keeping import Keeper
+from bot.secrets.vault import Vault
+from bot.settings import Settings
 from bot.slack.announcer import SlackAnnouncer
 from bot.slack.app import Identity, build_app, identify
 from bot.slack.calls import Calls, open_calls
@@ -49,6 +52,8 @@ class Bot:
     outbox: Outbox
     people: People
     calls: Calls
+    vault: Vault
+    keeper: Keeper | None  #: None: what people type as secrets is kept nowhere.
 
 
 @asynccontextmanager
@@ -56,15 +61,19 @@ async def running_bot(settings: Settings) -> AsyncIterator[Bot]:
     """Everything but the intake. It goes on at once with what an earlier life left."""
     policy = policy_of(settings)
     async with contextlib.AsyncExitStack() as stack:
-        calls = await stack.enter_async_context(open_calls(settings.slack))
-        store = Store(settings.store.url)
+        vault = open_vault(settings, stack)
+        await vault.check(settings.references.values())
+        token = slack_token(settings, vault)
+        calls = await stack.enter_async_context(open_calls(settings.slack, token))
+        store = Store(await store_url(settings, vault))
         await store.open()
         stack.push_async_callback(store.close)
+        keeper = await open_keeper(settings, vault, store, stack)
         outbox = Outbox(store, calls, draw, fallback=settings.slack.fallback_channel or None)
         people = People(calls, policy.roles, policy.aliases)
         room = RunRoom(outbox)
         slack = Slack(calls, room, outbox, room.timeline)
-        systems = Systems(*outside(settings, stack, room), slack)
+        systems = Systems(*outside(settings, vault, stack, room), slack)
         systems.check(RUNBOOKS.values())
         engine = Engine(
             store,
@@ -86,7 +95,8 @@ async def running_bot(settings: Settings) -> AsyncIterator[Bot]:
         anchors = anchoring(settings, store, stack, outbox.wake)
         anchors.start()
         stack.push_async_callback(anchors.stop)
-        yield Bot(engine, EngineDesk(engine, IN_PROSE), outbox, people, calls)
+        desk = EngineDesk(engine, IN_PROSE)
+        yield Bot(engine, desk, outbox, people, calls, vault, keeper)
 
 
 async def serve(settings: Settings, stop: asyncio.Event) -> None:
@@ -99,7 +109,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         identity = await _identify(bot.calls, stop)
         if identity is None:
             return
-        connection = _intake(bot, settings.slack, identity, errands)
+        connection = _intake(bot, settings, identity, errands)
         opening = asyncio.create_task(connection.open(), name="opening the connection")
         try:
             await _first(opening, stop)
@@ -113,23 +123,20 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
 
 
 def _intake(
-    bot: Bot, settings: SlackSettings, identity: Identity, errands: Errands
+    bot: Bot, settings: Settings, identity: Identity, errands: Errands
 ) -> Connection | HttpIntake:
-    secret = settings.app_token if settings.mode == "socket" else settings.signing_secret
-    if not secret.get_secret_value():
-        name = "app_token" if settings.mode == "socket" else "signing_secret"
-        raise Refused(f"settings: slack.mode is {settings.mode}, so slack.{name} is needed.")
+    secret = intake_secret(settings, bot.vault)
     turned_away = TurnedAway(bot.desk.turned_away, errands)
-    bolt = build_app(bot.desk, bot.calls, identity, errands, turned_away)
-    if settings.mode == "socket":
-        token = secret.get_secret_value()
-        return Connection(bolt, token, bot.calls.client, errands, turned_away)
+    keep = bot.keeper.keep if bot.keeper else None
+    bolt = build_app(bot.desk, bot.calls, identity, errands, turned_away, keep)
+    if settings.slack.mode == "socket":
+        return Connection(bolt, secret, bot.calls.client, errands, turned_away)
 
     async def look() -> None:
         await bot.desk.recent(1)
 
-    place = (settings.host, settings.port)
-    return HttpIntake(bolt, secret.get_secret_value(), place, errands, turned_away, look)
+    place = (settings.slack.host, settings.slack.port)
+    return HttpIntake(bolt, secret, place, errands, turned_away, look)
 
 
 async def _identify(calls: Calls, stop: asyncio.Event) -> Identity | None:

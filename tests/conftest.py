@@ -6,6 +6,15 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from bot.secrets.redaction import REDACTOR
+
+
+@pytest.fixture(autouse=True)
+def no_secrets_of_other_tests() -> Iterator[None]:
+    """The redactor is the process's, and so knows the secrets of all tests before."""
+    yield
+    REDACTOR.forget()
+
 
 @pytest.fixture(autouse=True)
 def the_head_of_the_audit_log_is_locked_last() -> Iterator[None]:

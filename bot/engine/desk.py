@@ -58,6 +58,8 @@ from bot.runbook.book import Menu
 from bot.runbook.changes import digest
 from bot.runbook.errors import StepError
 from bot.runbook.outline import Outline, outline
+from bot.runbook.values import Value
+from bot.secrets.redaction import REDACTOR
 from bot.store.auditing import verdict_until
 from bot.store.chain import Entry
 from bot.store.rooms import begin_room
@@ -71,6 +73,9 @@ T = TypeVar("T")
 ID_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 ID_LENGTH = 4
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+SECRET_HERE = (
+    "This looks like a secret. It is not kept here, but Slack has it now: change that secret."
+)
 #: Seconds that live choices may take before a modal goes without them.
 MENU_LIMIT_S = 1.2
 
@@ -129,6 +134,8 @@ class EngineDesk:
             fields = book.inputs.model_fields
             wrong = {str(one["loc"][0]): _plainly(one, fields) for one in error.errors()}
             return Refusal("Some inputs are not right; nothing was started.", fields=wrong)
+        if wrong := _secrets_in(inputs):
+            return Refusal("There is a secret in it; nothing was started.", fields=wrong)
         menus = await self.menus(intent.book_id) if book.menus else {}
         wrong = {}
         for field, choices in menus.items():
@@ -405,6 +412,8 @@ class EngineDesk:
             fields = kind.model_fields
             wrong = {str(one["loc"][0]): _plainly(one, fields) for one in error.errors()}
             return Refusal("Some of the answer is not right.", fields=wrong)
+        if wrong := _secrets_in(value):
+            return Refusal("There is a secret in it; it was not taken.", fields=wrong)
         said = "; ".join(_answer_text(one) for one in value.model_dump(mode="json").items())
         return Report(says=said, result=value.model_dump(mode="json"), has_result=True)
 
@@ -603,6 +612,12 @@ def _plainly(error: Any, fields: Mapping[str, FieldInfo]) -> str:
     if error["type"] == "extra_forbidden":
         return "This runbook has no such input"
     return str(error["msg"]).removeprefix("Value error, ")
+
+
+def _secrets_in(value: Value) -> dict[str, str]:
+    """What a person typed where all can read it, by field."""
+    fields = value.model_dump(mode="json")
+    return {name: SECRET_HERE for name, one in fields.items() if REDACTOR.holds(json.dumps(one))}
 
 
 def _strange(value: Any, choices: Iterable[str]) -> str:

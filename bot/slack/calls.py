@@ -1,5 +1,6 @@
 """
-The one place that calls Slack's Web API, once: nothing here repeats a call.
+The one place that calls Slack, once: nothing here repeats a call, but for one that was refused
+because of a token which has been changed meanwhile. No secret leaves through it.
 
 An answer is data, a refusal included (`ok` is false and `error` says why). What is raised says
 whether the call can have had an effect: `NotSent` it never left, `Limited` Slack did not take it,
@@ -7,7 +8,7 @@ whether the call can have had an effect: `NotSent` it never left, `Limited` Slac
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,8 +16,11 @@ from urllib.parse import urlsplit
 import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.webhook.async_client import AsyncWebhookClient
 
-from bot.runbook.errors import NothingDone, Unreachable
+from bot.runbook.errors import NothingDone, StepError, Unreachable
+from bot.secrets.redaction import REDACTOR
+from bot.secrets.vault import Credential
 from bot.settings import SlackSettings
 
 Answer = Mapping[str, Any]
@@ -35,6 +39,10 @@ READS = frozenset(
         "users.conversations",
         "users.info",
     }
+)
+#: The token is not accepted, and so nothing was done.
+NOT_ACCEPTED = frozenset(
+    {"account_inactive", "invalid_auth", "not_authed", "token_expired", "token_revoked"}
 )
 #: An upload may carry megabytes: it gets this many times the limit of a call.
 UPLOAD_TIMES = 3
@@ -63,35 +71,85 @@ class Limited(NothingDone):
 
 
 @asynccontextmanager
-async def open_calls(settings: SlackSettings) -> AsyncIterator["Calls"]:
+async def open_calls(settings: SlackSettings, token: Credential) -> AsyncIterator["Calls"]:
     """A client without retries, with a session of its own that carries the time limit."""
     limit = aiohttp.ClientTimeout(total=settings.timeout_s)
     async with aiohttp.ClientSession(timeout=limit) as session:
         client = AsyncWebClient(
-            token=settings.bot_token.get_secret_value(),
             base_url=settings.api_url,
             session=session,
             retry_handlers=[],
         )
-        yield Calls(client, session, settings.timeout_s)
+        yield Calls(client, session, token, settings.timeout_s)
 
 
 class Calls:
     def __init__(
-        self, client: AsyncWebClient, session: aiohttp.ClientSession, timeout_s: float
+        self,
+        client: AsyncWebClient,
+        session: aiohttp.ClientSession,
+        token: Credential,
+        timeout_s: float,
     ) -> None:
         self.client, self.timeout_s = client, timeout_s
-        self._session = session
+        self._session, self._token = session, token
+
+    @property
+    def token_reference(self) -> str:
+        """Where the token is kept."""
+        return str(self._token.reference)
 
     async def call(self, method: str, **arguments: Any) -> Answer:
         """Raises Lost, NotSent or Limited. Arguments that are None are left out."""
         given = {name: value for name, value in arguments.items() if value is not None}
+        clean = REDACTOR.tree(given)
+        used = await self._take_token()
+        answer = await self._call(method, clean)
+        if answer.get("error") in NOT_ACCEPTED and await self._token.renew(used):
+            await self._take_token()
+            answer = await self._call(method, clean)
+        return answer
+
+    async def _take_token(self) -> str:
+        try:
+            self.client.token = value = await self._token.value()
+        except StepError as error:
+            raise NotSent(f"Slack was not called, for the bot has no token. {error}") from None
+        return value
+
+    async def respond(self, url: str, text: str, blocks: Sequence[Any]) -> bool:
+        """
+        To one person alone. The address is good for 5 uses in 30 minutes. It is a secret, so no
+        log has it; and it is used only when it is Slack's.
+        """
+        if not self._is_slacks(url):
+            return False
+        limit = max(1, int(self.timeout_s))
+        webhook = AsyncWebhookClient(url, timeout=limit, retry_handlers=[])
+        try:
+            said = await webhook.send(
+                text=REDACTOR.text(text),
+                blocks=REDACTOR.tree(blocks),
+                response_type="ephemeral",
+                replace_original=False,
+            )
+        except (aiohttp.ClientError, OSError, TimeoutError):
+            return False
+        return said.status_code == 200
+
+    def _is_slacks(self, url: str) -> bool:
+        """hooks.slack.com for slack.com, or the very host of the Web API, and nowhere else."""
+        there, api = urlsplit(url), urlsplit(self.client.base_url)
+        own = (there.scheme, there.netloc) == (api.scheme, api.netloc)
+        return own or (there.scheme == "https" and there.netloc == f"hooks.{api.netloc}")
+
+    async def _call(self, method: str, given: Mapping[str, Any]) -> Answer:
         try:
             async with asyncio.timeout(self.timeout_s):
                 if method in READS:
-                    sent = self.client.api_call(method, http_verb="GET", params=given)
+                    sent = self.client.api_call(method, http_verb="GET", params=dict(given))
                 else:
-                    sent = self.client.api_call(method, json=given)
+                    sent = self.client.api_call(method, json=dict(given))
                 return _answer(method, (await sent).data)
         except SlackApiError as error:
             return _refused(method, error)

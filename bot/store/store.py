@@ -3,6 +3,8 @@ Where the bot's rows are: one SQLite file, or PostgreSQL when there are several 
 
 Transactions are synchronous functions of a connection. On SQLite one thread writes and one reads,
 so a transaction never waits for the event loop and the loop never waits for the disk.
+
+No secret becomes a row: every text on its way into a statement is redacted here.
 """
 
 import asyncio
@@ -17,6 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import StaticPool
 
+from bot.secrets.redaction import REDACTOR
 from bot.store.migrate import migrate
 
 T = TypeVar("T")
@@ -25,6 +28,10 @@ Transaction = Callable[Concatenate[sa.Connection, P], T]
 
 #: Seconds a statement waits for another process's lock on the file, such as a backup's.
 BUSY_TIMEOUT_S = 30
+
+
+class Clean(str):
+    """A text that was redacted already, where it was still known what its parts are."""
 
 
 class StoreInUse(Exception):
@@ -119,9 +126,13 @@ class _Sqlite:
 
     def _engine(self) -> sa.Engine:
         engine = sa.create_engine(
-            self._url, poolclass=StaticPool, connect_args={"check_same_thread": False}
+            self._url,
+            poolclass=StaticPool,
+            connect_args={"check_same_thread": False},
+            hide_parameters=True,
         )
         sa.event.listen(engine, "connect", _pragmas)
+        _redact(engine)
         return engine
 
 
@@ -140,11 +151,37 @@ def _begin_immediate(connection: sa.Connection) -> None:
     connection.exec_driver_sql("begin immediate")
 
 
+def _redact(engine: sa.Engine) -> None:
+    """`hide_parameters` keeps them out of errors; this, secrets out of rows."""
+
+    def before_execute(
+        _connection: object, _cursor: object, statement: str, given: Any, *_: object
+    ) -> tuple[str, Any]:
+        return statement, _redacted(given)
+
+    sa.event.listen(engine, "before_cursor_execute", before_execute, retval=True)
+
+
+def _redacted(given: Any) -> Any:
+    """Parameters as drivers take them: one set, or a list of several."""
+    if isinstance(given, str):
+        return given if isinstance(given, Clean) else REDACTOR.text(given)
+    if isinstance(given, dict):
+        return {name: _redacted(value) for name, value in given.items()}
+    if isinstance(given, list | tuple):
+        return type(given)(map(_redacted, given))
+    return given
+
+
 class _Postgres:
     def __init__(self, url: sa.URL) -> None:
         self._engine: AsyncEngine = create_async_engine(
-            url.set(drivername="postgresql+asyncpg"), pool_size=8, max_overflow=0
+            url.set(drivername="postgresql+asyncpg"),
+            pool_size=8,
+            max_overflow=0,
+            hide_parameters=True,
         )
+        _redact(self._engine.sync_engine)
 
     async def open(self) -> None:
         return None

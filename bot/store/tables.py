@@ -55,6 +55,15 @@ events = _table(
     _time("at", nullable=False),
 )
 
+#: What people typed into forms as secrets, sealed by bot/secrets/keeping.py.
+kept_secrets = _table(
+    "kept_secrets",
+    _text("name", primary_key=True),
+    _text("version", primary_key=True),
+    sa.Column("sealed", sa.LargeBinary, nullable=False),
+    _time("at", nullable=False),
+)
+
 steps = _table(
     "steps",
     _text("run", primary_key=True),

@@ -17,10 +17,10 @@ SCALE = 0.1
 
 
 @contextmanager
-def credentials() -> Iterator[None]:
+def credentials(box: Box) -> Iterator[None]:
     """What boto3 looks for in the environment."""
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in Box(Path()).credentials.items():
+        for name, value in box.credentials.items():
             patch.setenv(name, value)
         yield
 
@@ -29,7 +29,7 @@ def credentials() -> Iterator[None]:
 async def company_in(folder: Path, lent: Database | None = None) -> AsyncIterator[Box]:
     """A company, and nobody to help it yet. `lent`: a database that others use too."""
     found = Box(folder, scale=SCALE, lent=lent)
-    with credentials():
+    with credentials(found):
         async with found.running():
             yield found
 

@@ -55,8 +55,8 @@ async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Box]
 async def stories(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Mapping[Story, asyncio.Task[Any]]]:
-    """All that are wanted, while they are told."""
-    with credentials():
+    """All that are wanted, while they are told. Whoever ends leaves the others credentials."""
+    with credentials(Box(tmp_path_factory.mktemp("nowhere"))):
         async with Database(organizations=0) as database:
             stage = Stage(tmp_path_factory, database)
             wanted = chosen(request.session.items)

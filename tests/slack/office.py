@@ -23,6 +23,7 @@ from bot.slack.turned_away import TurnedAway
 from bot.slack.views.kit import Rendered
 from sandbox.slack.acks import Ack
 from sandbox.slack.workspace import Workspace
+from tests.credentials import Changing, given
 from tests.slack.small_desk import SmallDesk, SmallDirectory
 
 GENERAL, DANA, LENA = "C0GENERAL", "U0DANA", "U0LENA"
@@ -39,6 +40,10 @@ class Office:
     app: AsyncApp = field(init=False)
     kept: list[tuple[str, str]] = field(default_factory=list)  #: Secrets: field and value.
     url: str = ""  #: Where the bot listens, over HTTP.
+    signing: Changing = field(init=False)  #: The signing secret, as the bot has it.
+
+    def __post_init__(self) -> None:
+        self.signing = Changing(self.slack.signing_secret)
 
     async def type(self, text: str, user: str = DANA, channel: str = GENERAL) -> Ack:
         return await self.slack.command(user, channel, "/runbook", text)
@@ -103,8 +108,8 @@ async def office(with_secret_store: bool = True, over_http: bool = False) -> Asy
     slack.add_person(LENA, "lena")
     slack.add_channel("general", [DANA, LENA], id=GENERAL)
     await slack.start()
-    settings = SlackSettings(bot_token=SecretStr(slack.bot_token), api_url=slack.api_url)
-    async with open_calls(settings) as calls:
+    settings = SlackSettings(api_url=slack.api_url)
+    async with open_calls(settings, given(slack.bot_token)) as calls:
         directory = SmallDirectory()
         made = Office(slack, calls, SmallDesk(directory), directory, Errands())
         keep = made.keep if with_secret_store else None
@@ -120,7 +125,7 @@ async def office(with_secret_store: bool = True, over_http: bool = False) -> Asy
 
 
 async def _connected(made: Office, away: TurnedAway) -> Connection:
-    token, client = made.slack.app_token, made.calls.client
+    token, client = given(made.slack.app_token), made.calls.client
     connection = Connection(made.app, token, client, made.errands, away)
     await connection.open()
     await made.slack.wait_connected()
@@ -130,7 +135,7 @@ async def _connected(made: Office, away: TurnedAway) -> Connection:
 async def _listening(made: Office, away: TurnedAway) -> HttpIntake:
     slack, place = made.slack, ("127.0.0.1", 0)
     intake = HttpIntake(
-        made.app, slack.signing_secret, place, made.errands, away, made.desk.look,
+        made.app, made.signing.credential, place, made.errands, away, made.desk.look,
         now=slack.clock.now,
     )  # fmt: skip
     await intake.open()

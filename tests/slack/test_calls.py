@@ -5,10 +5,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp import web
-from pydantic import SecretStr
 
 from bot.settings import SlackSettings
 from bot.slack.calls import Calls, Limited, Lost, NotSent, open_calls
+from tests.credentials import given
 
 pytestmark = pytest.mark.slow
 TOKEN = "xoxb-very-secret"
@@ -51,8 +51,8 @@ async def peer() -> Peer:
 @pytest.fixture
 async def calls(peer: Peer) -> AsyncIterator[Calls]:
     async with serving(peer) as url:
-        settings = SlackSettings(bot_token=SecretStr(TOKEN), api_url=url, timeout_s=1.0)
-        async with open_calls(settings) as calls:
+        settings = SlackSettings(api_url=url, timeout_s=1.0)
+        async with open_calls(settings, given(TOKEN)) as calls:
             yield calls
 
 
@@ -95,8 +95,8 @@ async def test_a_limit_says_for_how_long(calls: Calls, peer: Peer) -> None:
 async def test_a_peer_that_is_not_there_got_nothing() -> None:
     async with serving(Peer()) as url:
         pass
-    settings = SlackSettings(bot_token=SecretStr(TOKEN), api_url=url, timeout_s=1.0)
-    async with open_calls(settings) as calls:
+    settings = SlackSettings(api_url=url, timeout_s=1.0)
+    async with open_calls(settings, given(TOKEN)) as calls:
         with pytest.raises(NotSent):
             await calls.call("chat.postMessage", channel="C1")
 

@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
-from pydantic import SecretStr
 from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
@@ -20,6 +19,7 @@ from bot.slack.connection import Connection
 from bot.slack.errands import Errands
 from bot.slack.turned_away import TurnedAway
 from sandbox.slack.workspace import Workspace
+from tests.credentials import given
 from tests.slack.small_desk import SmallDesk, SmallDirectory
 
 pytestmark = pytest.mark.slow
@@ -60,12 +60,12 @@ class Bot:
 
 @asynccontextmanager
 async def connected(slack: Workspace, ping_interval_s: float = 0.05) -> AsyncIterator[Bot]:
-    async with open_calls(settings_for(slack)) as calls:
+    async with open_calls(settings_for(slack), given(slack.bot_token)) as calls:
         bot = Bot(slack)
         bot.may_answer.set()
         away = TurnedAway(SmallDesk(SmallDirectory()).turned_away, bot.errands)
         bot.connection = Connection(
-            bot.app(), slack.app_token, calls.client, bot.errands, away,
+            bot.app(), given(slack.app_token), calls.client, bot.errands, away,
             ping_interval_s=ping_interval_s, look_every_s=0.02, clock=lambda: bot.now,
         )  # fmt: skip
         await bot.connection.open()
@@ -185,7 +185,7 @@ async def test_no_log_has_a_ticket_of_socket_mode(
 
 
 async def test_the_bot_learns_who_it_is_once_at_boot(slack: Workspace) -> None:
-    async with open_calls(settings_for(slack)) as calls:
+    async with open_calls(settings_for(slack), given(slack.bot_token)) as calls:
         identity = await identify(calls)
     assert (identity.team_id, identity.user_id) == (slack.team.id, slack.bot_user_id)
 
@@ -193,22 +193,21 @@ async def test_the_bot_learns_who_it_is_once_at_boot(slack: Workspace) -> None:
 async def test_a_wrong_token_is_answered_with_where_the_right_one_belongs(
     slack: Workspace,
 ) -> None:
-    wrong = SlackSettings(bot_token=SecretStr("xoxb-wrong-wrong"), api_url=slack.api_url)
-    async with open_calls(wrong) as calls:
-        with pytest.raises(Refused, match="RUNBOOK_BOT_SLACK__BOT_TOKEN") as refused:
+    async with open_calls(settings_for(slack), given("xoxb-wrong-wrong")) as calls:
+        with pytest.raises(Refused, match="env:GIVEN_BY_A_TEST") as refused:
             await identify(calls)
     assert "xoxb-wrong-wrong" not in str(refused.value)
 
 
 async def test_a_slack_that_does_not_answer_at_boot_is_unreachable(slack: Workspace) -> None:
     slack.faults.server_error("auth.test")
-    async with open_calls(settings_for(slack)) as calls:
+    async with open_calls(settings_for(slack), given(slack.bot_token)) as calls:
         with pytest.raises(Unreachable):
             await identify(calls)
 
 
 def settings_for(slack: Workspace) -> SlackSettings:
-    return SlackSettings(bot_token=SecretStr(slack.bot_token), api_url=slack.api_url)
+    return SlackSettings(api_url=slack.api_url)
 
 
 def tickets(slack: Workspace) -> int:

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
 from adapters.slack import CreateChannel, Slack
 from bot.access.policy import Policy, RoleMembers
@@ -17,6 +16,7 @@ from bot.slack.named import known_to_slack
 from bot.slack.people import People
 from bot.store.deliveries import Delivery, message
 from sandbox.slack.workspace import Workspace
+from tests.credentials import given
 from tests.slack.delivering import World
 
 pytestmark = pytest.mark.slow
@@ -33,9 +33,8 @@ async def workspace() -> AsyncIterator[Workspace]:
 
 @pytest.fixture
 async def calls(workspace: Workspace) -> AsyncIterator[Calls]:
-    token = SecretStr(workspace.bot_token)
-    settings = SlackSettings(bot_token=token, api_url=workspace.api_url, timeout_s=2.0)
-    async with open_calls(settings) as calls:
+    settings = SlackSettings(api_url=workspace.api_url, timeout_s=2.0)
+    async with open_calls(settings, given(workspace.bot_token)) as calls:
         yield calls
 
 

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from bot.access.acts import Act
 from bot.engine.intents import Refusal
 from bot.runbook.errors import StepError
+from bot.secrets.redaction import REDACTOR
 from bot.slack.listeners.front import Front
 from bot.slack.listeners.visit import Visit
 from bot.slack.views.answers import flat
@@ -26,6 +27,8 @@ async def with_secrets_kept(
     filled = [name for name in secret_fields(schema) if flat(values, name)]
     if not filled:
         return values
+    for name in filled:
+        REDACTOR.learn(str(flat(values, name)), name)
     member = await front.desk.judge(visit.actor, act)
     if isinstance(member, Refusal):
         return member
