@@ -54,6 +54,7 @@ class Box:
     """
     `scale`: seconds of real time that a second of AWS's rollouts and failovers takes.
     `organizations`: how many customers the company has, and so how large its database is.
+    `lent`: a database that runs already, and that other companies use as well.
     """
 
     def __init__(
@@ -62,10 +63,11 @@ class Box:
         scale: float = 1.0,
         database: DatabaseKind = "aurora",
         organizations: int = 300,
+        lent: Database | None = None,
     ) -> None:
         self._folder = folder
         self.aws = AwsWorld(database=database, scale=scale)
-        self.database = Database(organizations)
+        self.database, self._is_lent = lent or Database(organizations), lent is not None
         self.health = HealthServices(self._health_of)
         self.vendors = VendorPages()
         on_call = User("PRAVI01", people.ON_CALL.name.title(), people.ON_CALL.email)
@@ -87,18 +89,13 @@ class Box:
         people.settle_in(self.slack)
         self.slack.notices = list(TRY)
         async with contextlib.AsyncExitStack() as stack:
-            for part in (self.aws, self.database, self.vendors, self.pagerduty, self.github):
+            peers = (self.health, self.vendors, self.pagerduty, self.github)
+            parts = (self.aws, *peers, *(() if self._is_lent else (self.database,)))
+            for part in parts:
                 stack.push_async_callback(part.stop)
-            stack.push_async_callback(self.health.stop)
-            await asyncio.gather(
-                self.aws.start(),
-                self.database.start(),
-                self.health.start(),
-                self.vendors.start(),
-                self.pagerduty.start(),
-                self.github.start(),
-            )
+            await asyncio.gather(*(part.start() for part in parts))
             self.aws.on_writer_moved(self._follow_writer)
+            self.aws.on_asked(self.slack.look_again)
             stack.push_async_callback(self._settle)
             await self.slack.start(port)
             stack.push_async_callback(self.slack.stop)

@@ -131,7 +131,8 @@ def may_decide(
     if approval.status == "frozen":
         return Refusal("A freeze kept this from being made. Ask for a new plan after it.")
     if approval.status != "pending":
-        return Refusal(f"This was {approval.status} already{_who(approval)}.")
+        deciders = tuple(decision.by for decision in approval.decisions)
+        return Refusal(f"This was {approval.status} already.", decided_by=deciders)
     if now >= approval.expires_at.timestamp():
         return Refusal("This request has expired. Ask for a new plan; nothing was changed.")
     if isinstance(answer, Denied):
@@ -148,8 +149,3 @@ def may_decide(
 
 def refusal(denied: Denied) -> Refusal:
     return Refusal(denied.why, fields=denied.fields)
-
-
-def _who(approval: ApprovalRecord) -> str:
-    deciders = [f"<@{decision.by}>" for decision in approval.decisions]
-    return f" by {', '.join(deciders)}" if deciders else ""

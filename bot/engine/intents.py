@@ -38,12 +38,13 @@ class Started:
 class Refusal:
     """
     Why not, and what to do. `fields` names the inputs that are wrong, for a modal; `nearest` are
-    ids that may have been meant.
+    ids that may have been meant; `decided_by` are the ids of those who were first.
     """
 
     why: str
     fields: Mapping[str, str] = field(default_factory=dict)
     nearest: tuple[str, ...] = ()
+    decided_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

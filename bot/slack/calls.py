@@ -18,7 +18,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
-from bot.runbook.errors import Refused, StepError, Unreachable
+from bot.runbook.errors import NothingDone, Refused, StepError, Unreachable
 from bot.secrets.redaction import REDACTOR
 from bot.secrets.vault import Credential
 from bot.settings import SlackSettings
@@ -56,19 +56,20 @@ class Lost(Unreachable):
     """No answer came: it may have happened all the same. Look before anything is repeated."""
 
 
-class NotSent(Unreachable):
+class NotSent(NothingDone):
     """Slack could not be reached: nothing happened."""
 
 
-class Limited(Unreachable):
+class Limited(NothingDone):
     """Slack took nothing because we call this method too often."""
 
-    def __init__(self, method: str, retry_after_s: float) -> None:
+    def __init__(self, method: str, again_after_s: float) -> None:
         super().__init__(
             f"Slack limits our calls of {method}. Nothing happened."
-            f" It can be called again in {retry_after_s:.0f} s."
+            f" It can be called again in {again_after_s:.0f} s.",
+            again_after_s,
         )
-        self.method, self.retry_after_s = method, retry_after_s
+        self.method = method
 
 
 @asynccontextmanager

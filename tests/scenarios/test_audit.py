@@ -14,7 +14,7 @@ from assembly.serving import running_bot
 from bot.settings import AuditSettings
 from bot.slack.views import names
 from sandbox.box import Box
-from tests.scenarios.conftest import bot_in
+from tests.scenarios.company import bot_in
 from tests.scenarios.stage import Person, until
 
 ALERTS, BUCKET = "C0ALERTS", "anchors"

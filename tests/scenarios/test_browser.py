@@ -13,7 +13,7 @@ from playwright.async_api import expect
 
 from sandbox.box import Box
 from tests.scenarios.browser import chromium, window
-from tests.scenarios.conftest import bot_in
+from tests.scenarios.company import bot_in
 from tests.scenarios.screen import Screen
 
 START = "/runbook RB-INC-001 brief_desc=core-down"

@@ -94,7 +94,7 @@ async def test_a_limit_says_for_how_long(calls: Calls, peer: Peer) -> None:
     peer.answer = web.json_response(body, status=429, headers=headers)
     with pytest.raises(Limited) as limited:
         await calls.call("chat.update", channel="C1")
-    assert (limited.value.method, limited.value.retry_after_s) == ("chat.update", 7.0)
+    assert (limited.value.method, limited.value.again_after_s) == ("chat.update", 7.0)
 
 
 async def test_a_peer_that_is_not_there_got_nothing() -> None:
@@ -158,7 +158,7 @@ async def test_an_upload_that_is_limited_says_for_how_long(calls: Calls, peer: P
     peer.answer = web.Response(status=429, headers={"Retry-After": "9"})
     with pytest.raises(Limited) as limited:
         await calls.upload(upload_url(calls), b"rows")
-    assert limited.value.retry_after_s == 9.0
+    assert limited.value.again_after_s == 9.0
 
 
 async def test_a_file_is_not_uploaded_in_the_clear_to_a_stranger(calls: Calls) -> None:

@@ -96,6 +96,16 @@ async def test_a_lost_message_is_sent_again_once_it_is_sure(world: World) -> Non
     assert world.slack.texts("C-ORIGIN") == ["once"]
 
 
+async def test_a_lost_edit_is_made_again_as_soon_as_it_is_sure(world: World) -> None:
+    await world.deliver(said("card", "1"))
+    world.slack.will("chat.update", "lost before")
+    await world.deliver(said("card", "2"))
+    await world.after(2)
+    assert world.slack.texts("C-ORIGIN") == ["1"]
+    await world.after(4)
+    assert world.slack.texts("C-ORIGIN") == ["2"]
+
+
 async def test_a_lost_reply_is_looked_for_in_its_thread(world: World) -> None:
     await world.deliver(said("card", "card"))
     world.slack.will("chat.postMessage", "lost after")
@@ -149,14 +159,25 @@ async def test_what_an_archived_room_refuses_is_said_where_the_run_was_started(
     await world.room("C-ROOM")
     world.slack.closed["C-ROOM"] = "is_archived"
     await world.deliver(said("result", "finished"))
-    assert world.slack.texts("C-ORIGIN") == ["finished"]
+    finished, moved = world.slack.texts("C-ORIGIN")
+    assert finished == "finished"
+    assert "Run 7F3K goes on here. <#C-ROOM> takes no messages" in moved
+
+
+async def test_that_a_run_has_moved_is_said_once(world: World) -> None:
+    await world.room("C-ROOM")
+    world.slack.closed["C-ROOM"] = "is_archived"
+    for number in range(3):
+        await world.deliver(said(f"step/{number}", f"step {number}"))
+        await world.after(2)
+    assert sum("goes on here" in one for one in world.slack.texts("C-ORIGIN")) == 1
 
 
 async def test_when_that_is_closed_too_the_fallback_hears_it(world: World) -> None:
     await world.room("C-ROOM")
     world.slack.closed |= {"C-ROOM": "is_archived", "C-ORIGIN": "channel_not_found"}
     await world.deliver(said("result", "finished"))
-    assert world.slack.texts("C-ALERTS") == ["finished"]
+    assert world.slack.texts("C-ALERTS")[0] == "finished"
 
 
 async def test_what_is_for_the_room_waits_until_it_is_open(world: World) -> None:

@@ -166,7 +166,8 @@ async def test_what_the_archived_room_refuses_is_said_at_the_origin(
     await world.deliver(message("7F3K/card", "card"))
     await calls.call("conversations.archive", channel=room)
     await world.deliver(message("7F3K/card", "finished"))
-    assert texts(workspace, origin) == ["finished"]
+    finished, moved = texts(workspace, origin)
+    assert finished == "finished" and f"<#{room}>" in moved
 
 
 async def test_roles_come_from_user_groups_of_the_workspace(
@@ -204,10 +205,7 @@ async def test_one_channel_is_opened_whatever_answer_is_lost(
         invite=("U0DANA",),
     )
     getattr(workspace.faults, fault)(method)
-    with pytest.raises(Unreachable):
-        await slack._create_channel(change, "key")
-    if (await slack._see_channel(change)).state == "before":
-        await slack._create_channel(change, "key")
+    await slack._create_channel(change, "key")
     assert (await slack._see_channel(change)).state == "applied"
     await world.deliver(message("7F3K/card", "card"))
     opened = [one for one in workspace.channels() if one.name.startswith("incident-core-")]

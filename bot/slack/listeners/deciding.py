@@ -49,7 +49,11 @@ async def decided(front: Front, visit: Visit) -> Answer:
     typed, reason = read_decision(visit.filled)
     about = visit.metadata.about
     answer = await front.desk.decide(about, visit.actor, approves, reason, typed, visit.key)
-    return wrong(visit, answer) if isinstance(answer, Refusal) else said(answer)
+    if not isinstance(answer, Refusal):
+        return said(answer)
+    if answer.decided_by:  # The form keeps what was typed, and can name nobody.
+        front.telling.say_later(visit, refused(answer))
+    return wrong(visit, answer)
 
 
 async def whole_plan(front: Front, visit: Visit) -> Answer:

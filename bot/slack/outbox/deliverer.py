@@ -235,7 +235,7 @@ class Outbox:
             return await (self._look_for(route) if looks else self._send(route))
         except Limited as limited:
             now = self._clock.monotonic()
-            self._scheduler.gates.stop(limited.method, limited.retry_after_s, now)
+            self._scheduler.gates.stop(limited.method, limited.again_after_s, now)
             return NotYetKnown(0.0) if looks else NotArrived(why=str(limited))
         except NotSent as error:
             return Unreadable(str(error)) if looks else Failed(str(error))

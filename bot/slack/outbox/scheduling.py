@@ -66,7 +66,7 @@ class Scheduler:
             self.held.get(route.row.seq, now) - now,
             self.gates.wait_s(route.methods, channel, now),
         )
-        if route.is_edit:
+        if self._edits(route):
             wait = max(wait, self.edited.get(route.row.name, -EDIT_GAP_S) + EDIT_GAP_S - now)
         return wait
 
@@ -75,8 +75,11 @@ class Scheduler:
         self.busy.add(route.lane)
         self._count += 1
         self._served[route.methods[0], route.row.run] = self._count
-        if route.is_edit:
+        if self._edits(route):
             self.edited[route.row.name] = now
+
+    def _edits(self, route: Route) -> bool:
+        return route.is_edit and route.row.state != "unknown"
 
     def _posts(self, route: Route) -> bool:
         return route.is_post and route.row.state != "unknown"

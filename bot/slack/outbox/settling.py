@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from bot.engine.clock import Clock
 from bot.slack.outbox.failing import TOLD_AFTER, Troubles
+from bot.slack.outbox.moving import notice
 from bot.slack.outbox.routing import Route, elsewhere
 from bot.slack.outbox.scheduling import Scheduler
 from bot.slack.outbox.undelivered import notice_of, tell
@@ -26,6 +27,7 @@ from bot.slack.outbox.verdicts import (
     Unsure,
 )
 from bot.store import delivering as rows
+from bot.store import outbox
 from bot.store.delivering import Board, Waiting
 from bot.store.store import STORE_AWAY, Store
 
@@ -128,7 +130,14 @@ class Settler:
         keeps_thread = bool(can_stay) and route.is_edit
         tried = row.tried if can_stay else f"{row.tried},{route.channel}"
         self._troubles.forget(row.seq)
-        await self._write(lambda c: rows.mark_elsewhere(c, row, channel, keeps_thread, tried, why))
+
+        def move(c: sa.Connection) -> None:
+            rows.mark_elsewhere(c, row, channel, keeps_thread, tried, why)
+            if not can_stay:
+                told = notice(row.run, route.channel, channel)
+                outbox.put(c, row.run, [told], now=self._clock.now)
+
+        await self._write(move)
 
     def _hold(self, row: Waiting, seconds: float) -> None:
         self._scheduler.held[row.seq] = self._clock.monotonic() + seconds

@@ -1,6 +1,6 @@
 """What only one person sees: refusals, help, lists. Each says what to type or press next."""
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from bot.access.acts import Frozen
@@ -68,11 +68,22 @@ def noted(answer: Noted) -> Rendered:
 def refused(refusal: Refusal, books: Mapping[str, Outline] | None = None) -> Rendered:
     lines = [refusal.why, *(f"{name}: {why}" for name, why in refusal.fields.items())]
     blocks = [rich(*(typed(cut(one_line(one), 1000)) for one in lines[:20]))]
-    blocks += actions(_nearest(refusal.nearest, books or {}))
     said = " ".join(mrkdwn(one, 600) for one in lines)
+    if refusal.decided_by:
+        blocks.append(rich([*_decided_by(refusal.decided_by)]))
+        said += f" Decided by {', '.join(map(mention, refusal.decided_by))}."
+    blocks += actions(_nearest(refusal.nearest, books or {}))
     if refusal.nearest:
         said += f" Did you mean {mrkdwn(', '.join(refusal.nearest[:NEAREST]), 300)}?"
     return Rendered(fit_message(said), blocks)
+
+
+def _decided_by(people: Sequence[str]) -> Iterator[Element]:
+    yield text("Decided by ")
+    for number, who in enumerate(people):
+        if number:
+            yield text(", ")
+        yield person(who)
 
 
 def unknown_book(
