@@ -31,7 +31,7 @@ READS = frozenset(
         "conversations.replies",
         "files.getUploadURLExternal",
         "files.info",
-        "usergroups.users.list",
+        "usergroups.list",
         "users.conversations",
         "users.info",
     }
