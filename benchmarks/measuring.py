@@ -114,9 +114,10 @@ def set_up(slack: Workspace, around: Mapping[str, str], store: Path) -> Mapping[
 
 
 @asynccontextmanager
-async def bare_bolt(slack: Workspace) -> AsyncIterator[Process]:
-    arguments = ["-m", "benchmarks.bare_bolt", slack.api_url, slack.bot_token, slack.app_token]
-    async with process(arguments) as running:
+async def bare_bolt(slack: Workspace, *file: str) -> AsyncIterator[Process]:
+    """Acks and nothing else; with a file, once a row is committed there."""
+    tokens = (slack.bot_token, slack.app_token)
+    async with process(["-m", "benchmarks.bare_bolt", slack.api_url, *tokens, *file]) as running:
         await connected(slack)
         yield running
 

@@ -5,47 +5,46 @@ The order on every intent: who is it, may they, was it here before, does the run
 refusal consumes nothing and is an entry in the audit log.
 """
 
-import asyncio
 import difflib
-import inspect
 import json
-import logging
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from pydantic import ValidationError
 
+from bot.engine import noted
 from bot.engine.access import known, may_decide, may_lead
-from bot.engine.calling import value_of
 from bot.engine.conductor import may_pick, undoable
 from bot.engine.engine import Engine
-from bot.engine.intents import Actor, Member, Noted, Refusal, Started, StartRun, Truth
+from bot.engine.inputs import live_choices, not_there, read_inputs, wrong_fields
+from bot.engine.intents import (
+    Actor,
+    Member,
+    Noted,
+    NotedStart,
+    Refusal,
+    Started,
+    StartRun,
+    Truth,
+)
 from bot.engine.plans import parse, readable
 from bot.engine.reading import recent_runs, run_of_plan, run_of_question, run_record
 from bot.engine.record import ApprovalRecord, QuestionRecord, RunRecord, Said
 from bot.engine.reports import Report
-from bot.engine.results import Results, done_as_json
+from bot.engine.results import done_as_json
 from bot.engine.state import NOT_OVER, Event, EventKind, RunState
 from bot.engine.taking import note
-from bot.runbook import Run, RunbookInputs
-from bot.runbook.book import Menu
+from bot.runbook import RunbookInputs
 from bot.runbook.changes import digest
-from bot.runbook.errors import StepError
 from bot.runbook.outline import Outline, outline
 from bot.store.rooms import begin_room
 from bot.store.tables import decisions, events, plans, runs
 
-log = logging.getLogger(__name__)
-
 #: Without the letters and digits that are mistaken for one another.
 ID_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 ID_LENGTH = 4
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-#: Seconds that live choices may take before a modal goes without them.
-MENU_LIMIT_S = 1.2
 
 
 class EngineDesk:
@@ -65,12 +64,23 @@ class EngineDesk:
 
     # Starting.
 
+    async def note_start(self, intent: StartRun) -> Noted | Refusal:
+        inputs = self._read_inputs(intent)
+        if isinstance(inputs, Refusal):
+            return inputs
+        await self._engine.store.tx_first(noted.keep, intent, self._engine.clock.now())
+        return Noted()
+
+    async def forget_start(self, key: str) -> None:
+        await self._engine.store.tx(noted.forget, key)
+
+    async def noted_starts(self) -> Sequence[NotedStart]:
+        return await self._engine.store.read(noted.kept, self._engine.clock.now())
+
     async def start_run(self, intent: StartRun) -> Started | Refusal:
         member = await self._leader(intent.by, None, "start", intent.book_id)
         if isinstance(member, Refusal):
             return member
-        if intent.book_id not in self._engine.books:
-            return self.no_such_book(intent.book_id)
         inputs = await self._checked(intent)
         if isinstance(inputs, Refusal):
             return inputs
@@ -84,24 +94,23 @@ class EngineDesk:
         return Refusal(f"There is no runbook {book_id}.", nearest=tuple(nearest))
 
     async def _checked(self, intent: StartRun) -> RunbookInputs | Refusal:
+        inputs = self._read_inputs(intent)
+        if isinstance(inputs, Refusal):
+            return inputs
         book = self._engine.books[intent.book_id]
-        try:
-            inputs = book.inputs.model_validate(dict(intent.inputs))
-        except ValidationError as error:
-            wrong = {str(one["loc"][0]): _plainly(one) for one in error.errors()}
-            return Refusal("Some inputs are not right; nothing was started.", fields=wrong)
-        menus = await self.menus(intent.book_id) if book.menus else {}
-        wrong = {}
-        for field, choices in menus.items():
-            if why := _strange(getattr(inputs, field), choices):
-                wrong[field] = why
+        wrong = await not_there(book, inputs, self._engine.around)
         return Refusal("Some inputs do not exist.", fields=wrong) if wrong else inputs
+
+    def _read_inputs(self, intent: StartRun) -> RunbookInputs | Refusal:
+        book = self._engine.books.get(intent.book_id)
+        return read_inputs(book, intent.inputs) if book else self.no_such_book(intent.book_id)
 
     async def _begin(self, intent: StartRun, inputs: RunbookInputs) -> Started | Refusal:
         engine = self._engine
         key = f"start:{intent.key}"
 
         def begin(c: sa.Connection) -> tuple[Started, list[str]]:
+            noted.forget(c, intent.key)
             query = sa.select(events.c.run).where(events.c.key == key)
             if earlier := c.execute(query).scalar():
                 return Started(earlier, is_new=False), []
@@ -319,8 +328,7 @@ class EngineDesk:
         try:
             value = kind.model_validate(dict(answer))
         except ValidationError as error:
-            wrong = {str(one["loc"][0]): _plainly(one) for one in error.errors()}
-            return Refusal("Some of the answer is not right.", fields=wrong)
+            return Refusal("Some of the answer is not right.", fields=wrong_fields(error))
         said = "; ".join(_answer_text(one) for one in value.model_dump(mode="json").items())
         return Report(says=said, result=value.model_dump(mode="json"), has_result=True)
 
@@ -374,20 +382,8 @@ class EngineDesk:
         return record.questions[question_id], record
 
     async def menus(self, book_id: str) -> Mapping[str, Sequence[str]]:
-        menus = self._engine.books[book_id].menus
-        read = await asyncio.gather(*(self._menu(book_id, menu) for menu in menus.values()))
-        return {field: choices for field, choices in zip(menus, read, strict=True) if choices}
-
-    async def _menu(self, book_id: str, menu: Menu) -> Sequence[str]:
-        nobody = Results(RunbookInputs(), Run(id="-", started_at=_EPOCH, started_by="-"))
-        try:
-            asked = {n.name: value_of(n, nobody, self._engine.around) for n in menu.needs}
-            async with asyncio.timeout(MENU_LIMIT_S):
-                choices = menu.run(**asked)
-                return tuple(await choices if inspect.isawaitable(choices) else choices)
-        except (StepError, TimeoutError) as error:
-            log.warning("%s: no live choices: %s", book_id, error)
-            return ()
+        book = self._engine.books[book_id]
+        return await live_choices(book, self._engine.around, book.menus)
 
     # Judging who asks.
 
@@ -442,29 +438,6 @@ def _resolution(
     text = c.execute(query.order_by(plans.c.attempt.desc()).limit(1)).scalar_one()
     result = done_as_json(parse(text, engine.kinds), engine.clock.now())
     return Report(says=f"{says[truth]}, says {name}", result=result, has_result=True)
-
-
-def _plainly(error: Any) -> str:
-    """A validation error as a sentence for whoever fills in the field."""
-    context = error.get("ctx", {})
-    if error["type"] == "string_pattern_mismatch":
-        return f"This must look like {context['pattern']}"
-    if error["type"] == "missing":
-        return "This is needed"
-    if error["type"] == "extra_forbidden":
-        return "This runbook has no such input"
-    return str(error["msg"]).removeprefix("Value error, ")
-
-
-def _strange(value: Any, choices: Iterable[str]) -> str:
-    among = list(choices)
-    given = value if isinstance(value, tuple | list) else (value,)
-    strange = [str(one) for one in given if one is not None and one not in among]
-    if not strange:
-        return ""
-    nearest = difflib.get_close_matches(strange[0], among, n=1)
-    hint = f" Did you mean {nearest[0]}?" if nearest else f" There are: {', '.join(among[:10])}"
-    return f"There is no {', '.join(strange)}.{hint}"
 
 
 def _answer_text(item: tuple[str, Any]) -> str:

@@ -10,13 +10,10 @@ from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.engine.intents import Desk, Directory
 from bot.runbook.errors import Refused
 from bot.slack.calls import Calls
-from bot.slack.errands import Errands
 from bot.slack.listeners import register
-from bot.slack.listeners.front import Front, KeepSecret
-from bot.slack.listeners.telling import Telling
+from bot.slack.listeners.front import Front
 
 
 @dataclass(frozen=True)
@@ -42,15 +39,8 @@ async def identify(calls: Calls) -> Identity:
     )
 
 
-def build_app(
-    desk: Desk,
-    directory: Directory,
-    calls: Calls,
-    identity: Identity,
-    errands: Errands,
-    keep_secret: KeepSecret | None = None,
-) -> AsyncApp:
-    """`errands` are what a shutdown waits for; `keep_secret` stores what forms ask as secrets."""
+def build_app(front: Front, identity: Identity) -> AsyncApp:
+    calls = front.telling.calls
 
     async def authorize(**_: object) -> AuthorizeResult:
         return AuthorizeResult(
@@ -66,6 +56,5 @@ def build_app(
     app = AsyncApp(
         name="runbook-bot", client=idle, authorize=authorize, process_before_response=True
     )
-    telling = Telling(calls, errands)
-    register(app, Front(desk, directory, telling, identity.team_id, keep_secret))
+    register(app, front)
     return app

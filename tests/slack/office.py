@@ -18,6 +18,8 @@ from bot.slack.app import build_app, identify
 from bot.slack.calls import Calls, open_calls
 from bot.slack.connection import Connection
 from bot.slack.errands import Errands
+from bot.slack.listeners.front import Front
+from bot.slack.listeners.telling import Telling
 from bot.slack.views.kit import Rendered
 from sandbox.slack.acks import Ack
 from sandbox.slack.workspace import Workspace
@@ -34,6 +36,7 @@ class Office:
     desk: SmallDesk
     directory: SmallDirectory
     errands: Errands
+    front: Front = field(init=False)
     app: AsyncApp = field(init=False)
     kept: list[tuple[str, str]] = field(default_factory=list)  #: Secrets: field and value.
 
@@ -45,6 +48,13 @@ class Office:
         ack = await self.type(text, user)
         assert ack.payload["response_type"] == "ephemeral", ack
         return str(ack.payload["text"])
+
+    async def answered(self, text: str, user: str = DANA, channel: str = GENERAL) -> str:
+        """What `/runbook text` is answered with once it is acknowledged, to that person alone."""
+        ack = await self.type(text, user, channel)
+        assert ack.acked and not ack.payload, ack
+        await self.settled()
+        return await self.whispered(user, channel)
 
     async def post(self, says: Rendered, thread: str | None = None) -> str:
         said = await self.calls.call(
@@ -105,7 +115,9 @@ async def office(with_secret_store: bool = True) -> AsyncIterator[Office]:
         made = Office(slack, calls, SmallDesk(), SmallDirectory(), Errands())
         keep = made.keep if with_secret_store else None
         identity = await identify(calls)
-        made.app = build_app(made.desk, made.directory, calls, identity, made.errands, keep)
+        telling = Telling(calls, made.errands)
+        made.front = Front(made.desk, made.directory, telling, identity.team_id, keep)
+        made.app = build_app(made.front, identity)
         connection = Connection(made.app, slack.app_token, calls.client, made.errands)
         await connection.open()
         await slack.wait_connected()

@@ -12,7 +12,16 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from bot.engine.intents import Actor, Member, Noted, Refusal, Started, StartRun, Truth
+from bot.engine.intents import (
+    Actor,
+    Member,
+    Noted,
+    NotedStart,
+    Refusal,
+    Started,
+    StartRun,
+    Truth,
+)
 from bot.engine.record import (
     ApprovalRecord,
     ChangeRecord,
@@ -100,6 +109,9 @@ class SmallDesk:
     """`noted` is every intent that took effect, as (name, arguments)."""
 
     noted: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    starts: dict[str, StartRun] = field(default_factory=dict)  #: Noted, and not begun.
+    waited: timedelta = timedelta(seconds=1)  #: How long they have been there.
+    strange: Refusal | None = None  #: What a start is refused with before it is noted.
     refusal: Refusal | None = None
     says: str = ""
     breaks: Exception | None = None  #: What the store does to every intent.
@@ -123,10 +135,25 @@ class SmallDesk:
     def on_paper(self) -> Mapping[str, str]:
         return {"RB-INC-003": "Database Performance Degradation"}
 
+    async def note_start(self, intent: StartRun) -> Noted | Refusal:
+        if self.breaks:
+            raise self.breaks
+        if self.strange:
+            return self.strange
+        self.starts[intent.key] = intent
+        return Noted()
+
+    async def forget_start(self, key: str) -> None:
+        self.starts.pop(key, None)
+
+    async def noted_starts(self) -> Sequence[NotedStart]:
+        return [NotedStart(intent, self.waited) for intent in self.starts.values()]
+
     async def start_run(self, intent: StartRun) -> Started | Refusal:
         refusal = await self._meet()
         if refusal:
             return refusal
+        self.starts.pop(intent.key, None)
         if intent.key in self._keys:
             return Started(self._keys[intent.key], is_new=False)
         self._keys[intent.key] = f"RUN{len(self._keys) + 1}"

@@ -2,13 +2,12 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from bot.engine.intents import Refusal
+from bot.engine.intents import Refusal, StartRun
 from bot.runbook.outline import text as outline_text
 from bot.slack.listeners.browsing import open_catalogue
 from bot.slack.listeners.front import Front
 from bot.slack.listeners.leading import said
-from bot.slack.listeners.place import speaking_place
-from bot.slack.listeners.starting import no_such_book, start, start_form
+from bot.slack.listeners.starting import begin_later, no_such_book, start_form
 from bot.slack.listeners.typed import Order, Verb, read_order
 from bot.slack.listeners.typed_inputs import explained, missing, read_inputs
 from bot.slack.listeners.visit import Answer, Private, Visit
@@ -40,9 +39,11 @@ async def _run(front: Front, visit: Visit, order: Order) -> Answer:
     dry = order.verb == "dry"
     if missing(book, inputs):
         return start_form(front, visit, book.book, inputs, dry)
-    origin = await speaking_place(front, visit)
-    done = await start(front, visit, book.book, inputs, origin, dry)
-    return Private(refused(explained(book, done)) if isinstance(done, Refusal) else done)
+    intent = StartRun(book.book, inputs, visit.actor, visit.channel, visit.key, dry)
+    noted = await front.desk.note_start(intent)
+    if isinstance(noted, Refusal):
+        return Private(refused(explained(book, noted)))
+    return begin_later(front, visit, intent)
 
 
 async def _catalogue(front: Front, visit: Visit, order: Order) -> Answer:
