@@ -136,26 +136,35 @@ class Slack(Adapter):
     ) -> None:
         self._calls, self._rooms, self._outbox = calls, rooms, outbox
         self._timeline, self._our_id = timeline, ""
+        #: By run: what the last look found, for the call after it; and what the answer to the last
+        #: call showed, for the look after it.
+        self._found: dict[str, _Channel] = {}
+        self._shown: dict[str, _Channel] = {}
 
     async def _see_channel(self, change: CreateChannel) -> Seen:
-        channel = await self._find(change)
+        channel = self._shown.pop(change.run, None) or await self._find(change)
         if channel is None:
             return Seen("before", f"This run has no #{change.name} yet")
         if change.mark not in channel.purpose or channel.topic != change.whole_topic:
+            self._found[change.run] = channel
             return Seen("before", f"#{channel.name} is open and not furnished yet")
         await self._rooms.remember(change.run, channel.id, channel.name)
         return Seen("applied", f"#{channel.name} is open")
 
     async def _create_channel(self, change: CreateChannel, key: Key) -> None:
         """Goes on from wherever an earlier attempt got to."""
-        channel = await self._find(change) or await self._open(change)
+        channel = self._found.pop(change.run, None) or await self._open(change)
         if change.mark not in channel.purpose:
             await self._do(
                 "conversations.setPurpose", channel=channel.id, purpose=change.whole_purpose
             )
         await self._rooms.remember(change.run, channel.id, channel.name)
         await self._invite(channel, change.invite)
-        await self._do("conversations.setTopic", channel=channel.id, topic=change.whole_topic)
+        answer = await self._do(
+            "conversations.setTopic", channel=channel.id, topic=change.whole_topic
+        )
+        if "channel" in answer:
+            self._shown[change.run] = _channel(answer["channel"])
 
     async def _find(self, change: CreateChannel) -> _Channel | None:
         us = await self._who_we_are()
@@ -192,6 +201,7 @@ class Slack(Adapter):
         return self._our_id
 
     async def _open(self, change: CreateChannel) -> _Channel:
+        """Under the first name that is free. One that is taken may be ours, from before."""
         for name in change.names:
             answer = await self._calls.call(
                 "conversations.create", name=name, is_private=change.is_private
@@ -200,6 +210,8 @@ class Slack(Adapter):
                 return _channel(answer["channel"])
             if answer.get("error") != "name_taken":
                 raise _refused(f"#{name} was not opened", answer)
+            if name == change.name and (ours := await self._find(change)):
+                return ours
         raise Refused(
             f"#{change.names[0]} to #{change.names[-1]} all exist, archived ones included."
             " Nothing was opened. Start again with another description."

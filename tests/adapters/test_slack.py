@@ -78,7 +78,7 @@ class Workspace:
     def conversations_setTopic(self, channel: str, topic: str) -> Mapping[str, Any]:
         escaped = topic.replace("<", "&lt;").replace(">", "&gt;")
         self._of(channel)["topic"] = {"value": escaped}
-        return {}
+        return {"channel": self._of(channel)}
 
     def conversations_invite(self, channel: str, users: str, force: bool) -> Mapping[str, Any]:
         self.invited.append(users)
@@ -140,6 +140,31 @@ async def test_a_channel_is_opened_named_after_its_run_and_remembered(
     assert workspace.channels[0]["purpose"]["value"] == "Service Outage (run 7F3K)"
     assert workspace.invited == ["U-DANA"]
     assert rooms.known == {"7F3K": ("C0", "incident-20260901-core")}
+
+
+async def test_what_a_channel_is_like_is_asked_before_it_is_opened_and_told_by_the_last_call(
+    slack: Slack, workspace: Workspace
+) -> None:
+    """Slack takes 20 of it a minute, and a year of incidents is many pages."""
+    await slack._see_channel(CHANGE)
+    assert workspace.calls.count("users.conversations") == 1
+    await slack._create_channel(CHANGE, "key")
+    assert (await slack._see_channel(CHANGE)).state == "applied"
+    assert workspace.calls.count("users.conversations") == 1
+    workspace.channels[0]["topic"] = {"value": "lunch"}
+    assert (await slack._see_channel(CHANGE)).state == "before"
+
+
+async def test_a_channel_that_was_renamed_while_it_was_furnished_is_gone_on_with(
+    slack: Slack, workspace: Workspace
+) -> None:
+    workspace.lost.add("conversations.setPurpose")
+    with pytest.raises(Unreachable):
+        await slack._create_channel(CHANGE, "key")
+    workspace.channels[0]["name"] = "core-is-down"
+    assert (await slack._see_channel(CHANGE)).state == "before"
+    await slack._create_channel(CHANGE, "key")
+    assert [channel["name"] for channel in workspace.channels] == ["core-is-down"]
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,13 @@ from dataclasses import dataclass, field
 
 from bot.slack.outbox.gates import Gates
 from bot.slack.outbox.routing import Lane, Route
+from bot.store.deliveries import Priority
 
-#: Seconds between two edits of one message.
-EDIT_GAP_S = 3.0
+#: Seconds between two edits of one message: of progress, and of what will stay.
+EDIT_GAP_S, LASTING_GAP_S = 3.0, 1.0
+#: Seconds that progress waits for what follows at once. Without it, what is shown is outdated as
+#: soon as it is there, and stays so for as long as the gap.
+SETTLES_S = 0.5
 AT_ONCE = 8  #: Deliveries in flight.
 
 
@@ -64,9 +68,14 @@ class Scheduler:
         wait = max(
             self.held.get(route.lane, now) - now, self.gates.wait_s(route.methods, channel, now)
         )
-        if route.is_edit:
-            wait = max(wait, self.edited.get(route.row.name, -EDIT_GAP_S) + EDIT_GAP_S - now)
-        return wait
+        return max(wait, self._edit_wait_s(route, now)) if route.is_edit else wait
+
+    def _edit_wait_s(self, route: Route, now: float) -> float:
+        is_progress = route.row.priority == Priority.EDIT
+        gap = EDIT_GAP_S if is_progress else LASTING_GAP_S
+        again = self.edited.get(route.row.name, -math.inf) + gap
+        settled = route.row.created_at + SETTLES_S if is_progress else -math.inf
+        return max(again, settled) - now
 
     def _start(self, route: Route, now: float) -> None:
         self.gates.take(route.methods, route.channel if self._posts(route) else None, now)
