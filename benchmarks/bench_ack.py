@@ -7,9 +7,9 @@ rest of the company is a process of its own too. Time is from the payload leavin
 the ack being read there. Slack's Web API and AWS answer the bot after 100 ms, as they do when they
 are not on the same machine.
 
-In each round a new bot gets commands one after another, each while the runs before it are at work,
-and then fifty at once by fifty people. At the last ack it is killed with SIGKILL, and its file is
-asked how many of the acknowledged commands are in it.
+In each round a new bot gets commands one after another, each when the run before it has diagnosed
+and waits for people, and then fifty at once by fifty people. At the last ack it is killed with
+SIGKILL, and its file is asked how many of the acknowledged commands are in it.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ import sqlite3
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from benchmarks.measuring import (
@@ -32,13 +33,13 @@ from benchmarks.measuring import (
     set_up,
     workspace,
 )
+from bot.slack.views import names
 from sandbox.slack.faults import FOREVER
 from sandbox.slack.workspace import Workspace
 
 AIM_MS = 50.0
 ROUNDS, ONE_BY_ONE, AT_ONCE = 5, 20, 50
-#: Seconds between one command and the next.
-PAUSE_S, PAUSE_OF_BARE_S = 1.0, 0.1
+PATIENCE_S = 60.0
 CROWD = tuple(f"U0CROWD{n:02}" for n in range(AT_ONCE))
 
 
@@ -58,14 +59,21 @@ def gather_crowd(slack: Workspace) -> None:
     slack.channel("C0GENERAL").members.extend(CROWD)
 
 
-async def measure(slack: Workspace, acks: Acks, name: str, pause_s: float) -> int:
-    """How many were acknowledged."""
+async def measure(slack: Workspace, acks: Acks, name: str, runs: bool = False) -> int:
+    """How many were acknowledged. `runs`: each begins a run, which comes to its pick."""
     for number in range(ONE_BY_ONE):
         acks.single.append(await command(slack, "U0DANA", f"{name}-{number}"))
-        await asyncio.sleep(pause_s)
+        if runs:
+            await slack.wait_for(partial(waits_for_people, slack, f"{name}-{number}"), PATIENCE_S)
     crowd = [command(slack, user, f"{name}-c{n}") for n, user in enumerate(CROWD)]
     acks.crowd += await asyncio.gather(*crowd)
     return ONE_BY_ONE + AT_ONCE
+
+
+def waits_for_people(slack: Workspace, name: str) -> bool:
+    """Whether the card in the channel of this name offers to finish."""
+    found = [one for one in slack.channels() if one.name.endswith(name)]
+    return any(names.CLOSE in str(card) for one in found for card in slack.messages(one.id))
 
 
 async def command(slack: Workspace, user: str, desc: str) -> float:
@@ -78,7 +86,7 @@ async def real_round(slack: Workspace, around: Mapping[str, str], acks: Acks, n:
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder) / "bot.db"
         async with bot(set_up(slack, around, store), slack) as running:
-            acked = await measure(slack, acks, f"r{n}", PAUSE_S)
+            acked = await measure(slack, acks, f"r{n}", runs=True)
             running.kill()
             await running.wait()
         kept = in_store(store)
@@ -109,8 +117,8 @@ async def bench() -> None:
         await stack.enter_async_context(bare_bolt(quiet))
         await stack.enter_async_context(bare_bolt(noting, str(folder / "notes.db")))
         for n in range(ROUNDS):
-            await measure(quiet, bare, f"b{n}", PAUSE_OF_BARE_S)
-            await measure(noting, row, f"n{n}", PAUSE_OF_BARE_S)
+            await measure(quiet, bare, f"b{n}")
+            await measure(noting, row, f"n{n}")
             await real_round(ours, around, real, n)
     report({"bare Bolt": bare, "bare Bolt, one row committed": row, "the bot": real})
 
