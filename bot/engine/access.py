@@ -33,7 +33,7 @@ async def known(directory: Directory, by: Actor) -> Member | Refusal:
         member = await directory.member(by.user_id)
     except StepError as error:
         return Refusal(f"Roles cannot be read now, so nobody is let through: {error}. Try again.")
-    if member.is_bot or not member.is_active or member.is_guest:
+    if not _is_let_in(member):
         return Refusal("Only active, full members of this workspace can do this.")
     return member
 
@@ -94,14 +94,26 @@ async def still_approved(directory: Directory, approval: ApprovalRecord) -> str:
         return f"it is {approval.status}"
     if not approval.people:
         return ""
-    valid = 0
+    valid: list[Member] = []
     for decision in approval.decisions:
         member = await directory.member(decision.by)
-        if decision.approves and member.is_active and approval.role in member.roles:
-            valid += 1
-    if valid < approval.people:
-        return f"{valid} of {approval.people} who approved it still have the role {approval.role}"
+        if decision.approves and _still_counts(member, approval, valid):
+            valid.append(member)
+    if len(valid) < approval.people:
+        return f"{len(valid)} of {approval.people} who approved it may still do so"
     return ""
+
+
+def _still_counts(member: Member, approval: ApprovalRecord, others: Sequence[Member]) -> bool:
+    """As at the click, with what is known by now: also of whose account it is."""
+    if not _is_let_in(member) or approval.role not in member.roles:
+        return False
+    somebody_else = (approval.requested_by, *(one.user_id for one in others))
+    return not any(is_same_human(member, user_id) for user_id in somebody_else)
+
+
+def _is_let_in(member: Member) -> bool:
+    return member.is_active and not (member.is_guest or member.is_bot)
 
 
 def is_same_human(member: Member, user_id: str) -> bool:

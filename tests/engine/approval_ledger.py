@@ -7,7 +7,7 @@ import asyncio
 import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -15,9 +15,7 @@ import sqlalchemy as sa
 
 from bot.engine.applying import NAMESPACE
 from bot.engine.intents import Noted, Refusal, Started
-from bot.engine.plans import Kinds
-from bot.engine.reading import run_record
-from bot.engine.record import RunRecord
+from bot.engine.state import RunState
 from bot.store.tables import audit, changes, decisions, locks, plans, runs, waits, work
 from tests.engine.approval_town import name
 from tests.engine.approval_world import NEEDS
@@ -90,7 +88,7 @@ class Paper:
 
     @property
     def says(self) -> str:
-        return f"{self.step} of run {self.run} ({', '.join(kind for kind, _ in self.calls)})"
+        return f"{self.step} of {self.run} ({', '.join(kind for kind, _ in self.calls)})"
 
     @property
     def base(self) -> str:
@@ -107,6 +105,15 @@ class Paper:
     @property
     def type_to_approve(self) -> str:
         return next((fields["lamp"] for kind, fields in self.calls if kind == "Scrap"), "")
+
+    @property
+    def agreed(self) -> list[str]:
+        return [one.by for one in self.decisions if one.approves]
+
+    def deciders(self, otherwise: str) -> tuple[str, str]:
+        """Two who have to do with it."""
+        one, other, *_ = [*self.agreed, otherwise, otherwise]
+        return one, other
 
     @property
     def role(self) -> str:
@@ -141,28 +148,23 @@ class Rows:
     waits: Sequence[Any]
     locks: Sequence[Any]
     audit: Sequence[Any]
-    runs: Mapping[str, Any]
-    records: Mapping[str, RunRecord] = field(default_factory=dict)  #: Of runs that are not over.
+    runs: Mapping[str, RunState]  #: Those that are not over.
 
     def holders(self, waiting: Any) -> list[str]:
         targets = json.loads(waiting.targets)
         return [one.holder for one in self.locks if one.target in targets and one.holder]
 
     def is_waiting_for(self, paper: Paper) -> bool:
-        record = self.records.get(paper.run)
-        return record is not None and record.steps[paper.step].status == "planned"
+        run = self.runs.get(paper.run)
+        return run is not None and run.status_of(paper.step) == "planned"
 
 
-def read_rows(c: sa.Connection, after: int, kinds: Kinds, now: Callable[[], Now]) -> Rows:
+def read_rows(c: sa.Connection, after: int, now: Callable[[], Now]) -> Rows:
     """As they are at one moment."""
     if c.dialect.name == "postgresql":
         c.execute(sa.text("set transaction isolation level repeatable read"))
-    every_run = {row.id: row for row in c.execute(sa.select(runs.c.id, runs.c.status))}
-    records = {
-        run_id: record
-        for run_id, row in every_run.items()
-        if row.status not in ("finished", "cancelled") and (record := run_record(c, run_id, kinds))
-    }
+    going = runs.c.status.not_in(("finished", "cancelled"))
+    states = c.execute(sa.select(runs.c.id, runs.c.state).where(going)).all()
     return Rows(
         *now(),
         {row.id: row for row in c.execute(sa.select(plans).order_by(plans.c.asked_at))},
@@ -172,8 +174,7 @@ def read_rows(c: sa.Connection, after: int, kinds: Kinds, now: Callable[[], Now]
         list(c.execute(waits.select().order_by(waits.c.run, waits.c.step))),
         list(c.execute(locks.select())),
         list(c.execute(audit.select().where(audit.c.seq > after).order_by(audit.c.seq))),
-        every_run,
-        records,
+        {row.id: RunState.from_json(json.loads(row.state)) for row in states},
     )
 
 

@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import hypothesis
 from hypothesis import HealthCheck, Phase, Verbosity
@@ -27,10 +27,11 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from bot.engine.turns import open_pick, undoable
 from tests.engine.approval_lives import OnDisk, Site
 from tests.engine.approval_stage import Broken, Click, Stage, again
 from tests.engine.approval_town import CHANGES, PEOPLE
-from tests.engine.approval_world import COLORS, EXPIRES_S, FATES, GONE, LAMPS, NEEDS
+from tests.engine.approval_world import COLORS, EXPIRES_S, FATES, GONE, LAMPS, NEEDS, OUTLINE, Fate
 
 STEPS_OF_AN_EXAMPLE = 50
 PHASES = (Phase.generate, Phase.shrink)
@@ -39,11 +40,39 @@ RUNS_AT_ONCE = 4
 MOMENTS = st.sampled_from((0.0, 0.0, 0.001, 0.003, 0.01, 0.1, 1.0, 7.0))
 OUTAGES = st.sampled_from((1.0, 20.0, 90.0))
 FATES_OF_SOME = st.lists(st.sampled_from(FATES), max_size=3)
-ABLE = st.sampled_from(("U1", "U2", "U3", "U5", "U6"))
+ALL_ABLE = ("U1", "U2", "U3", "U5", "U6")
+ABLE = st.sampled_from(ALL_ABLE)
+#: Who is somebody to a request; not by their ids.
+CLOSE = ("who asked", "who asked, by another account", "who agreed", "who may", "who may")
+#: Between the last yes and the first call.
+INTERFERENCES = (
+    "nothing", "nothing", "nothing", "one human", "nobody answers", "too late", "cancelled",
+    "tampered", "killed", "frozen", *CHANGES[:-1],
+)  # fmt: skip
 #: Often it is somebody who may.
 SOMEBODY = st.sampled_from((*["U1", "U2", "U3", "U5", "U6", "U9"], *PEOPLE))
 WHICH = st.integers(0, 5)
 STEPS = tuple(NEEDS)
+
+
+class Carried(NamedTuple):
+    which: int
+    by: str
+    step: str
+    fates: list[Fate]
+    replica: bool
+    then: str
+
+
+CARRIED = st.builds(
+    Carried,
+    WHICH,
+    ABLE,
+    st.sampled_from(STEPS),
+    FATES_OF_SOME,
+    st.booleans(),
+    st.sampled_from(INTERFERENCES),
+)
 
 
 class ApprovalMachine(RuleBasedStateMachine):
@@ -79,18 +108,17 @@ class ApprovalMachine(RuleBasedStateMachine):
     # What there is to point at.
 
     def _runs(self) -> list[str]:
-        return sorted(self.stage.rows.records, key=lambda one: self.stage.labels[one])
+        return sorted(self.stage.rows.runs, key=lambda one: self.stage.labels[one])
 
     def _open(self) -> list[str]:
-        records = self.stage.rows.records
-        return [run for run in self._runs() if records[run].open_pick]
+        return [run for run in self._runs() if open_pick(OUTLINE, self.stage.rows.runs[run])]
 
     def _pending(self) -> list[Any]:
         return [row for row in self.stage.rows.plans.values() if row.status == "pending"]
 
     def _undoable(self) -> list[tuple[str, str]]:
-        records = self.stage.rows.records
-        return [(run, step) for run in self._runs() for step in records[run].undoable]
+        runs = self.stage.rows.runs
+        return [(run, step) for run in self._runs() for step in undoable(OUTLINE, runs[run])]
 
     def _unsure(self) -> list[Any]:
         return [row for row in self.stage.rows.waits if row.kind == "unsure"]
@@ -102,20 +130,40 @@ class ApprovalMachine(RuleBasedStateMachine):
         self._request(which, by, step)
         self._end(moment)
 
-    @rule(
-        which=WHICH, by=ABLE, step=st.sampled_from(STEPS), fates=FATES_OF_SOME,
-        replica=st.booleans(), moment=MOMENTS,
-    )  # fmt: skip
-    def carry_through(
-        self, which: int, by: str, step: str, fates: list[Any], replica: bool, moment: float
-    ) -> None:
-        """Picked and approved; what then becomes of its calls is up to the weather."""
-        self.stage.world.weather.extend(fates)
-        run = self._request(which, by, step)
+    @rule(how=CARRIED, moment=MOMENTS)
+    def carry_through(self, how: Carried, moment: float) -> None:
+        """
+        Picked and approved; and before it is made, something else. What becomes of its calls is
+        up to the weather.
+        """
+        self.stage.world.weather.extend(how.fates)
+        run = self._request(how.which, how.by, how.step)
         for row in self._pending():
-            if (row.run, row.step) == (run, step):
-                self._agree(row, replica)
+            if (row.run, row.step) == (run, how.step):
+                self._agree(row, how.replica)
+                self._interfere(how.then, row)
         self._end(moment)
+
+    def _interfere(self, what: str, row: Any) -> None:
+        """With what was just approved."""
+        stage = self.stage
+        one, other = stage.rules.papers[row.id].deciders(row.requested_by)
+        if what in CHANGES:
+            stage.town.becomes(one, what)
+        elif what == "one human":
+            stage.town.link(one, other)
+        elif what == "nobody answers":
+            stage.town.goes_down(3.0)
+        elif what == "too late":
+            stage.set_the_clock(EXPIRES_S + 1)
+        elif what == "cancelled":
+            stage.wish("cancel", "U5", row.run)
+        elif what == "tampered" and stage.untouched():
+            stage.tamper(stage.untouched()[-1])
+        elif what == "killed":
+            stage.restart(0.001, 0.0)
+        elif what == "frozen":
+            stage.take_over(3.0, 0.01)
 
     def _request(self, which: int, by: str, step: str) -> str:
         """Of a run that waits for it, else of a new one."""
@@ -181,28 +229,39 @@ class ApprovalMachine(RuleBasedStateMachine):
     @precondition(lambda self: self._pending())
     @rule(
         which=WHICH,
-        by=SOMEBODY,
+        by=st.sampled_from((*CLOSE, *CLOSE, *PEOPLE)),
         approves=st.sampled_from((True, True, True, False)),
         typed=st.sampled_from(("right", "right", "wrong", "")),
         reason=st.sampled_from(("because", "", "  ")),
+        late=st.sampled_from((False, False, False, True)),
         replica=st.booleans(),
         moment=MOMENTS,
     )
     def click(
-        self, which: int, by: str, approves: bool, typed: str, reason: str, replica: bool,
-        moment: float,
+        self, which: int, by: str, approves: bool, typed: str, reason: str, late: bool,
+        replica: bool, moment: float,
     ) -> None:  # fmt: skip
         row = _one(self._pending(), which)
+        by = self.stage.who_is(by, row)
+        if late:
+            self.stage.set_the_clock(EXPIRES_S + 1)
         self._press(self._click(row, by, approves, typed, reason, replica))
         self._end(moment)
 
     @precondition(lambda self: self._pending())
-    @rule(which=WHICH, one=SOMEBODY, other=SOMEBODY, denies=st.booleans(), moment=MOMENTS)
+    @rule(
+        which=WHICH,
+        one=st.sampled_from((*CLOSE, *ALL_ABLE)),
+        other=st.sampled_from((*CLOSE, *ALL_ABLE)),
+        denies=st.booleans(),
+        moment=MOMENTS,
+    )
     def two_click_at_once(
         self, which: int, one: str, other: str, denies: bool, moment: float
     ) -> None:
         """At two replicas. It may be the same person twice."""
         row = _one(self._pending(), which)
+        one, other = self.stage.who_is(one, row), self.stage.who_is(other, row)
         first = self._click(row, one, True, "right", "", False)
         second = self._click(row, other, not denies, "right", "because", True)
         self._press(first, second)
@@ -242,8 +301,7 @@ class ApprovalMachine(RuleBasedStateMachine):
             self.stage.tell(f"{waits:g} s pass")
             self._end(waits)
         else:
-            self.stage.clock.ahead += sets
-            self.stage.tell(f"the clock is set by {sets:g} s")
+            self.stage.set_the_clock(sets)
             self._end()
 
     @rule(
@@ -371,6 +429,7 @@ def _run(steps: int, seed: int, machine: type[ApprovalMachine], phases: Sequence
         stateful_step_count=STEPS_OF_AN_EXAMPLE,
         deadline=None,
         database=None,
+        report_multiple_bugs=False,
         verbosity=Verbosity.quiet,
         phases=phases,
         suppress_health_check=list(HealthCheck),

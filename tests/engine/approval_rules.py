@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bot.engine.intents import Member, Noted, Refusal
+from bot.engine.turns import held_at, open_pick
 from tests.engine.approval_ledger import Click, Paper, Rows, Wish
 from tests.engine.approval_town import LookedUp, Town, name
-from tests.engine.approval_world import EXPIRES_S, MARGIN_S, NEEDS, Call, World
+from tests.engine.approval_world import EXPIRES_S, MARGIN_S, NEEDS, OUTLINE, Call, World
 
 #: What a request may become from what it is.
 BECOMES: Mapping[str, frozenset[str]] = {
@@ -348,11 +349,12 @@ def _is_same(member: Member, user_id: str) -> bool:
 
 def _stuck(rows: Rows) -> Iterator[str]:
     """A run that is not over has something out, or asks a person."""
-    for run_id, record in rows.records.items():
+    for run_id, state in rows.runs.items():
         out = [one for one in rows.work.values() if one.run == run_id]
-        asked = [one for one in rows.waits if one.run == run_id]
-        if not (out or asked or record.held or record.open_pick):
-            yield f"run {run_id} is {record.status}, and nothing will move it"
+        waits = [one for one in rows.waits if one.run == run_id]
+        asked = held_at(OUTLINE, state) or open_pick(OUTLINE, state)
+        if not (out or waits or asked):
+            yield f"run {run_id} is {state.status}, and nothing will move it"
     for one in rows.work.values():
         if one.status == "blocked" and not rows.holders(one):
             yield f"{one.id} waits for locks that nobody holds"

@@ -231,6 +231,10 @@ class Stage:
     def wait(self, seconds: float) -> None:
         self._runner.run(asyncio.sleep(seconds))
 
+    def set_the_clock(self, seconds: float) -> None:
+        self.clock.ahead += seconds
+        self.tell(f"the clock is set by {seconds:g} s")
+
     def tamper(self, paper: Paper) -> None:
         """Somebody writes into the store what was never shown."""
         paper.tampered = True
@@ -270,6 +274,19 @@ class Stage:
                 return user_id
         return ""
 
+    def who_is(self, close: str, row: Any) -> str:
+        """Whoever is so close to a request; else it is a user id already."""
+        by = row.requested_by
+        if close == "who asked, by another account":
+            human = self.town.humans[by]
+            return next((u for u, h in self.town.humans.items() if h == human and u != by), by)
+        agreed = self.rules.papers[row.id].agreed
+        return {
+            "who asked": by,
+            "who agreed": agreed[0] if agreed else by,
+            "who may": self.who_may(row.id) or by,
+        }.get(close, close)
+
     # Holding the rules against it.
 
     def check(self) -> None:
@@ -299,6 +316,7 @@ class Stage:
     def _raise(self) -> None:
         if self.wrong:
             self.tally["violations"] += 1
+            self.tally.setdefault("first violation at step", self.tally["steps"])
             story = "\n".join(["", *self.story, *(f"BROKEN: {one}" for one in self.wrong)])
             for long_id, label in self.labels.items():
                 story = story.replace(long_id, label)
@@ -308,8 +326,7 @@ class Stage:
         def now() -> Now:
             return self.loop.time(), self.count()
 
-        kinds = self.worker.engine.kinds
-        reading = self.store.read(read_rows, self._seq, kinds, now)
+        reading = self.store.read(read_rows, self._seq, now)
         rows = await at(self.loop, self.store, reading)
         assert isinstance(rows, Rows)
         return rows
@@ -326,12 +343,12 @@ class Stage:
         for wait in self.rows.waits:
             if wait.kind == "unsure":
                 self.resolve("U6", wait, "stop")
-        for run_id, record in self.rows.records.items():
-            if record.status == "running":
+        for run_id, run in self.rows.runs.items():
+            if run.status == "running":
                 self.wish("cancel", "U6", run_id)
         self.wait(AT_REST_S)
         self.check()
-        self.wrong += [f"run {run_id} cannot be ended" for run_id in self.rows.records]
+        self.wrong += [f"run {run_id} cannot be ended" for run_id in self.rows.runs]
         self.wrong += [f"{one} is never finished" for one in self.rows.work]
         self.wrong += [f"{one.target} stays locked" for one in self.rows.locks if one.holder]
         verdict = self._runner.run(at(self.loop, self.store, self.store.read(verdict_of, [])))

@@ -32,6 +32,7 @@ from bot.runbook import (
 )
 from bot.runbook.durations import seconds
 from bot.runbook.errors import Refused, Unreachable
+from bot.runbook.outline import outline
 from bot.runbook.words import not_yet, nothing, ok, plan, problem
 from tests.engine.small_world import Lamp, Paint
 
@@ -321,3 +322,4 @@ NEEDS = {
     "renew": ("operator", 2),
 }
 BOOK = make_book()
+OUTLINE = outline(BOOK)
