@@ -117,7 +117,8 @@ class Paper:
 
     @property
     def role(self) -> str:
-        return NEEDS[self.base][0]
+        """'' when nobody need agree."""
+        return NEEDS.get(self.base, ("", 0))[0]
 
     @property
     def people(self) -> int:

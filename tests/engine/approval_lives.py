@@ -5,8 +5,7 @@ can be frozen where it is (and find, when it wakes, that another one went on), a
 
 import asyncio
 from collections.abc import Iterable
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from bot.engine.calling import Surroundings
 from bot.engine.desk import EngineDesk
@@ -18,21 +17,6 @@ from tests.engine.approval_town import Town, Window
 from tests.engine.approval_world import BOOK, EXPIRES_S, TIMING, World, Yard
 from tests.engine.small_world import Silent, _nowhere
 from tests.engine.still_time import StillClock, StillLoop
-
-
-class Site(Protocol):
-    """Where the stores of one example are."""
-
-    def new_url(self) -> str: ...
-
-
-class OnDisk:
-    def __init__(self, folder: Path) -> None:
-        self._folder, self._count = folder, 0
-
-    def new_url(self) -> str:
-        self._count += 1
-        return f"sqlite:///{self._folder}/{self._count}/bot.db"
 
 
 class Held(Store):

@@ -116,7 +116,8 @@ class Rules:
             for one in rows.audit
             if one.what.startswith("refused ")
         )
-        for asked in (*clicks, *wishes):
+        asks: list[Click | Wish] = [*clicks, *wishes]
+        for asked in asks:
             if isinstance(asked.answer, Refusal):
                 key = (asked.by, asked.answer.why)
                 if not entries[key]:
@@ -235,7 +236,7 @@ class Rules:
         last = earlier[-1]
         if not type(call.change).repeatable:
             yield f"called again for {owner.says}, and must not be repeated"
-        if any(one.fate == "refused" for one in earlier):
+        if any(one.fate == "refused" and one.task is call.task for one in earlier):
             yield f"called again for {owner.says} after a clear no"
         if call.at < last.at + MARGIN_S - 0.01:
             yield f"called again for {owner.says} while the call before may be on its way"

@@ -5,6 +5,7 @@ the people who press, and the rules that are held against all of it after each s
 
 import asyncio
 import itertools
+import json
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
@@ -19,8 +20,9 @@ from bot.store.auditing import verdict_of
 from bot.store.store import Store
 from bot.store.tables import plans
 from tests.engine.approval_ledger import Answer, Click, Now, Paper, Rows, Wish, read_rows
-from tests.engine.approval_lives import Life, Site, at
+from tests.engine.approval_lives import Life, at
 from tests.engine.approval_rules import Rules
+from tests.engine.approval_sites import Site
 from tests.engine.approval_town import PEOPLE, Town, actor, name
 from tests.engine.approval_world import BOOK, Call, World
 from tests.engine.still_time import StillClock, StillLoop
@@ -29,6 +31,8 @@ from tests.engine.still_time import StillClock, StillLoop
 PATIENCE_S = 10.0
 #: Until everything that was begun is over, once the world is well again.
 AT_REST_S = 150.0
+#: What somebody writes into a stored plan.
+EVIL = {"color": "black", "watts": "99", "text": "lies"}
 
 
 class Broken(AssertionError):
@@ -40,10 +44,11 @@ class Stage:
 
     def __init__(self, site: Site, seed: int, tally: Counter[str]) -> None:
         dice = random.Random(seed)
+        self._url = site.new_url()
         self._runner = asyncio.Runner(loop_factory=lambda: StillLoop(dice))
         loop = self._runner.get_loop()
         assert isinstance(loop, StillLoop)
-        self.loop, self.dice, self.tally, self._site = loop, dice, tally, site
+        self.loop, self.dice, self.tally = loop, dice, tally
         self.clock = StillClock(loop)
         self.story: list[str] = []
         self._numbers = itertools.count(1)
@@ -79,7 +84,6 @@ class Stage:
     # Living and dying.
 
     async def _open(self) -> None:
-        self._url = self._site.new_url()
         await self._raise_up()
         self.rows = await self._read()
 
@@ -239,8 +243,12 @@ class Stage:
         """Somebody writes into the store what was never shown."""
         paper.tampered = True
         self.tally["plans tampered with"] += 1
-        text = paper.text.replace('"red"', '"black"').replace("green", "black")
-        text = text.replace("blue", "black").replace('"60"', '"99"')
+        altered = json.loads(paper.text)
+        for _, fields in altered["plan"][0]:
+            fields |= {name: EVIL[name] for name in EVIL if name in fields}
+            if "color" not in fields and "watts" not in fields and "lamp" in fields:
+                fields["lamp"] = "attic" if fields["lamp"] == "hall" else "hall"
+        text = json.dumps(altered, sort_keys=True)
         self.tell(f"somebody alters the stored text of {self.label(paper.id)}")
 
         def write(c: sa.Connection) -> None:
@@ -276,16 +284,17 @@ class Stage:
 
     def who_is(self, close: str, row: Any) -> str:
         """Whoever is so close to a request; else it is a user id already."""
-        by = row.requested_by
+        by = str(row.requested_by)
         if close == "who asked, by another account":
             human = self.town.humans[by]
             return next((u for u, h in self.town.humans.items() if h == human and u != by), by)
         agreed = self.rules.papers[row.id].agreed
-        return {
+        meant: dict[str, str] = {
             "who asked": by,
             "who agreed": agreed[0] if agreed else by,
             "who may": self.who_may(row.id) or by,
-        }.get(close, close)
+        }
+        return meant.get(close, close)
 
     # Holding the rules against it.
 
