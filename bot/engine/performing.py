@@ -143,9 +143,9 @@ class Performer:
     async def _permit(self, work: Claimed) -> Ended | None:
         """Why the next change of the plan may not be made any more; asked before each of them."""
         approval = await self._approval(work)
+        why = await self._not_approved(approval)  # may take its time
         if not _has_made(approval) and self.clock.now() > approval.good_until.timestamp():
             return Ended("outdated", Report("Not applied: it was approved too long ago"))
-        why = await self._not_approved(approval)
         if not why:
             return None
         says = f"Not applied: the approval does not hold any more, {why}. Nothing was changed."

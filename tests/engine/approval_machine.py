@@ -24,15 +24,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from bot.engine.turns import open_pick, undoable
 from tests.engine.approval_ledger import Click
 from tests.engine.approval_moves import (
-    ASKED,
-    CARRIED,
-    DISTURBANCES,
-    LOSSES,
-    PRESSES,
+    MOVES,
     Ask,
     Carry,
     Disturb,
     Lose,
+    Move,
     Press,
 )
 from tests.engine.approval_sites import OnDisk, Site, postgres
@@ -61,20 +58,30 @@ class ApprovalMachine(RuleBasedStateMachine):
             self.stage.start("U1", lamp, color)
         self._go_on(1.0)
 
-    @rule(how=CARRIED)
-    def approve(self, how: Carry) -> None:
+    @rule(how=MOVES)
+    def move(self, how: Move) -> None:
         self.tally["steps"] += 1
+        if isinstance(how, Carry):
+            self._carry_through(how)
+        elif isinstance(how, Ask):
+            self._ask(how)
+        elif isinstance(how, Press):
+            self._press(how)
+        elif isinstance(how, Disturb):
+            self._disturb(how)
+        else:
+            self._lose_the_bot(how)
+        self._go_on(how.moment)
+
+    def _carry_through(self, how: Carry) -> None:
         self.stage.world.weather.extend(how.fates)
         run = self._request(how.which, how.by, how.step)
         for row in self._pending():
             if (row.run, row.step) == (run, how.step):
                 self._agree(row, how.on_replica)
                 self._interfere(how.then, row)
-        self._go_on(how.moment)
 
-    @rule(how=ASKED)
-    def ask(self, how: Ask) -> None:
-        self.tally["steps"] += 1
+    def _ask(self, how: Ask) -> None:
         stage, able = self.stage, self._undoable()
         if how.what == "undo" and able:
             run, step = _one(able, how.which)
@@ -87,11 +94,8 @@ class ApprovalMachine(RuleBasedStateMachine):
             of_a_step = how.what in ("pick", "undo", "again")
             run = _one(self._runs(), how.which)
             stage.wish(how.what, how.by, run, how.step if of_a_step else "")
-        self._go_on(how.moment)
 
-    @rule(how=PRESSES)
-    def press(self, how: Press) -> None:
-        self.tally["steps"] += 1
+    def _press(self, how: Press) -> None:
         if how.late:
             self.stage.set_the_clock(EXPIRES_S + 1)
         if how.what == "until it is approved" and self._pending():
@@ -100,11 +104,8 @@ class ApprovalMachine(RuleBasedStateMachine):
             clicks = self._clicks(how)
             self.stage.press(*clicks)
             self.delivered += [one for one in clicks if one.approval and not one.repeats]
-        self._go_on(how.moment)
 
-    @rule(how=DISTURBANCES)
-    def disturb(self, how: Disturb) -> None:
-        self.tally["steps"] += 1
+    def _disturb(self, how: Disturb) -> None:
         stage = self.stage
         world, town = stage.world, stage.town
         target = f"bulb/{how.lamp}" if how.value.isdigit() else f"lamp/{how.lamp}"
@@ -129,18 +130,14 @@ class ApprovalMachine(RuleBasedStateMachine):
             town.is_as_before()
         elif how.what in CHANGES:
             town.becomes(how.who, how.what)
-        self._go_on(how.moment)
 
-    @rule(how=LOSSES)
-    def lose_the_bot(self, how: Lose) -> None:
-        self.tally["steps"] += 1
+    def _lose_the_bot(self, how: Lose) -> None:
         pending = self._pending() if how.pressing else []
         clicks = [self._rightly(_one(pending, how.which), False)] if pending else []
         if how.how == "frozen":
             self.stage.take_over(how.works, how.after)
         else:
             self.stage.restart(how.after, 5.0 if how.how == "stopped" else 0.0, clicks)
-        self._go_on(how.moment)
 
     def teardown(self) -> None:
         if not hasattr(self, "stage"):

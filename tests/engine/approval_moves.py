@@ -153,3 +153,13 @@ LOSSES = st.builds(
     works=st.sampled_from((0.01, 0.3, 3.0, 8.0)),
     moment=MOMENTS,
 )
+#: How often each kind of move is made.
+KINDS = (
+    *[CARRIED] * 5,
+    *[PRESSES] * 5,
+    *[ASKED] * 2,
+    *[DISTURBANCES] * 3,
+    LOSSES,
+)
+Move = Carry | Ask | Press | Disturb | Lose
+MOVES: st.SearchStrategy[Move] = st.integers(0, len(KINDS) - 1).flatmap(KINDS.__getitem__)

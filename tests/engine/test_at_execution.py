@@ -82,6 +82,22 @@ async def test_a_directory_that_is_away_for_a_moment_does_not_cost_an_approval(
         assert (await bot.settled(run_id, "paint")).status == "given"
 
 
+async def test_an_approval_does_not_last_longer_because_roles_cannot_be_read(
+    tmp_path: Path,
+) -> None:
+    clock = SetClock()
+    async with living_bot(tmp_path, clock=clock) as bot:
+        run_id = await bot.to_the_pick()
+        approval = await bot.planned(run_id)
+        await bot.desk.decide(approval, RAVI, True, "", "", "1")
+        bot.people.is_down, bot.people.asked = True, asyncio.Event()
+        await bot.people.asked.wait()
+        clock.ahead, bot.people.is_down = 36_000, False
+        run = await bot.until(run_id, lambda run: run.approvals[approval].status == "outdated")
+        assert "approved too long ago" in run.approvals[approval].outcome
+        assert "paint hall green" not in bot.world.effects
+
+
 @pytest.mark.parametrize(
     "turns_out",
     [{"is_guest": True}, {"is_bot": True}, {"same_human_as": frozenset({"U1"})}],
