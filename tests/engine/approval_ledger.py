@@ -17,8 +17,8 @@ from bot.engine.applying import NAMESPACE
 from bot.engine.intents import Noted, Refusal, Started
 from bot.engine.state import RunState
 from bot.store.tables import audit, changes, decisions, locks, plans, runs, waits, work
+from tests.engine.approval_book import NEEDS
 from tests.engine.approval_town import name
-from tests.engine.approval_world import NEEDS
 
 Answer = Noted | Refusal | Started | None
 Now = tuple[float, int]

@@ -13,8 +13,9 @@ from bot.engine.engine import Engine
 from bot.engine.runners.local import Execute, LocalRunner
 from bot.engine.systems import Systems
 from bot.store.store import Store
+from tests.engine.approval_book import BOOK
 from tests.engine.approval_town import Town, Window
-from tests.engine.approval_world import BOOK, EXPIRES_S, TIMING, World, Yard
+from tests.engine.approval_world import EXPIRES_S, TIMING, World, Yard
 from tests.engine.small_world import Silent, _nowhere
 from tests.engine.still_time import StillClock, StillLoop
 

@@ -21,7 +21,9 @@ from hypothesis import HealthCheck, Phase, Verbosity
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
+from bot.engine.performing import DIRECTORY_AGAIN_S
 from bot.engine.turns import open_pick, undoable
+from tests.engine.approval_book import OUTLINE
 from tests.engine.approval_ledger import Click
 from tests.engine.approval_moves import (
     MOVES,
@@ -33,9 +35,9 @@ from tests.engine.approval_moves import (
     Press,
 )
 from tests.engine.approval_sites import OnDisk, Site, postgres
-from tests.engine.approval_stage import Broken, Stage, again
+from tests.engine.approval_stage import Broken, Stage
 from tests.engine.approval_town import CHANGES
-from tests.engine.approval_world import COLORS, EXPIRES_S, LAMPS, OUTLINE
+from tests.engine.approval_world import COLORS, EXPIRES_S, LAMPS
 
 STEPS_OF_AN_EXAMPLE = 50
 PHASES = (Phase.generate, Phase.shrink)
@@ -96,8 +98,12 @@ class ApprovalMachine(RuleBasedStateMachine):
             stage.wish(how.what, how.by, run, how.step if of_a_step else "")
 
     def _press(self, how: Press) -> None:
-        if how.late:
+        if how.what not in ("over", "strange", "again", "again twice") and not self._pending():
+            self._request(how.which, how.asker, how.step)
+        if how.first == "too late":
             self.stage.set_the_clock(EXPIRES_S + 1)
+        elif how.first == "tampered" and self.stage.untouched():
+            self.stage.tamper(self.stage.untouched()[-1])
         if how.what == "until it is approved" and self._pending():
             self._agree(_one(self._pending(), how.which), how.on_replica)
         else:
@@ -137,7 +143,8 @@ class ApprovalMachine(RuleBasedStateMachine):
         if how.how == "frozen":
             self.stage.take_over(how.works, how.after)
         else:
-            self.stage.restart(how.after, 5.0 if how.how == "stopped" else 0.0, clicks)
+            grace_s = 5.0 if how.how == "stopped" else 0.0
+            self.stage.restart_while(clicks, how.after, grace_s)
 
     def teardown(self) -> None:
         if not hasattr(self, "stage"):
@@ -165,7 +172,7 @@ class ApprovalMachine(RuleBasedStateMachine):
             self._go_on(0.2)
         if not self._open():
             return ""
-        run = _one(self._open(), which)
+        run = str(_one(self._open(), which))
         self.stage.wish("pick", by, run, step)
         self._go_on(0.1)
         return run
@@ -207,12 +214,17 @@ class ApprovalMachine(RuleBasedStateMachine):
             stage.restart(0.001, 0.0)
         elif what == "frozen":
             stage.take_over(3.0, 0.01)
+        elif what == "frozen at the door":  # all is judged but who approved; another one goes in
+            stage.town.goes_down(1.0)
+            self._go_on(0.1)
+            stage.take_over(DIRECTORY_AGAIN_S + 0.2, 0.1)
 
     def _clicks(self, how: Press) -> list[Click]:
         over = [row for row in self.stage.rows.plans.values() if row.status != "pending"]
         if how.what.startswith("again") and self.delivered:
             click = self.delivered[-1 - how.which % len(self.delivered)]
-            return [again(click, self.stage) for _ in range(2 if "twice" in how.what else 1)]
+            copies = 2 if how.what == "again twice" else 1
+            return [self.stage.deliver_again(click) for _ in range(copies)]
         if how.what == "strange" or not (over or self._pending()):
             return [self.stage.click("U2", "no-such-request", reason="because")]
         if (how.what == "over" and over) or not self._pending():
@@ -293,7 +305,7 @@ def main() -> int:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         disk: Site = OnDisk(folder)
-        ApprovalMachine.site = stack.enter_context(postgres(folder)) if args.postgres else disk
+        ApprovalMachine.site = stack.enter_context(postgres()) if args.postgres else disk
         try:
             run(args.steps, args.seed, ApprovalMachine)
         except Broken as broken:

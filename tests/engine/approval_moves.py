@@ -7,20 +7,24 @@ from typing import NamedTuple
 
 from hypothesis import strategies as st
 
+from tests.engine.approval_book import NEEDS
 from tests.engine.approval_town import CHANGES, PEOPLE
-from tests.engine.approval_world import COLORS, EXPIRES_S, FATES, GONE, LAMPS, NEEDS, Fate
+from tests.engine.approval_world import COLORS, EXPIRES_S, FATES, GONE, LAMPS, Fate
 
 STEPS = tuple(NEEDS)
 ABLE = ("U1", "U2", "U3", "U5", "U6")
 #: Who is somebody to a request; not by their ids.
-CLOSE = ("who may", "who may", "who asked", "who asked, by another account", "who agreed")
+CLOSE = (
+    "who may", "who asked", "who asked, by another account", "who agreed",
+    "who agreed, by another account",
+)  # fmt: skip
 #: Between the last yes and the first call.
 INTERFERENCES = (
     "nothing", "one human", "too late", "tampered", "cancelled", "nobody answers", "killed",
-    "frozen", "nothing", "nothing", *CHANGES,
+    "frozen", "frozen at the door", "nothing", "nothing", *CHANGES,
 )  # fmt: skip
 PRESSED = (
-    "right", "right", "until it is approved", "any", "any", "any", "two at once", "two at once",
+    "right", "until it is approved", "any", "any", "any", "any", "two at once", "two at once",
     "over", "strange", "again", "again twice",
 )  # fmt: skip
 DISTURBED = (
@@ -58,16 +62,21 @@ class Ask(NamedTuple):
 
 
 class Press(NamedTuple):
-    """A button of a request."""
+    """
+    A button of a request, perhaps after something else; if there is no request, somebody asks
+    for one.
+    """
 
     what: str
+    asker: str
+    step: str
     which: int
     by: str
     other: str
     approves: bool
     typed: str
     reason: str
-    late: bool
+    first: str
     on_replica: bool
     moment: float
 
@@ -98,6 +107,7 @@ class Lose(NamedTuple):
     moment: float
 
 
+Move = Carry | Ask | Press | Disturb | Lose
 CARRIED = st.builds(
     Carry,
     then=st.sampled_from(INTERFERENCES),
@@ -121,13 +131,15 @@ ASKED = st.builds(
 PRESSES = st.builds(
     Press,
     what=st.sampled_from(PRESSED),
+    asker=st.sampled_from(ABLE),
+    step=st.sampled_from(STEPS),
     which=WHICH,
     by=st.sampled_from((*CLOSE, *CLOSE, *PEOPLE)),
-    other=st.sampled_from((*CLOSE, *ABLE)),
+    other=st.sampled_from((*CLOSE, *CLOSE, *ABLE)),
     approves=st.sampled_from((True, True, True, False)),
     typed=st.sampled_from(("right", "right", "wrong", "")),
     reason=st.sampled_from(("because", "", "  ")),
-    late=st.sampled_from((False, False, False, False, True)),
+    first=st.sampled_from(("nothing", "nothing", "nothing", "nothing", "too late", "tampered")),
     on_replica=st.booleans(),
     moment=MOMENTS,
 )
@@ -154,12 +166,11 @@ LOSSES = st.builds(
     moment=MOMENTS,
 )
 #: How often each kind of move is made.
-KINDS = (
+KINDS: tuple[st.SearchStrategy[Move], ...] = (
     *[CARRIED] * 5,
     *[PRESSES] * 5,
     *[ASKED] * 2,
     *[DISTURBANCES] * 3,
     LOSSES,
 )
-Move = Carry | Ask | Press | Disturb | Lose
-MOVES: st.SearchStrategy[Move] = st.integers(0, len(KINDS) - 1).flatmap(KINDS.__getitem__)
+MOVES = st.sampled_from(KINDS).flatmap(lambda kind: kind)

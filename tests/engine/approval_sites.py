@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import Protocol
 
 import asyncpg
+import sqlalchemy as sa
 
-from sandbox.postgres.binaries import find
-from sandbox.postgres.server import HOST, Server
-
-USER, PASSWORD = "bot", "nobody-else-listens"
+from sandbox.postgres.database import Database
 
 
 class Site(Protocol):
@@ -30,29 +28,27 @@ class OnDisk:
 class OnServer:
     """Databases of one PostgreSQL, made on a loop beside that of the example."""
 
-    def __init__(self, runner: asyncio.Runner, port: int) -> None:
-        self._runner, self._count = runner, 0
-        self._address = f"postgresql://{USER}:{PASSWORD}@{HOST}:{port}"
+    def __init__(self, runner: asyncio.Runner, server: Database) -> None:
+        self._runner, self._server, self._count = runner, server, 0
 
     def new_url(self) -> str:
         self._count += 1
         name = f"example{self._count}"
         self._runner.run(self._make(name))
-        return f"{self._address}/{name}"
+        return sa.make_url(self._server.admin_dsn).set(database=name).render_as_string(False)
 
     async def _make(self, name: str) -> None:
-        connection = await asyncpg.connect(f"{self._address}/postgres")
+        connection = await asyncpg.connect(self._server.admin_dsn)
         await connection.execute(f"create database {name}")
         await connection.close()
 
 
 @contextmanager
-def postgres(folder: Path) -> Iterator[OnServer]:
-    server = Server(find(folder), folder / "server")
+def postgres() -> Iterator[OnServer]:
+    server = Database(organizations=0, with_replica=False)
     with asyncio.Runner() as runner:
-        runner.run(server.make(USER, PASSWORD))
         runner.run(server.start())
         try:
-            yield OnServer(runner, server.port)
+            yield OnServer(runner, server)
         finally:
             runner.run(server.stop())

@@ -19,6 +19,8 @@ WHO: dict[str, tuple[str, frozenset[str], str]] = {
     "U5": ("omar", DBA, ""),
     "U6": ("ines", OPERATOR, ""),
     "U9": ("dana's other account", DBA, ""),
+    "UA": ("ravi's other account", DBA, ""),
+    "UC": ("lena's other account", DBA, ""),
     "U4": ("vera, a viewer", frozenset({"viewer"}), ""),
     "U7": ("guy, a guest", DBA, "is_guest"),
     "U8": ("fred, who left", DBA, "left"),
@@ -26,6 +28,7 @@ WHO: dict[str, tuple[str, frozenset[str], str]] = {
     "UX": ("nobody", frozenset(), "unknown"),
 }
 PEOPLE = tuple(WHO)
+SAME = {"U9": "U1", "UA": "U2", "UC": "U3"}
 #: What may become of somebody, and become good again.
 CHANGES = ("loses operator", "loses dba", "leaves", "is a guest now", "is as before")
 
@@ -59,7 +62,7 @@ class Town:
         self.story("  everybody is as before")
         for user_id in PEOPLE:
             self._is_as_before(user_id)
-            self.humans[user_id] = "U1" if user_id == "U9" else user_id
+            self.humans[user_id] = SAME.get(user_id, user_id)
 
     def goes_down(self, seconds: float) -> None:
         self.story(f"  the directory does not answer for {seconds:g} s")
@@ -96,6 +99,12 @@ class Town:
         human = self.humans[user_id]
         same = {user for user, other in self.humans.items() if other == human} - {user_id}
         return replace(self.members[user_id], same_human_as=frozenset(same))
+
+    def another_account(self, user_id: str) -> str:
+        """Of the same human, if there is one."""
+        human = self.humans[user_id]
+        others = (u for u, h in self.humans.items() if h == human and u != user_id)
+        return next(others, user_id)
 
     def look_up(self, user_id: str) -> Member:
         is_down = self.loop.time() < self.down_until

@@ -23,8 +23,8 @@ def test_nothing_is_ever_made_that_was_not_approved_as_shown(tmp_path: Path) -> 
 
 
 @pytest.mark.slow
-def test_nor_on_postgresql_where_two_replicas_decide_at_once(tmp_path: Path) -> None:
-    with postgres(tmp_path) as server:
+def test_nor_on_postgresql_where_two_replicas_decide_at_once() -> None:
+    with postgres() as server:
 
         class Machine(ApprovalMachine):
             site, tally = server, Counter[str]()
