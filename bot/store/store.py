@@ -123,7 +123,7 @@ class _Sqlite:
     async def tx(self, first: bool, run: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         asked = _Asked(lambda connection: run(connection, *args, **kwargs))
         (self._first if first else self._asked).append(asked)
-        self._writer_thread.submit(self._write)
+        asyncio.get_running_loop().run_in_executor(self._writer_thread, self._write)
         written: T = await asyncio.wrap_future(asked.future)
         return written
 
