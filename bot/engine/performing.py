@@ -143,14 +143,16 @@ class Performer:
         """Why the next change of the plan may not be made any more; asked before each of them."""
         approval = await self._approval(work)
         if not _has_begun(approval) and self.clock.now() > approval.good_until.timestamp():
-            return Ended("outdated", Report("Not applied: it was approved too long ago"))
+            given = "the glass was broken" if approval.glass else "it was approved"
+            return Ended("outdated", Report(f"Not applied: {given} too long ago"))
         lapsed = await self._lapsed(approval)
         if lapsed is None:
             return None
         if lapsed.frozen:
             return kept_back(lapsed.why, {one.state for one in approval.changes})
-        why = lapsed.why
-        says = f"Not applied: the approval does not hold any more, {why}. Nothing was changed."
+        basis = "broken glass" if approval.glass else "approval"
+        why = f"the {basis} does not hold any more, {lapsed.why}"
+        says = f"Not applied: {why}. Nothing was changed."
         return Ended("failed", Report(says))
 
     async def _approval(self, work: Claimed) -> ApprovalRecord:
