@@ -21,7 +21,7 @@ from adapters.rds import Rds
 from assembly import asking, audit_command
 from assembly.anchors import bucket
 from assembly.outside import postgres
-from assembly.policy import policy_of
+from assembly.policy import check_announced, policy_of
 from assembly.serving import serve
 from bot.access.policy_file import PolicyError
 from bot.runbook.coverage import coverage, coverage_text
@@ -51,6 +51,7 @@ async def _serve_until_told(settings: Settings) -> None:
 async def doctor(settings: Settings) -> int:
     """Looks whether everything the bot needs answers. Changes nothing. Raises PolicyError."""
     wrong, policy = 0, policy_of(settings)
+    check_announced(policy, settings)
     async with contextlib.AsyncExitStack() as stack:
         calls = await stack.enter_async_context(open_calls(settings.slack))
         aws = AwsCalls(settings.aws.region, settings.aws.endpoint_url, settings.aws.timeout_s)

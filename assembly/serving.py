@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from adapters.slack import Slack
 from assembly.anchors import anchoring
-from assembly.outside import deciders, outside, thresholds
-from assembly.policy import policy_of
+from assembly.outside import deciders, outside, reviewers, thresholds
+from assembly.policy import check_announced, policy_of
 from assembly.room import RunRoom
 from bot.engine.calling import Surroundings
 from bot.engine.desk import EngineDesk
@@ -55,6 +55,7 @@ class Bot:
 async def running_bot(settings: Settings) -> AsyncIterator[Bot]:
     """Everything but the intake. It goes on at once with what an earlier life left."""
     policy = policy_of(settings)
+    check_announced(policy, settings)
     async with contextlib.AsyncExitStack() as stack:
         calls = await stack.enter_async_context(open_calls(settings.slack))
         store = Store(settings.store.url)
@@ -70,7 +71,12 @@ async def running_bot(settings: Settings) -> AsyncIterator[Bot]:
             store,
             RUNBOOKS,
             Surroundings(systems, settings.company, thresholds(settings)),
-            SlackAnnouncer(deciders(policy), settings.slack.fallback_channel),
+            SlackAnnouncer(
+                deciders(policy),
+                settings.slack.fallback_channel,
+                bool(policy.may.break_glass),
+                reviewers(policy),
+            ),
             outbox_rows.put,
             people,
             LocalRunner(),

@@ -99,9 +99,9 @@ class Glass:
     def says(self, missing: str) -> Iterator[str]:
         """For a text that is no message. `missing`: who else would have had to approve."""
         yield f"GLASS BROKEN by {self.by} at {self.at:%Y-%m-%d %H:%M} UTC: {self.reason}"
-        yield f"went through without the approval of {missing}"
+        yield f"went through without approval: {missing} had to give it"
         if self.despite:
-            yield f"went through although changes were {self.despite}"
+            yield f"changes were {self.despite}"
         if self.reviewed_at:
             at = f"{self.reviewed_at:%Y-%m-%d %H:%M} UTC"
             yield f"REVIEWED by {self.reviewed_by} at {at}: {self.review}"

@@ -97,7 +97,7 @@ async def test_it_is_called_approved_nowhere(tmp_path: Path) -> None:
         assert "despite" not in entry
         text = await bot.desk.plan_text(plan, LENA)
         assert text and f"GLASS BROKEN by U1 at {made_at(run, plan)} UTC: {WHY}" in text
-        assert "without the approval of 1 of role operator" in text
+        assert "without approval: 1 of role operator had to give it" in text
         assert "NOT REVIEWED YET" in text
 
 
