@@ -15,12 +15,11 @@ from bot.slack.views.deciding import form, words_field
 from bot.slack.views.escape import cut, one_line
 from bot.slack.views.freezes import freeze_line
 from bot.slack.views.glass import WHOLE, glass_line, went_through
-from bot.slack.views.kit import Element, View, bullets, plain, rich, section, text
+from bot.slack.views.kit import Element, View, bullets, header, plain, rich, section, text
 from bot.slack.views.limits import fit_blocks
 from bot.slack.views.words import clock, day_and_clock
 
 HEADING = "THIS GOES THROUGH WITHOUT APPROVAL"
-AT_ONCE = "it is made as soon as you press the button below."
 TOLD = (
     "Everybody is told at once, in the alerts channel and in the run's: your name, the time, and"
     " the reason you give."
@@ -32,19 +31,20 @@ FOUND_HINT = "Was it right to do it without approval? What follows from it? Ever
 
 
 def glass_modal(approval: ApprovalRecord, run: RunRecord) -> View:
-    fields = [
+    tail = [  # the warning stands just above the fields, where one looks
+        header(HEADING),
+        bullets([text(_at_once(approval), bold=True)], *_warnings(approval)),
         words_field(
             names.TYPED, f"Type {approval.type_to_break} to break the glass", "", optional=False
         ),
         words_field(names.REASON, "Why can this not wait?", WHY_HINT, optional=False),
     ]
     blocks = [
-        bullets([text(HEADING, bold=True)], *_warnings(approval)),
         section(plain(f"{approval.effect}: {approval.title}", limits.SECTION_TEXT)),
         *change_blocks(approval),
         rich(*what_it_means(approval)),
     ]
-    blocks = fit_blocks(blocks, limits.BLOCKS_IN_A_VIEW, fields)
+    blocks = fit_blocks(blocks, limits.BLOCKS_IN_A_VIEW, tail)
     return form(names.GLASS_MODAL, "Break the glass", "Break the glass", approval, blocks)
 
 
@@ -59,12 +59,15 @@ def review_modal(approval: ApprovalRecord, run: RunRecord) -> View:
     return form(names.REVIEW_MODAL, "Review a broken glass", "Reviewed", approval, blocks)
 
 
-def _warnings(approval: ApprovalRecord) -> Iterator[list[Element]]:
+def _at_once(approval: ApprovalRecord) -> str:
     lacking = cut(one_line(approval.lacking), 200)
-    yield [text(f"{lacking} must approve, and nobody is waited for any more: {AT_ONCE}")]
+    return f"{lacking} must approve. Nobody is waited for: pressing the button below makes the change."
+
+
+def _warnings(approval: ApprovalRecord) -> Iterator[list[Element]]:
     if approval.frozen:
-        yield [text("Changes are frozen, and it is made all the same: ")]
-        yield freeze_line(approval.frozen)
+        frozen = text("Changes are frozen, and it is made all the same: ")
+        yield [frozen, *freeze_line(approval.frozen)]
     yield from ([text(one)] for one in (TOLD, REVIEWED, ONCE))
     yield [text(f"The request expires at {clock(approval.expires_at)}, also for this.")]
 

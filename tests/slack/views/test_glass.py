@@ -118,7 +118,7 @@ def test_the_form_says_in_plain_words_what_will_happen() -> None:
     said = words(view)
     for fact in (
         "THIS GOES THROUGH WITHOUT APPROVAL",
-        "1 of role operator must approve, and nobody is waited for any more: it is made as soon",
+        "1 of role operator must approve. Nobody is waited for: pressing",
         "Everybody is told at once",
         "Somebody else reviews it",
         "once",
