@@ -61,7 +61,8 @@ def review_modal(approval: ApprovalRecord, run: RunRecord) -> View:
 
 def _at_once(approval: ApprovalRecord) -> str:
     lacking = cut(one_line(approval.lacking), 200)
-    return f"{lacking} must approve. Nobody is waited for: pressing the button below makes the change."
+    made = "the button below makes the change at once"
+    return f"{lacking} must approve. Nobody is waited for: {made}."
 
 
 def _warnings(approval: ApprovalRecord) -> Iterator[list[Element]]:

@@ -118,7 +118,7 @@ def test_the_form_says_in_plain_words_what_will_happen() -> None:
     said = words(view)
     for fact in (
         "THIS GOES THROUGH WITHOUT APPROVAL",
-        "1 of role operator must approve. Nobody is waited for: pressing",
+        "1 of role operator must approve. Nobody is waited for: the button below",
         "Everybody is told at once",
         "Somebody else reviews it",
         "once",
