@@ -457,7 +457,7 @@ async def test_a_freeze_that_is_thrown_once_the_glass_is_broken_does_not_stop_it
 
 
 async def test_a_broken_glass_lets_nothing_else_through_a_freeze(tmp_path: Path) -> None:
-    async with living_bot(tmp_path, policy=POLICY) as bot:
+    async with living_bot(tmp_path, policy=POLICY, store=Racing) as bot:
         on_their_own(bot)
         first, second = await bot.to_the_pick(), await bot.begin(key="k2")
         await bot.until(second, lambda run: run.open_pick == "cure")
@@ -468,12 +468,7 @@ async def test_a_broken_glass_lets_nothing_else_through_a_freeze(tmp_path: Path)
         refused(await bot.desk.decide(two, RAVI, True, "", "", "a1"), "frozen by @lena")
         await bot.desk.thaw(LENA, "", "t")
         bot.world.lamps["hall"] = "red"  # as the second plan expects it
-
-        async def throw(_lamp: str) -> None:
-            bot.world.on_look = None
-            await freeze(bot, key="f2")
-
-        bot.world.on_look = throw
+        Racing.before_intent = lambda: freeze(bot, key="f2")
         await bot.desk.decide(two, RAVI, True, "", "", "a2")
         run = await bot.until(second, lambda run: run.steps["paint_both"].status == "failed")
         assert run.approvals[two].status == "frozen"
