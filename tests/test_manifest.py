@@ -46,7 +46,7 @@ SCOPES: dict[str, set[str]] = {
     "files.getUploadURLExternal": {"files:write"},
     "files.info": {"files:read"},
     "pins.add": {"pins:write"},
-    "usergroups.users.list": {"usergroups:read"},
+    "usergroups.list": {"usergroups:read"},
     "users.conversations": READ,
     "users.info": {"users:read"},
     "views.open": set(),

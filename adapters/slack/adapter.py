@@ -59,26 +59,33 @@ class Slack(Adapter):
         self._calls = PatientCalls(calls, nap)
         self._channels = Channels(self._calls)
         self._rooms, self._outbox, self._timeline = rooms, outbox, timeline
+        #: By run: what the last look found, for the call after it; and what the answer to the last
+        #: call showed, for the look after it. Slack takes 20 looks a minute.
+        self._found: dict[str, Channel] = {}
+        self._shown: dict[str, Channel] = {}
 
     async def _see_channel(self, change: CreateChannel) -> Seen:
         """Where the run may speak it does so at once, also while its channel is not furnished."""
-        ours = await self._find(change)
+        ours = self._shown.pop(change.run, None) or await self._find(change)
         if ours is None:
             return Seen("before", f"This run has no #{change.name} yet")
         await self._rooms.remember(change.run, ours.id, ours.name)
         if change.mark not in ours.purpose or ours.topic != change.whole_topic:
+            self._found[change.run] = ours
             return Seen("before", f"#{ours.name} is open and not furnished yet")
         return Seen("applied", f"#{ours.name} is open")
 
     async def _create_channel(self, change: CreateChannel, key: Key) -> None:
         """Goes on from wherever an earlier attempt got to."""
-        ours = await self._find(change) or await self._open(change)
+        ours = self._found.pop(change.run, None) or await self._open(change)
         do = self._calls.do
         if change.mark not in ours.purpose:
             await do("conversations.setPurpose", channel=ours.id, purpose=change.whole_purpose)
         await self._rooms.remember(change.run, ours.id, ours.name)
         await self._invite(ours, change.invite)
-        await do("conversations.setTopic", channel=ours.id, topic=change.whole_topic)
+        answer = await do("conversations.setTopic", channel=ours.id, topic=change.whole_topic)
+        if "channel" in answer:
+            self._shown[change.run] = channel(answer["channel"])
 
     async def _find(self, change: CreateChannel) -> Channel | None:
         since = (change.since - CLOCKS_APART).timestamp()

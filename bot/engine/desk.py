@@ -5,19 +5,14 @@ The order on every intent: who is it, may they, was it here before, does the run
 refusal consumes nothing and is an entry in the audit log.
 """
 
-import asyncio
 import difflib
-import inspect
 import json
-import logging
 import secrets
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
 import sqlalchemy as sa
 from pydantic import ValidationError
-from pydantic.fields import FieldInfo
 
 from bot.access.acts import (
     Act,
@@ -32,12 +27,21 @@ from bot.access.acts import (
     Start,
 )
 from bot.access.member import Member
+from bot.engine import noted
 from bot.engine.access import may_decide, to_approve
 from bot.engine.audit import note, note_refusal, read_by
-from bot.engine.calling import value_of
 from bot.engine.engine import Engine
 from bot.engine.freezes import standing, switch
-from bot.engine.intents import Actor, Noted, Refusal, Started, StartRun, Truth
+from bot.engine.inputs import live_choices, not_there, read_inputs, secrets_in, wrong_fields
+from bot.engine.intents import (
+    Actor,
+    Noted,
+    NotedStart,
+    Refusal,
+    Started,
+    StartRun,
+    Truth,
+)
 from bot.engine.judging import Judge
 from bot.engine.plans import Kinds, parse, readable
 from bot.engine.reading import (
@@ -49,35 +53,25 @@ from bot.engine.reading import (
 )
 from bot.engine.record import ApprovalRecord, QuestionRecord, RunRecord, Said
 from bot.engine.reports import Report
-from bot.engine.results import Results, done_as_json
+from bot.engine.results import done_as_json
 from bot.engine.state import NOT_OVER, Event, EventKind, RunState
 from bot.engine.taking import lock_run
 from bot.engine.turns import may_pick
-from bot.runbook import Run, RunbookInputs
-from bot.runbook.book import Menu
+from bot.runbook import RunbookInputs
 from bot.runbook.changes import digest
 from bot.runbook.errors import StepError
 from bot.runbook.outline import Outline, outline
-from bot.runbook.values import Value
-from bot.secrets.redaction import REDACTOR
 from bot.store.auditing import verdict_until
 from bot.store.chain import Entry
 from bot.store.rooms import begin_room
 from bot.store.tables import decisions, events, plans, runs
 from bot.store.verifying import Verdict
 
-log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 #: Without the letters and digits that are mistaken for one another.
 ID_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 ID_LENGTH = 4
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-SECRET_HERE = (
-    "This looks like a secret. It is not kept here, but Slack has it now: change that secret."
-)
-#: Seconds that live choices may take before a modal goes without them.
-MENU_LIMIT_S = 1.2
 
 
 class _StartedMeanwhile(Exception):
@@ -101,6 +95,19 @@ class EngineDesk:
         return self._on_paper
 
     # Starting.
+
+    async def note_start(self, intent: StartRun) -> Noted | Refusal:
+        inputs = self._read_inputs(intent)
+        if isinstance(inputs, Refusal):
+            return inputs
+        await self._engine.store.tx_first(noted.keep, intent, self._engine.clock.now())
+        return Noted()
+
+    async def forget_start(self, key: str) -> None:
+        await self._engine.store.tx(noted.forget, key)
+
+    async def noted_starts(self) -> Sequence[NotedStart]:
+        return await self._engine.store.read(noted.kept, self._engine.clock.now())
 
     async def start_run(self, intent: StartRun) -> Started | Refusal:
         return await self._heard(self._start(intent), None, "start", intent.book_id, intent.by)
@@ -127,27 +134,23 @@ class EngineDesk:
         return Refusal(f"There is no runbook {book_id}.", nearest=tuple(nearest))
 
     async def _checked(self, intent: StartRun) -> RunbookInputs | Refusal:
+        inputs = self._read_inputs(intent)
+        if isinstance(inputs, Refusal):
+            return inputs
         book = self._engine.books[intent.book_id]
-        try:
-            inputs = book.inputs.model_validate(dict(intent.inputs))
-        except ValidationError as error:
-            fields = book.inputs.model_fields
-            wrong = {str(one["loc"][0]): _plainly(one, fields) for one in error.errors()}
-            return Refusal("Some inputs are not right; nothing was started.", fields=wrong)
-        if wrong := _secrets_in(inputs):
-            return Refusal("There is a secret in it; nothing was started.", fields=wrong)
-        menus = await self.menus(intent.book_id) if book.menus else {}
-        wrong = {}
-        for field, choices in menus.items():
-            if why := _strange(getattr(inputs, field), choices):
-                wrong[field] = why
+        wrong = await not_there(book, inputs, self._engine.around)
         return Refusal("Some inputs do not exist.", fields=wrong) if wrong else inputs
+
+    def _read_inputs(self, intent: StartRun) -> RunbookInputs | Refusal:
+        book = self._engine.books.get(intent.book_id)
+        return read_inputs(book, intent.inputs) if book else self.no_such_book(intent.book_id)
 
     async def _begin(self, intent: StartRun, inputs: RunbookInputs) -> Started | Refusal:
         engine = self._engine
         key = f"start:{intent.key}"
 
         def begin(c: sa.Connection) -> tuple[Started, list[str]]:
+            noted.forget(c, intent.key)
             query = sa.select(events.c.run).where(events.c.key == key)
             if earlier := c.execute(query).scalar():
                 return Started(earlier, is_new=False), []
@@ -409,10 +412,8 @@ class EngineDesk:
         try:
             value = kind.model_validate(dict(answer))
         except ValidationError as error:
-            fields = kind.model_fields
-            wrong = {str(one["loc"][0]): _plainly(one, fields) for one in error.errors()}
-            return Refusal("Some of the answer is not right.", fields=wrong)
-        if wrong := _secrets_in(value):
+            return Refusal("Some of the answer is not right.", fields=wrong_fields(kind, error))
+        if wrong := secrets_in(value):
             return Refusal("There is a secret in it; it was not taken.", fields=wrong)
         said = "; ".join(_answer_text(one) for one in value.model_dump(mode="json").items())
         return Report(says=said, result=value.model_dump(mode="json"), has_result=True)
@@ -484,20 +485,8 @@ class EngineDesk:
         return record.questions[question_id], record
 
     async def menus(self, book_id: str) -> Mapping[str, Sequence[str]]:
-        menus = self._engine.books[book_id].menus
-        read = await asyncio.gather(*(self._menu(book_id, menu) for menu in menus.values()))
-        return {field: choices for field, choices in zip(menus, read, strict=True) if choices}
-
-    async def _menu(self, book_id: str, menu: Menu) -> Sequence[str]:
-        nobody = Results(RunbookInputs(), Run(id="-", started_at=_EPOCH, started_by="-"))
-        try:
-            asked = {n.name: value_of(n, nobody, self._engine.around) for n in menu.needs}
-            async with asyncio.timeout(MENU_LIMIT_S):
-                choices = menu.run(**asked)
-                return tuple(await choices if inspect.isawaitable(choices) else choices)
-        except (StepError, TimeoutError) as error:
-            log.warning("%s: no live choices: %s", book_id, error)
-            return ()
+        book = self._engine.books[book_id]
+        return await live_choices(book, self._engine.around, book.menus)
 
     # The audit log.
 
@@ -599,36 +588,6 @@ def _resolution(
     text = c.execute(query.order_by(plans.c.attempt.desc()).limit(1)).scalar_one()
     result = done_as_json(parse(text, engine.kinds), engine.clock.now())
     return Report(says=f"{says[truth]}, says {name}", result=result, has_result=True)
-
-
-def _plainly(error: Any, fields: Mapping[str, FieldInfo]) -> str:
-    """A validation error as a sentence for whoever fills in the field."""
-    if error["type"] == "string_pattern_mismatch":
-        field = fields.get(str(error["loc"][0]))
-        described = field.description if field and len(error["loc"]) == 1 else None
-        return f"This must be {described or 'written like ' + error['ctx']['pattern']}"
-    if error["type"] == "missing":
-        return "This is needed"
-    if error["type"] == "extra_forbidden":
-        return "This runbook has no such input"
-    return str(error["msg"]).removeprefix("Value error, ")
-
-
-def _secrets_in(value: Value) -> dict[str, str]:
-    """What a person typed where all can read it, by field."""
-    fields = value.model_dump(mode="json")
-    return {name: SECRET_HERE for name, one in fields.items() if REDACTOR.holds(json.dumps(one))}
-
-
-def _strange(value: Any, choices: Iterable[str]) -> str:
-    among = list(choices)
-    given = value if isinstance(value, tuple | list) else (value,)
-    strange = [str(one) for one in given if one is not None and one not in among]
-    if not strange:
-        return ""
-    nearest = difflib.get_close_matches(strange[0], among, n=1)
-    hint = f" Did you mean {nearest[0]}?" if nearest else f" There are: {', '.join(among[:10])}"
-    return f"There is no {', '.join(strange)}.{hint}"
 
 
 def _answer_text(item: tuple[str, Any]) -> str:

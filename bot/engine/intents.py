@@ -7,6 +7,7 @@ nothing. A refusal consumes nothing and is said to that person alone.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Literal, Protocol
 
 from bot.access.acts import Act, Frozen
@@ -64,6 +65,14 @@ class StartRun:
     dry: bool = False
 
 
+@dataclass(frozen=True)
+class NotedStart:
+    """A start that was acknowledged and is not begun, and for how long."""
+
+    intent: StartRun
+    waited: timedelta
+
+
 class Directory(Protocol):
     """Who is who. It fails closed: what cannot be read is Unreachable, never an empty answer."""
 
@@ -86,7 +95,20 @@ class Desk(Protocol):
     def why_not(self, member: Member, act: Act) -> str:
         """For menus, which offer only what one may do: '' when they may. Nothing is written."""
 
-    async def start_run(self, intent: StartRun) -> Started | Refusal: ...
+    async def note_start(self, intent: StartRun) -> Noted | Refusal:
+        """
+        Durable when it answers, and not judged: `start_run` does that. Refused is what can be seen
+        to be wrong without asking anybody.
+        """
+
+    async def start_run(self, intent: StartRun) -> Started | Refusal:
+        """Judged now. Once begun, it is noted no more."""
+
+    async def forget_start(self, key: str) -> None:
+        """It was refused, and its person told."""
+
+    async def noted_starts(self) -> Sequence[NotedStart]:
+        """Left by an earlier life, oldest first."""
 
     async def pick(self, run_id: str, step: str, by: Actor, key: str) -> Noted | Refusal:
         """Ask for the plan of an action of a pick or standby section."""

@@ -142,9 +142,9 @@ class Performer:
     async def _permit(self, work: Claimed) -> Ended | None:
         """Why the next change of the plan may not be made any more; asked before each of them."""
         approval = await self._approval(work)
-        if not _has_begun(approval) and self.clock.now() > approval.good_until.timestamp():
+        lapsed = await self._lapsed(approval)  # may take its time
+        if not _has_made(approval) and self.clock.now() > approval.good_until.timestamp():
             return Ended("outdated", Report("Not applied: it was approved too long ago"))
-        lapsed = await self._lapsed(approval)
         if lapsed is None:
             return None
         if lapsed.frozen:
@@ -173,6 +173,11 @@ class Performer:
 
 def _has_begun(approval: ApprovalRecord) -> bool:
     return any(change.state != "planned" for change in approval.changes)
+
+
+def _has_made(approval: ApprovalRecord) -> bool:
+    """Not: it was found to be so already, or was intended and never came to be."""
+    return any(change.state == "applied" for change in approval.changes)
 
 
 def _run_row(c: sa.Connection, run_id: str) -> Any:

@@ -39,6 +39,7 @@ from bot.store.deliveries import Delivery, Priority, message
 
 #: What a step says in the thread; what only did not happen is on the card.
 TOLD: frozenset[StepStatus] = frozenset({"ok", "warning", "problem", "unknown", "given", "failed"})
+AT_WORK: frozenset[StepStatus] = frozenset({"working", "applying"})
 NOT_IN_A_NAME = re.compile(r"[^\w.-]+", re.ASCII)
 REDIRECT = "https://slack.com/app_redirect?channel="
 
@@ -73,10 +74,12 @@ class SlackAnnouncer:
         return (_said(name, shown, Priority.APPROVAL, place=self._channel),)
 
     def _card(self, run: RunRecord, kinds: Set[SaidKind]) -> Delivery:
-        priority = Priority.POST if "run started" in kinds else Priority.EDIT
+        name, shown = f"{run.id}/card", card(run)
         if "run ended" in kinds:
-            priority = Priority.FINAL
-        return _said(f"{run.id}/card", card(run), priority)
+            return _said(name, shown, Priority.FINAL)
+        if "run started" in kinds:
+            return _said(name, shown, Priority.POST)
+        return _said(name, shown, Priority.EDIT if _is_at_work(run) else Priority.FINAL)
 
     def _told(self, run: RunRecord, one: Said, said: Sequence[Said]) -> Iterator[Delivery]:
         if one.kind == "room opened":
@@ -112,6 +115,11 @@ class SlackAnnouncer:
             yield Delivery(
                 f"{name}/plan", "file", payload, thread=name, priority=Priority.APPROVAL
             )
+
+
+def _is_at_work(run: RunRecord) -> bool:
+    """Whether its card will change by itself. If not, it waits for people, and they for it."""
+    return any(step.status in AT_WORK for step in run.steps.values())
 
 
 def _said(

@@ -13,15 +13,11 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.engine.intents import Desk
 from bot.runbook.errors import Refused
 from bot.secrets.redaction import REDACTOR
 from bot.slack.calls import Calls
-from bot.slack.errands import Errands
 from bot.slack.listeners import register
-from bot.slack.listeners.front import Front, KeepSecret
-from bot.slack.listeners.telling import Telling
-from bot.slack.turned_away import TurnedAway
+from bot.slack.listeners.front import Front
 
 
 @dataclass(frozen=True)
@@ -47,15 +43,8 @@ async def identify(calls: Calls) -> Identity:
     )
 
 
-def build_app(
-    desk: Desk,
-    calls: Calls,
-    identity: Identity,
-    errands: Errands,
-    turned_away: TurnedAway,
-    keep_secret: KeepSecret | None = None,
-) -> AsyncApp:
-    """`errands` are what a shutdown waits for; `keep_secret` stores what forms ask as secrets."""
+def build_app(front: Front, identity: Identity) -> AsyncApp:
+    calls = front.telling.calls
 
     async def authorize(**_: object) -> AuthorizeResult:
         return AuthorizeResult(
@@ -75,8 +64,7 @@ def build_app(
         process_before_response=True,
         request_verification_enabled=False,  # HttpIntake does; this one fails on odd headers.
     )
-    telling = Telling(calls, errands)
-    register(app, Front(desk, telling, identity.team_id, turned_away, keep_secret))
+    register(app, front)
     return app
 
 

@@ -35,7 +35,7 @@ READS = frozenset(
         "conversations.replies",
         "files.getUploadURLExternal",
         "files.info",
-        "usergroups.users.list",
+        "usergroups.list",
         "users.conversations",
         "users.info",
     }

@@ -64,6 +64,20 @@ kept_secrets = _table(
     _time("at", nullable=False),
 )
 
+#: Starts that were acknowledged and are not begun yet; the key is the delivery's own id.
+starts = _table(
+    "starts",
+    _text("key", primary_key=True),
+    _text("book", nullable=False),
+    _text("inputs", nullable=False),  #: As they were asked for, not judged yet.
+    _number("dry", nullable=False),
+    _text("by", nullable=False),
+    _text("team", nullable=False),
+    _text("channel"),
+    _text("channel_name", nullable=False),
+    _time("at", nullable=False),
+)
+
 steps = _table(
     "steps",
     _text("run", primary_key=True),

@@ -88,7 +88,7 @@ class Workspace:
     def conversations_setTopic(self, channel: str, topic: str) -> Mapping[str, Any]:
         escaped = topic.replace("<", "&lt;").replace(">", "&gt;")
         self._of(channel)["topic"] = {"value": escaped}
-        return {}
+        return {"channel": self._of(channel)}
 
     def conversations_invite(self, channel: str, users: str, force: bool) -> Mapping[str, Any]:
         self.invited.append(users)
@@ -161,6 +161,19 @@ async def test_a_channel_is_opened_named_after_its_run_and_remembered(
     assert rooms.known == {"7F3K": ("C0", "incident-20260901-core")}
 
 
+async def test_what_a_channel_is_like_is_asked_before_it_is_opened_and_told_by_the_last_call(
+    slack: Slack, workspace: Workspace
+) -> None:
+    """Slack takes 20 of it a minute, and a year of incidents is many pages."""
+    await slack._see_channel(CHANGE)
+    assert workspace.calls.count("users.conversations") == 1
+    await slack._create_channel(CHANGE, "key")
+    assert (await slack._see_channel(CHANGE)).state == "applied"
+    assert workspace.calls.count("users.conversations") == 1
+    workspace.channels[0]["topic"] = {"value": "lunch"}
+    assert (await slack._see_channel(CHANGE)).state == "before"
+
+
 METHODS = (
     "auth.test",
     "users.conversations",
@@ -186,6 +199,7 @@ async def test_a_limit_is_waited_for_as_long_as_slack_says(
     slack: Slack, workspace: Workspace, naps: list[float], method: str
 ) -> None:
     workspace.limited[method] = 7.0
+    await slack._see_channel(CHANGE)
     await slack._create_channel(CHANGE, "key")
     assert (await slack._see_channel(CHANGE)).state == "applied"
     assert naps == [7.0]
@@ -245,6 +259,7 @@ async def test_the_channel_of_an_older_run_with_the_same_id_is_not_ours(
     slack: Slack, workspace: Workspace
 ) -> None:
     await slack._create_channel(CHANGE, "key")
+    await slack._see_channel(CHANGE)
     workspace.channels[0]["created"] = int((STARTED - timedelta(hours=1)).timestamp())
     assert (await slack._see_channel(CHANGE)).state == "before"
     await slack._create_channel(CHANGE, "key")

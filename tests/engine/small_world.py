@@ -269,6 +269,7 @@ class People:
             "U9": Member("U9", "dana too", everything, same_human_as=frozenset({"U1"})),
         }
         self.is_down = False
+        self.asked = asyncio.Event()  #: Somebody asked who somebody is.
 
     def loses(self, user_id: str, what: str) -> None:
         was = self.members[user_id]
@@ -276,6 +277,7 @@ class People:
         self.members[user_id] = replace(was, **now)  # type: ignore[arg-type]
 
     async def member(self, user_id: str) -> Member:
+        self.asked.set()
         if self.is_down:
             raise Unreachable("the directory does not answer")
         return self.members[user_id]

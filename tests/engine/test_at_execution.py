@@ -1,8 +1,11 @@
 """What is judged again at the moment of execution, and what a moment's trouble does not cost."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from bot.engine.applying import ApplyTiming
 from bot.engine.intents import Noted, Refusal
@@ -77,6 +80,53 @@ async def test_a_directory_that_is_away_for_a_moment_does_not_cost_an_approval(
         bot.people.is_down = True
         asyncio.get_running_loop().call_later(0.1, lambda: setattr(bot.people, "is_down", False))
         assert (await bot.settled(run_id, "paint")).status == "given"
+
+
+async def test_an_approval_does_not_last_longer_because_roles_cannot_be_read(
+    tmp_path: Path,
+) -> None:
+    clock = SetClock()
+    async with living_bot(tmp_path, clock=clock) as bot:
+        run_id = await bot.to_the_pick()
+        approval = await bot.planned(run_id)
+        await bot.desk.decide(approval, RAVI, True, "", "", "1")
+        bot.people.is_down, bot.people.asked = True, asyncio.Event()
+        await bot.people.asked.wait()
+        clock.ahead, bot.people.is_down = 36_000, False
+        run = await bot.until(run_id, lambda run: run.approvals[approval].status == "outdated")
+        assert "approved too long ago" in run.approvals[approval].outcome
+        assert "paint hall green" not in bot.world.effects
+
+
+@pytest.mark.parametrize(
+    "turns_out",
+    [{"is_guest": True}, {"is_bot": True}, {"same_human_as": frozenset({"U1"})}],
+    ids=["a guest", "a bot", "whoever asked for it"],
+)
+async def test_who_turns_out_not_to_be_who_may_approve_does_not_count(
+    tmp_path: Path, turns_out: dict[str, Any]
+) -> None:
+    async with living_bot(tmp_path) as bot:
+        run_id = await bot.to_the_pick()
+        approval = await bot.planned(run_id)
+        await bot.desk.decide(approval, RAVI, True, "", "", "1")
+        bot.people.members["U2"] = replace(bot.people.members["U2"], **turns_out)
+        step = await bot.settled(run_id, "paint")
+        assert step.status == "failed" and "0 of 1 " in step.says
+        assert "paint hall green" not in bot.world.effects
+
+
+async def test_two_who_turn_out_to_be_one_human_count_once(tmp_path: Path) -> None:
+    async with living_bot(tmp_path) as bot:
+        run_id = await bot.to_the_pick()
+        approval = await bot.planned(run_id, "smash")
+        await bot.desk.decide(approval, RAVI, True, "", "hall", "1")
+        await bot.desk.decide(approval, LENA, True, "", "hall", "2")
+        lena = bot.people.members["U3"]
+        bot.people.members["U3"] = replace(lena, same_human_as=frozenset({"U2"}))
+        step = await bot.settled(run_id, "smash")
+        assert step.status == "failed" and "1 of 2 " in step.says
+        assert "smash hall" not in bot.world.effects
 
 
 async def test_whoever_approved_first_of_two_may_still_deny(tmp_path: Path) -> None:

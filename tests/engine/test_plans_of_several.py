@@ -4,11 +4,14 @@ import asyncio
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
+from bot.engine.applying import ApplyTiming
 from bot.engine.intents import Noted
 from bot.runbook import Plan, Runbook
 from bot.runbook.words import plan
-from tests.engine.small_world import DANA, LENA, RAVI, Bot, Inputs, Paint, living_bot
+from bot.store.tables import changes
+from tests.engine.small_world import DANA, LENA, RAVI, Bot, Inputs, Paint, SetClock, living_bot
 
 
 def make_book() -> Runbook:
@@ -24,6 +27,8 @@ def make_book() -> Runbook:
 
 
 BOOK = make_book()
+#: A call may take longer than anything in a test.
+PATIENT = ApplyTiming(call_limit=30, settle=0.05, look_every=0.01)
 
 
 async def approved(bot: Bot) -> tuple[str, str]:
@@ -110,3 +115,27 @@ async def test_the_second_change_is_not_made_once_the_approval_does_not_hold(
         step = await bot.settled(run_id, "both")
         assert step.status == "failed" and "does not hold any more" in step.says
         assert bot.world.effects == ["paint hall green"]
+
+
+async def test_what_was_so_already_does_not_make_an_approval_last_longer(tmp_path: Path) -> None:
+    clock = SetClock()
+    async with living_bot(tmp_path, book=BOOK, clock=clock, timing=PATIENT) as bot:
+        bot.world.hold = asyncio.Event()
+        first, _ = await approved(bot)
+        await bot.world.calling.wait()
+        second = await bot.to_the_pick("k2")
+        approval = await bot.planned(second, "both")
+        await bot.desk.decide(approval, RAVI, True, "", "", "ok2")
+        await bot.engine.store.tx(_is_so_already, approval)
+        clock.ahead = 36_000
+        bot.world.refuse = "no"
+        bot.world.hold.set()
+        await bot.until(first, lambda run: run.steps["both"].status == "failed")
+        run = await bot.until(second, lambda run: run.steps["both"].status == "planned")
+        assert "approved too long ago" in run.approvals[approval].outcome
+        assert bot.world.effects == []
+
+
+def _is_so_already(c: sa.Connection, approval: str) -> None:
+    first = sa.and_(changes.c.plan == approval, changes.c.number == 1)
+    c.execute(sa.update(changes).where(first).values(state="already so"))

@@ -19,6 +19,8 @@ from bot.slack.calls import Calls, open_calls
 from bot.slack.connection import Connection
 from bot.slack.errands import Errands
 from bot.slack.http_intake import EVENTS, HttpIntake
+from bot.slack.listeners.front import Front
+from bot.slack.listeners.telling import Telling
 from bot.slack.turned_away import TurnedAway
 from bot.slack.views.kit import Rendered
 from sandbox.slack.acks import Ack
@@ -37,6 +39,7 @@ class Office:
     desk: SmallDesk
     directory: SmallDirectory
     errands: Errands
+    front: Front = field(init=False)
     app: AsyncApp = field(init=False)
     kept: list[tuple[str, str]] = field(default_factory=list)  #: Secrets: field and value.
     url: str = ""  #: Where the bot listens, over HTTP.
@@ -53,6 +56,13 @@ class Office:
         ack = await self.type(text, user)
         assert ack.payload["response_type"] == "ephemeral", ack
         return str(ack.payload["text"])
+
+    async def answered(self, text: str, user: str = DANA, channel: str = GENERAL) -> str:
+        """What `/runbook text` is answered with once it is acknowledged, to that person alone."""
+        ack = await self.type(text, user, channel)
+        assert ack.acked and not ack.payload, ack
+        await self.settled()
+        return await self.whispered(user, channel)
 
     async def post(self, says: Rendered, thread: str | None = None) -> str:
         said = await self.calls.call(
@@ -115,7 +125,9 @@ async def office(with_secret_store: bool = True, over_http: bool = False) -> Asy
         keep = made.keep if with_secret_store else None
         away = TurnedAway(made.desk.turned_away, made.errands)
         identity = await identify(calls)
-        made.app = build_app(made.desk, calls, identity, made.errands, away, keep)
+        telling = Telling(calls, made.errands)
+        made.front = Front(made.desk, telling, identity.team_id, away, keep)
+        made.app = build_app(made.front, identity)
         intake = await (_listening if over_http else _connected)(made, away)
         try:
             yield made

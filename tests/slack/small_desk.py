@@ -16,7 +16,15 @@ from bot.access.acts import Act, Denied, Frozen, Moment, Touched
 from bot.access.deciding import may
 from bot.access.member import Member
 from bot.access.policy import DEFAULT, Policy
-from bot.engine.intents import Actor, Noted, Refusal, Started, StartRun, Truth
+from bot.engine.intents import (
+    Actor,
+    Noted,
+    NotedStart,
+    Refusal,
+    Started,
+    StartRun,
+    Truth,
+)
 from bot.engine.record import (
     ApprovalRecord,
     ChangeRecord,
@@ -112,6 +120,9 @@ class SmallDesk:
     policy: Policy = DEFAULT
     frozen: tuple[Frozen, ...] = ()
     noted: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    starts: dict[str, StartRun] = field(default_factory=dict)  #: Noted, and not begun.
+    waited: timedelta = timedelta(seconds=1)  #: How long they have been there.
+    strange: Refusal | None = None  #: What a start is refused with before it is noted.
     refusal: Refusal | None = None
     says: str = ""
     breaks: Exception | None = None  #: What the store does to every intent.
@@ -161,10 +172,25 @@ class SmallDesk:
     async def freezes(self) -> Sequence[Frozen]:
         return self.frozen
 
+    async def note_start(self, intent: StartRun) -> Noted | Refusal:
+        if self.breaks:
+            raise self.breaks
+        if self.strange:
+            return self.strange
+        self.starts[intent.key] = intent
+        return Noted()
+
+    async def forget_start(self, key: str) -> None:
+        self.starts.pop(key, None)
+
+    async def noted_starts(self) -> Sequence[NotedStart]:
+        return [NotedStart(intent, self.waited) for intent in self.starts.values()]
+
     async def start_run(self, intent: StartRun) -> Started | Refusal:
         refusal = await self._meet()
         if refusal:
             return refusal
+        self.starts.pop(intent.key, None)
         if intent.key in self._keys:
             return Started(self._keys[intent.key], is_new=False)
         self._keys[intent.key] = f"RUN{len(self._keys) + 1}"

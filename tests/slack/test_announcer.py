@@ -42,11 +42,24 @@ def announced(run: RunRecord, *said: tuple[SaidKind, str], **more: Any) -> dict[
     return by_name
 
 
+def working() -> RunRecord:
+    """A check is still at it."""
+    run = outage()
+    return replace(
+        run, steps={**run.steps, "vendors": replace(run.steps["vendors"], status="working")}
+    )
+
+
 def test_there_is_one_card_whatever_happens() -> None:
-    made = announced(outage(), ("step started", "services"), ("step ended", "database"))
+    made = announced(working(), ("step started", "services"), ("step ended", "database"))
     assert made["7F3K/card"].priority is Priority.EDIT
     assert announced(outage(), ("run started", ""))["7F3K/card"].priority is Priority.POST
     assert announced(outage(), ("run ended", ""))["7F3K/card"].priority is Priority.FINAL
+
+
+def test_a_card_that_waits_for_people_goes_before_progress() -> None:
+    made = announced(outage(), ("step ended", "database"))
+    assert made["7F3K/card"].priority is Priority.FINAL
 
 
 def test_nothing_said_is_nothing_to_see() -> None:

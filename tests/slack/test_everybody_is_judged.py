@@ -21,6 +21,8 @@ from bot.slack.calls import Answer, Calls
 from bot.slack.errands import Errands
 from bot.slack.listeners import JUDGED_BUTTONS, JUDGED_FORMS, READING_BUTTONS, READING_FORMS
 from bot.slack.listeners.commands import CARRY
+from bot.slack.listeners.front import Front
+from bot.slack.listeners.telling import Telling
 from bot.slack.turned_away import TurnedAway
 from bot.slack.views import names
 from bot.store.tables import metadata
@@ -164,7 +166,8 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
         calls, errands = Heard(), Errands()
         identity = Identity(TEAM, "U0SELF", "B0SELF")
         away = TurnedAway(bot.desk.turned_away, errands)
-        app = build_app(bot.desk, calls, identity, errands, away)
+        front = Front(bot.desk, Telling(calls, errands), TEAM, away)
+        app = build_app(front, identity)
         yield Stage(bot, app, calls, errands, run_id, approval, next(iter(run.questions)))
 
 

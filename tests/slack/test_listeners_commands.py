@@ -34,7 +34,7 @@ def started(bot: Office) -> StartRun:
 
 
 async def test_a_runbook_with_all_its_inputs_starts_at_once(bot: Office) -> None:
-    said = await bot.told('rb-inc-001 brief_desc="core-down" services=a,b severity=P2')
+    said = await bot.answered('rb-inc-001 brief_desc="core-down" services=a,b severity=P2')
     intent = started(bot)
     assert intent.book_id == "RB-INC-001"
     assert intent.inputs == {"brief_desc": "core-down", "services": ["a", "b"], "severity": "P2"}
@@ -45,7 +45,7 @@ async def test_a_runbook_with_all_its_inputs_starts_at_once(bot: Office) -> None
 
 
 async def test_dry_starts_a_dry_run(bot: Office) -> None:
-    assert "dry run" in await bot.told("dry DAILY-001")
+    assert "dry run" in await bot.answered("dry DAILY-001")
     assert started(bot).dry
 
 
@@ -72,7 +72,7 @@ async def test_an_unknown_id_is_answered_with_the_nearest_and_a_button(bot: Offi
 
 
 async def test_a_wrong_input_is_answered_with_its_name_and_what_is_allowed(bot: Office) -> None:
-    bot.desk.refusal = Refusal("Some inputs are not right.", {"severity": "This is not one."})
+    bot.desk.strange = Refusal("Some inputs are not right.", {"severity": "This is not one."})
     said = await bot.told("RB-INC-001 brief_desc=abc severity=P9")
     assert "severity: This is not one. (one of P1, P2)" in said
 
@@ -85,9 +85,12 @@ async def test_an_input_that_does_not_exist_starts_nothing(bot: Office) -> None:
 async def test_the_same_command_delivered_twice_starts_one_run(bot: Office) -> None:
     channel = bot.slack.channel(GENERAL)
     body = payloads.slash_command(bot.slack.team, DANA, channel, "/runbook", "DAILY-001")
-    answers = [await _delivered(bot, body) for _ in range(2)]
+    for _ in range(2):
+        await _delivered(bot, body)
+    await bot.settled()
     assert len(bot.desk.noted) == 1
-    assert answers[0] == answers[1]
+    first, second = bot.slack.ephemerals(DANA, GENERAL)
+    assert first["text"] == second["text"]
 
 
 async def test_list_shows_what_there_is_and_finds_by_word(bot: Office) -> None:
@@ -307,14 +310,14 @@ async def test_somebody_of_another_company_is_turned_away(bot: Office) -> None:
 
 async def test_a_run_started_where_the_bot_is_not_speaks_to_the_person(bot: Office) -> None:
     hidden = bot.slack.add_channel("hidden", [DANA], private=True, with_bot=False)
-    await bot.type("DAILY-001", channel=hidden)
+    await bot.answered("DAILY-001", channel=hidden)
     origin = started(bot).origin
     assert origin.channel_id and origin.channel_id.startswith("D")
 
 
 async def test_a_run_started_in_a_private_channel_of_the_bot_speaks_there(bot: Office) -> None:
     ours = bot.slack.add_channel("ours", [DANA], private=True)
-    await bot.type("DAILY-001", channel=ours)
+    await bot.answered("DAILY-001", channel=ours)
     assert started(bot).origin.channel_id == ours
 
 

@@ -39,11 +39,12 @@ async def test_the_same_again_is_not_sent_again(world: World) -> None:
     assert [name for name, _ in world.slack.calls] == ["chat.postMessage"]
 
 
-async def test_edits_keep_only_the_newest_and_come_every_three_seconds(world: World) -> None:
+async def test_progress_keeps_only_the_newest_and_comes_every_three_seconds(world: World) -> None:
     await world.deliver(said("card", "0"))
-    await world.deliver(said("card", "1"))
+    await world.deliver(said("card", "1", priority=Priority.EDIT))
+    await world.after(1)
     for done in ("2", "3", "4"):
-        await world.deliver(said("card", done))
+        await world.deliver(said("card", done, priority=Priority.EDIT))
     assert world.slack.texts("C-ORIGIN") == ["1"]
     await world.after(3)
     assert world.slack.texts("C-ORIGIN") == ["4"]

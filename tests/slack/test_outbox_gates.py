@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 
 from bot.slack.outbox.gates import PER_MINUTE, Gates
 from bot.slack.outbox.routing import Route
-from bot.slack.outbox.scheduling import AT_ONCE, Scheduler
+from bot.slack.outbox.scheduling import (
+    AT_ONCE,
+    EDIT_GAP_S,
+    LASTING_GAP_S,
+    SETTLES_S,
+    Scheduler,
+)
 from bot.store.deliveries import Priority
 from bot.store.delivering import Waiting
 
@@ -68,6 +74,24 @@ def test_a_lane_is_as_urgent_as_the_most_urgent_thing_in_it() -> None:
     posts.append(post(3, "C2", Priority.APPROVAL))
     chosen, _ = scheduler.choose(posts, 1000.0)
     assert [route.row.seq for route in chosen] == [2, 1]
+
+
+def test_progress_waits_for_what_follows_at_once() -> None:
+    scheduler = Scheduler()
+    assert scheduler.choose([edit(1, "A/card", "A")], 1000.0) == ([], SETTLES_S)
+    chosen, _ = scheduler.choose([edit(1, "A/card", "A")], 1000.0 + SETTLES_S)
+    assert [route.row.name for route in chosen] == ["A/card"]
+
+
+def test_what_will_stay_is_shown_at_once_and_soon_after_progress() -> None:
+    scheduler = Scheduler()
+    scheduler.choose([edit(1, "A/card", "A")], 1000.0)
+    assert scheduler.choose([edit(1, "A/card", "A")], 1001.0)[0]
+    scheduler.busy.clear()
+    lasting = edit(2, "A/card", "A", Priority.FINAL)
+    assert scheduler.choose([lasting], 1001.0) == ([], LASTING_GAP_S)
+    assert scheduler.choose([edit(3, "A/card", "A")], 1001.0) == ([], EDIT_GAP_S)
+    assert scheduler.choose([edit(4, "B/card", "B", Priority.FINAL)], 1000.0)[0]
 
 
 def test_a_lane_sends_one_at_a_time() -> None:

@@ -1,15 +1,16 @@
 """`/runbook ...`: one small function per word, and the runbook itself for everything else."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 
-from bot.engine.intents import Refusal
+from bot.access.acts import Read
+from bot.engine.intents import Refusal, StartRun
 from bot.slack.listeners.auditing import audit
 from bot.slack.listeners.browsing import open_catalogue
 from bot.slack.listeners.front import Front
 from bot.slack.listeners.leading import said
 from bot.slack.listeners.offered import closed_books, own_card, own_words
-from bot.slack.listeners.place import speaking_place
-from bot.slack.listeners.starting import no_such_book, start, start_form
+from bot.slack.listeners.starting import begin_later, no_such_book, start_form
 from bot.slack.listeners.typed import Order, Verb, read_order
 from bot.slack.listeners.typed_inputs import explained, missing, read_inputs
 from bot.slack.listeners.visit import Answer, Private, Visit
@@ -24,24 +25,42 @@ Carry = Callable[[Front, Visit, Order], Awaitable[Answer]]
 
 async def runbook(front: Front, visit: Visit) -> Answer:
     order = read_order(visit.text)
+    if isinstance(order, Order) and (intent := _whole_start(front, visit, order)):
+        return await _note(front, visit, intent)
+    who = await front.desk.judge(visit.actor, Read(), visit.what)
+    if isinstance(who, Refusal):
+        return Private(refused(who))
     if isinstance(order, Refusal):
         return Private(refused(order))
-    return await CARRY[order.verb](front, visit, order)
+    return await CARRY[order.verb](front, replace(visit, who=who), order)
+
+
+def _whole_start(front: Front, visit: Visit, order: Order) -> StartRun | None:
+    """A start that lacks nothing: it is noted at once, and judged when it is acknowledged."""
+    book = front.desk.books.get(order.subject) if order.verb in ("run", "dry") else None
+    inputs = read_inputs(book, order.inputs) if book else None
+    if book is None or inputs is None or isinstance(inputs, Refusal) or missing(book, inputs):
+        return None
+    dry = order.verb == "dry"
+    return StartRun(book.book, inputs, visit.actor, visit.channel, visit.key, dry)
+
+
+async def _note(front: Front, visit: Visit, intent: StartRun) -> Answer:
+    noted = await front.desk.note_start(intent)
+    if isinstance(noted, Refusal):
+        return Private(refused(explained(front.desk.books[intent.book_id], noted)))
+    return begin_later(front, visit, intent)
 
 
 async def _run(front: Front, visit: Visit, order: Order) -> Answer:
+    """A start that lacks something, or has something wrong."""
     book = front.desk.books.get(order.subject)
     if book is None:
         return no_such_book(front, visit, order.subject)
     inputs = read_inputs(book, order.inputs)
     if isinstance(inputs, Refusal):
         return Private(refused(inputs))
-    dry = order.verb == "dry"
-    if missing(book, inputs):
-        return start_form(front, visit, book.book, inputs, dry)
-    origin = await speaking_place(front, visit)
-    done = await start(front, visit, book.book, inputs, origin, dry)
-    return Private(refused(explained(book, done)) if isinstance(done, Refusal) else done)
+    return start_form(front, visit, book.book, inputs, order.verb == "dry")
 
 
 async def _catalogue(front: Front, visit: Visit, order: Order) -> Answer:

@@ -109,7 +109,7 @@ def _privately(visit: Visit, refusal: Refusal) -> Answer:
     return Private(refused(refusal))
 
 
-COMMAND = Kind(visits.of_command, _to_command, _privately)
+COMMAND = Kind(visits.of_command, _to_command, None)
 CLICK = Kind(visits.of_click, _to_click, _privately)
 SUBMISSION = Kind(visits.of_submission, _to_submission, wrong)
 EVENT = Kind(visits.of_event, _to_click, None)

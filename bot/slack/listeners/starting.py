@@ -1,21 +1,28 @@
 """
 Starting a runbook: the form made from its inputs, and the intent. One form, one key: pressed twice
 it starts one run.
+
+A command is noted, acknowledged, and judged after that, because judging asks Slack who somebody is
+and AWS what there is. A form is judged before its acknowledgement, which is where it is told what
+is wrong with it.
 """
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
 from difflib import get_close_matches
 from typing import Any
 
 from bot.access.acts import Start
-from bot.engine.intents import Refusal, Started, StartRun
-from bot.engine.record import Origin
+from bot.engine.intents import NotedStart, Refusal, Started, StartRun
+from bot.runbook.showing import duration_text
 from bot.slack.listeners.front import Front
 from bot.slack.listeners.offered import closed_books
 from bot.slack.listeners.place import speaking_place
 from bot.slack.listeners.secrets import with_secrets_kept
-from bot.slack.listeners.visit import Answer, Open, Private, Visit
+from bot.slack.listeners.typed_inputs import explained
+from bot.slack.listeners.visit import Answer, Later, Open, Private, Visit
 from bot.slack.listeners.wrong import wrong
 from bot.slack.views.answers import read_values
 from bot.slack.views.ephemeral import refused, sentence, unknown_book
@@ -25,6 +32,12 @@ from bot.slack.views.start import start_modal
 
 #: Of the 3 s within which a form must be open, what reading live choices may take.
 MENUS_WITHIN_S = 1.2
+#: Should the bot die in between: how long after it was noted a start is still what is wanted.
+WANTED_FOR = timedelta(minutes=2)
+BROKEN_OFF = (
+    "This was noted, and then the bot could not go on with it. It may still begin: look at"
+    " `/runbook status` before you do it again."
+)
 
 
 def start_form(
@@ -48,14 +61,52 @@ def start_form(
     return Open(build, f"Type `/runbook {book_id}` to try again, or give its inputs there.")
 
 
-async def start(
-    front: Front, visit: Visit, book_id: str, inputs: Mapping[str, Any], origin: Origin, dry: bool
-) -> Rendered | Refusal:
-    intent = StartRun(book_id, inputs, visit.actor, origin, visit.key, dry)
+def begin_later(front: Front, visit: Visit, intent: StartRun) -> Later:
+    """What was noted, once Slack has its answer."""
+    return Later(lambda: _begin(front, visit, intent), BROKEN_OFF)
+
+
+async def take_up(front: Front) -> None:
+    """
+    What an earlier life acknowledged and did not come to. Before this life takes anything in: what
+    it notes itself it also begins.
+    """
+    for noted in await front.desk.noted_starts():
+        intent = noted.intent
+        visit = Visit(intent.by, intent.key, intent.origin)
+        if noted.waited <= WANTED_FOR:
+            front.telling.after(visit, begin_later(front, visit, intent))
+        else:
+            front.telling.after(visit, _too_late(front, visit, noted))
+
+
+def _too_late(front: Front, visit: Visit, noted: NotedStart) -> Later:
+    asked = f"{noted.intent.book_id} {duration_text(noted.waited)} ago"
+    says = f"You asked for {asked}, and the bot was away. Nothing was started: type it again."
+
+    async def tell() -> None:
+        await front.telling.say(visit, sentence(says))
+        await front.desk.forget_start(noted.intent.key)
+
+    return Later(tell)
+
+
+async def _begin(front: Front, visit: Visit, intent: StartRun) -> None:
+    """Judges, begins, and tells the person how it went."""
+    origin = await speaking_place(front, visit)
+    done = await _start(front, replace(intent, origin=origin))
+    if not isinstance(done, Refusal):
+        return await front.telling.say(visit, done)
+    book = front.desk.books.get(intent.book_id)
+    await front.telling.say(visit, refused(explained(book, done) if book else done))
+    await front.desk.forget_start(intent.key)
+
+
+async def _start(front: Front, intent: StartRun) -> Rendered | Refusal:
     done = await front.desk.start_run(intent)
     if isinstance(done, Started):
-        kind = "A dry run" if dry else "Run"
-        return sentence(f"{kind} {done.run_id} of {book_id} has begun.")
+        kind = "A dry run" if intent.dry else "Run"
+        return sentence(f"{kind} {done.run_id} of {intent.book_id} has begun.")
     return done
 
 
@@ -69,7 +120,8 @@ async def submitted(front: Front, visit: Visit) -> Answer:
     inputs = await with_secrets_kept(front, visit, Start(kept.book), book.inputs, values)
     if isinstance(inputs, Refusal):
         return wrong(visit, inputs, book.inputs)
-    done = await start(front, visit, kept.book, inputs, visit.channel, kept.dry)
+    intent = StartRun(kept.book, inputs, visit.actor, visit.channel, visit.key, kept.dry)
+    done = await _start(front, intent)
     return wrong(visit, done, book.inputs) if isinstance(done, Refusal) else Private(done)
 
 

@@ -43,7 +43,7 @@ class Telling:
         elif isinstance(answer, Redraw):
             self._run(visit, self._redraw(visit, answer), "drawing a form anew")
         elif isinstance(answer, Later):
-            self._run(visit, answer.do(), "something asked for")
+            self._run(visit, answer.do(), "something asked for", answer.failed or NOT_DONE)
 
     def say_later(self, visit: Visit, says: Rendered) -> None:
         self.errands.run(self.say(visit, says), "a private sentence")
@@ -58,8 +58,10 @@ class Telling:
         if not await self._try("chat.postMessage", says, channel=visit.actor.user_id):
             log.warning("%s could not be told: %s", visit.actor.user_id, says.text)
 
-    def _run(self, visit: Visit, errand: Coroutine[Any, Any, None], what: str) -> None:
-        self.errands.run(errand, what, or_else=lambda: self.say(visit, sentence(NOT_DONE)))
+    def _run(
+        self, visit: Visit, errand: Coroutine[Any, Any, None], what: str, failed: str = NOT_DONE
+    ) -> None:
+        self.errands.run(errand, what, or_else=lambda: self.say(visit, sentence(failed)))
 
     async def _open(self, visit: Visit, opening: Open) -> None:
         built = await opening.build()

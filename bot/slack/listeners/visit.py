@@ -108,9 +108,13 @@ class Instead:
 
 @dataclass(frozen=True)
 class Later:
-    """Something else to do once Slack has its answer."""
+    """
+    Something else to do once Slack has its answer. `failed` is what the person is told should it
+    break off; without it, that nothing was changed.
+    """
 
     do: Callable[[], Errand]
+    failed: str = ""
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,13 @@ from dataclasses import dataclass, field
 
 from bot.slack.outbox.gates import Gates
 from bot.slack.outbox.routing import Lane, Route
+from bot.store.deliveries import Priority
 
-#: Seconds between two edits of one message.
-EDIT_GAP_S = 3.0
+#: Seconds between two edits of one message: of progress, and of what will stay.
+EDIT_GAP_S, LASTING_GAP_S = 3.0, 1.0
+#: Seconds that progress waits for what follows at once. Without it, what is shown is outdated as
+#: soon as it is there, and stays so for as long as the gap.
+SETTLES_S = 0.5
 AT_ONCE = 8  #: Deliveries in flight.
 
 
@@ -23,6 +27,7 @@ class Scheduler:
     held: dict[int, float] = field(default_factory=dict)  #: Rows that rest until then, by seq.
     busy: set[Lane] = field(default_factory=set)
     edited: dict[str, float] = field(default_factory=dict)  #: When a message was last edited.
+    came: dict[int, float] = field(default_factory=dict)  #: When an edit was first seen, by seq.
     _served: dict[tuple[str, str], int] = field(default_factory=dict)
     _count: int = 0
 
@@ -66,9 +71,14 @@ class Scheduler:
             self.held.get(route.row.seq, now) - now,
             self.gates.wait_s(route.methods, channel, now),
         )
-        if self._edits(route):
-            wait = max(wait, self.edited.get(route.row.name, -EDIT_GAP_S) + EDIT_GAP_S - now)
-        return wait
+        return max(wait, self._edit_wait_s(route, now)) if self._edits(route) else wait
+
+    def _edit_wait_s(self, route: Route, now: float) -> float:
+        is_progress = route.row.priority == Priority.EDIT
+        gap = EDIT_GAP_S if is_progress else LASTING_GAP_S
+        again = self.edited.get(route.row.name, -math.inf) + gap
+        came = self.came.setdefault(route.row.seq, now)
+        return max(again, came + SETTLES_S if is_progress else -math.inf) - now
 
     def _start(self, route: Route, now: float) -> None:
         self.gates.take(route.methods, route.channel if self._posts(route) else None, now)
@@ -77,6 +87,7 @@ class Scheduler:
         self._served[route.methods[0], route.row.run] = self._count
         if self._edits(route):
             self.edited[route.row.name] = now
+            self.came.pop(route.row.seq, None)
 
     def _edits(self, route: Route) -> bool:
         return route.is_edit and route.row.state != "unknown"
@@ -92,5 +103,6 @@ class Scheduler:
     def forget(self, runs: Set[str], now: float) -> None:
         """Nothing is kept of runs that have nothing to deliver."""
         self._served = {key: at for key, at in self._served.items() if key[1] in runs}
+        self.came = {seq: at for seq, at in self.came.items() if now - at < EDIT_GAP_S * 10}
         self.edited = {name: at for name, at in self.edited.items() if now - at < EDIT_GAP_S}
         self.held = {seq: until for seq, until in self.held.items() if until > now}

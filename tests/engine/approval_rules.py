@@ -1,0 +1,247 @@
+"""
+The rules of approvals as they are written down, held against what really happened: the ledgers of
+the world and of the town, every click with its answer, and the rows of the store. None of the
+bot's own judging is called here.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from bot.access.member import Member
+from bot.engine.intents import Noted, Refusal
+from bot.engine.turns import held_at, open_pick
+from tests.engine.approval_book import NEEDS, OUTLINE
+from tests.engine.approval_calls import CallRules, is_same, unfit
+from tests.engine.approval_ledger import Click, Paper, Rows, Wish
+from tests.engine.approval_town import Town, name
+from tests.engine.approval_world import Call, World
+
+#: What a request may become from what it is.
+BECOMES: Mapping[str, frozenset[str]] = {
+    "pending": frozenset({"approved", "denied", "expired", "cancelled", "outdated"}),
+    "approved": frozenset({"outdated"}),
+}
+#: Nothing of such a plan is made any more.
+OVER = ("denied", "expired", "cancelled", "outdated")
+
+
+@dataclass
+class Rules:
+    """`check` is to be called after each step, with what was asked for in it."""
+
+    world: World
+    town: Town
+    papers: dict[str, Paper] = field(default_factory=dict)
+    clicks: list[Click] = field(default_factory=list)  #: All of them.
+    asked: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    cancelled: dict[str, float] = field(default_factory=dict)  #: Run, and when by the loop.
+    _intended: Counter[tuple[str, int]] = field(default_factory=Counter)
+    _decided: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    _calls_seen: int = 0
+
+    def __post_init__(self) -> None:
+        self.calls = CallRules(self.world, self.town, self.papers, self.clicks, self.cancelled)
+
+    def check(self, rows: Rows, clicks: Sequence[Click], wishes: Sequence[Wish]) -> list[str]:
+        """What is wrong, in sentences. `clicks` and `wishes` are those of this step."""
+        self.clicks += [one for one in clicks if one not in self.clicks]
+        self._hear(wishes)
+        before = {key: paper.status for key, paper in self.papers.items()}
+        wrong = [*self._papers(rows), *self._refusals(rows, clicks, wishes)]
+        for paper in self.papers.values():
+            paper.decisions = rows.decisions.get(paper.id, [])
+        for click in clicks:
+            wrong += self._click(click, before.get(click.approval, ""), rows)
+        wrong += self._decisions(rows)
+        calls = [c for c in self.world.calls[self._calls_seen :] if c.number < rows.number]
+        self._calls_seen += len(calls)
+        for call in calls:
+            wrong += self.calls.wrong(call, rows)
+        wrong += self._notes(rows, calls)
+        self._over(rows)
+        return [*wrong, *_stuck(rows)]
+
+    # What people asked for, and what papers came of it.
+
+    def _hear(self, wishes: Sequence[Wish]) -> None:
+        for wish in wishes:
+            if isinstance(wish.answer, Refusal):
+                continue
+            if wish.kind in ("start", "pick", "again", "undo"):
+                step = f"{wish.step}.undo" if wish.kind == "undo" else wish.step
+                self.asked.setdefault((wish.run, step), []).append(wish.by)
+            if wish.kind == "cancel":
+                self.cancelled.setdefault(wish.run, wish.at)
+
+    def _papers(self, rows: Rows) -> Iterator[str]:
+        for row in rows.plans.values():
+            paper = self.papers.get(row.id)
+            if paper is None:
+                paper = self.papers[row.id] = Paper.of(row)
+                yield from self._new(paper, row)
+            elif row.status != paper.status:
+                if row.status not in BECOMES.get(paper.status, ()):
+                    yield f"{paper.says} was {paper.status} and is {row.status} now"
+                paper.status = row.status
+            if row.digest != paper.digest:
+                yield f"{paper.says} has another digest than before"
+
+    def _new(self, paper: Paper, row: Any) -> Iterator[str]:
+        if hashlib.sha256(row.text.encode()).hexdigest() != row.digest:
+            yield f"{paper.says}: the digest is not that of its text"
+        wanted_by = self.asked.get((paper.run, paper.step)) or self.asked[paper.run, ""]
+        if row.requested_by not in wanted_by[-2:]:
+            yield f"{paper.says} is said to be asked by {name(row.requested_by)}, and is not"
+        if paper.base not in NEEDS:
+            if {kind for kind, _ in paper.calls} != {"Tell"}:
+                yield f"{paper.says} is made without anybody's approval"
+            return
+        if (row.role, row.people) != (paper.role, paper.people):
+            yield f"{paper.says} asks {row.people} of {row.role} to agree"
+
+    # Clicks.
+
+    def _refusals(
+        self, rows: Rows, clicks: Sequence[Click], wishes: Sequence[Wish]
+    ) -> Iterator[str]:
+        """Each has an entry of its own."""
+        entries = Counter(
+            (one.by, json.loads(one.body).get("why"))
+            for one in rows.audit
+            if one.what.startswith("refused ")
+        )
+        asks: list[Click | Wish] = [*clicks, *wishes]
+        for asked in asks:
+            if isinstance(asked.answer, Refusal):
+                key = (asked.by, asked.answer.why)
+                if not entries[key]:
+                    yield f"no entry in the audit log says that {asked.says} was refused"
+                entries[key] -= 1
+
+    def _click(self, click: Click, before: str, rows: Rows) -> Iterator[str]:
+        paper = self.papers.get(click.approval)
+        mine = [
+            one
+            for one in rows.decisions.get(click.approval, ())
+            if (one.by, one.approves) == (click.by, int(click.approves))
+        ]
+        if isinstance(click.answer, Noted):
+            if click.repeats:
+                return
+            if paper is None or before != "pending":
+                yield f"{click.says} counted, though the request was {before or 'never made'}"
+                return
+            if why := self._objection(click, paper, mine[:1]):
+                yield f"{click.says} counted, though {why}"
+            if not mine and not self._denied_after_all(click):
+                yield f"{click.says} was acknowledged, and there is no decision"
+        elif isinstance(click.answer, Refusal) and paper and not click.repeats:
+            is_open = before == paper.status == "pending" and rows.is_waiting_for(paper)
+            if is_open and not paper.tampered and not self._objection(click, paper, ()):
+                yield f"{click.says} was refused without a reason: {click.answer.why}"
+
+    def _denied_after_all(self, click: Click) -> bool:
+        """Whoever approved may still deny, and then that is their decision."""
+        return any(
+            (one.approval, one.by, one.approves) == (click.approval, click.by, False)
+            and not isinstance(one.answer, Refusal)
+            for one in self.clicks
+        )
+
+    def _objection(self, click: Click, paper: Paper, own: Sequence[Any]) -> str:
+        """Why this click does not count; ''. `own`: the decision it led to."""
+        looked = self.town.last(click.task, click.by, click.number)
+        if looked is None or looked.member is None:
+            return "nobody could say who that is"
+        if looked.wall >= paper.expires_at:
+            return "it had expired"
+        if not click.approves:
+            has_role = unfit(looked.member, paper.role)
+            return has_role or ("" if click.reason.strip() else "no reason was given")
+        if paper.tampered:
+            return "the stored text is not what was shown"
+        until = own[0].at if own else float("inf")
+        if why := self.objects(looked.member, paper, until):
+            return why
+        if paper.type_to_approve and click.typed.strip() != paper.type_to_approve:
+            return "the name of the target was not typed"
+        return ""
+
+    def objects(self, member: Member, paper: Paper, until: float = float("inf")) -> str:
+        """Why this person's yes does not count; ''."""
+        if why := unfit(member, paper.role):
+            return why
+        if is_same(member, paper.requested_by):
+            return "they asked for it themselves"
+        before = [one.by for one in paper.decisions if one.approves and one.at < until]
+        if any(is_same(member, by) for by in before):
+            return "the same human had approved it already"
+        return ""
+
+    def _decisions(self, rows: Rows) -> Iterator[str]:
+        for paper in self.papers.values():
+            if not paper.people:
+                continue
+            yes = [one for one in paper.decisions if one.approves]
+            no = [one for one in paper.decisions if not one.approves]
+            for one in paper.decisions:
+                if not self._clicked(paper, one):
+                    yield f"{paper.says} is decided by {name(one.by)}, who did not click"
+            agreed = len(yes) == paper.people and not no
+            if (paper.status in ("approved", "outdated")) != agreed:
+                yield f"{paper.says} is {paper.status} with {len(yes)} yes and {len(no)} no"
+            if (paper.status == "denied") != (len(no) == 1):
+                yield f"{paper.says} is {paper.status} with {len(no)} denials"
+            if len(yes) > paper.people:
+                yield f"{paper.says} was approved by {len(yes)} of {paper.people}"
+
+    def _clicked(self, paper: Paper, decision: Any) -> bool:
+        wanted = (paper.id, decision.by, bool(decision.approves))
+        return any(
+            (one.approval, one.by, one.approves) == wanted and not isinstance(one.answer, Refusal)
+            for one in self.clicks
+        )
+
+    # What is written down.
+
+    def _notes(self, rows: Rows, calls: Sequence[Call]) -> Iterator[str]:
+        for entry in rows.audit:
+            body = json.loads(entry.body)
+            if entry.what == "change intended":
+                self._intended[body["plan"], body["number"]] += 1
+            if entry.what in ("approved", "denied"):
+                self._decided[body["plan"], entry.by, entry.what] += 1
+        for key in {call.key for call in calls}:
+            made = sum(one.key == key for one in self.world.calls[: self._calls_seen])
+            for paper in self.papers.values():
+                if key in paper.keys:
+                    number = paper.keys.index(key) + 1
+                    if self._intended[paper.id, number] < made:
+                        yield f"{paper.says}: a call was made of which nothing is written down"
+        for paper in self.papers.values():
+            for one in paper.decisions:
+                word = "approved" if one.approves else "denied"
+                if self._decided[paper.id, one.by, word] != 1:
+                    yield f"{paper.says}: {name(one.by)} {word} it, and the audit log has it not"
+
+    def _over(self, rows: Rows) -> None:
+        for paper in self.papers.values():
+            if paper.status in OVER and paper.over_at is None:
+                paper.over_at = rows.at
+
+
+def _stuck(rows: Rows) -> Iterator[str]:
+    """A run that is not over has something out, or asks a person."""
+    for run_id, state in rows.runs.items():
+        out = [one for one in rows.work.values() if one.run == run_id]
+        waits = [one for one in rows.waits if one.run == run_id]
+        asked = held_at(OUTLINE, state) or open_pick(OUTLINE, state)
+        if not (out or waits or asked):
+            yield f"run {run_id} is {state.status}, and nothing will move it"
+    for one in rows.work.values():
+        if one.status == "blocked" and not rows.holders(one):
+            yield f"{one.id} waits for locks that nobody holds"
