@@ -38,6 +38,12 @@ SAID = Counter(
         "result/origin",
     )
 )
+CHECKS = {
+    "step/affected_services#1",
+    "step/recent_deployments#1",
+    "step/database_connectivity#1",
+    "step/external_dependencies#1",
+}
 FILES = 2  #: The timeline and the meeting.
 
 #: Told at each moment of the story; it goes on when that returns.
@@ -71,7 +77,7 @@ class Outage:
         return any(room.reads(words) for room in rooms)
 
     async def live(self, at: Moment = _unwatched) -> Incident:
-        """From the command to the card's last word. People press each button once."""
+        """From the command to the card's last word."""
         box, general = self.box, {one.id for one in self.box.slack.channels()}
         await box.switch("bad-deploy", on=True)
         self.deployed = box.aws.rollouts(CORE)
@@ -79,17 +85,18 @@ class Outage:
         await self.dana.insists(COMMAND)
         await at("typed")
         room = await incident(box, general)
+        await until(box, lambda: set(ops(box)) >= CHECKS)
         card = await room.offers(f"{names.PICK}:roll_back")
         await at("diagnosed")
-        await self.dana.presses(card, room.channel, f"{names.PICK}:roll_back")
+        await self.dana.keeps_pressing(card, room.channel, f"{names.PICK}:roll_back")
         asked = await room.asks_for_approval("update-service")
         await at("asked")
-        assert (await self.ravi.presses(asked, room.channel, names.APPROVE)).acked
+        await self.ravi.keeps_pressing(asked, room.channel, names.APPROVE)
         await at("approved")
         await room.shows("OK · Watch recovery")
         card = await room.offers(names.CLOSE)
         await at("recovered")
-        await self.dana.presses(card, room.channel, names.CLOSE)
+        await self.dana.keeps_pressing(card, room.channel, names.CLOSE)
         await at("finished")
         await until(box, lambda: "FINISHED" in room.card["text"])
         await until(box, lambda: set(ops(box)) >= set(SAID) and len(box.slack.files) == FILES)

@@ -8,12 +8,14 @@ person sees is what was really posted.
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from bot.slack.views import names
 from sandbox.box import Box
 from sandbox.slack.acks import Ack
+from sandbox.slack.answers import CannotDo
 
 T = TypeVar("T")
 GENERAL = "C0GENERAL"
@@ -66,6 +68,12 @@ class Person:
         return await self.box.slack.click(
             self.id, channel, str(message["ts"]), None, action, value
         )
+
+    async def keeps_pressing(self, message: Message, channel: str, action: str) -> None:
+        """Again when Slack says that the app did not respond, and the button is still there."""
+        with suppress(CannotDo):
+            while not (await self.presses(message, channel, action)).acked:
+                await until(self.box, lambda: self.box.slack.socket_mode.connections or None)
 
     async def sees_form(self, callback: str) -> Mapping[str, Any]:
         def there() -> Mapping[str, Any] | None:
