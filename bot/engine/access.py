@@ -175,7 +175,7 @@ def may_decide(
 def too_late(approval: ApprovalRecord, now: float) -> Refusal | None:
     """Nothing is to be decided any more."""
     if approval.glass:
-        return Refusal(f"The glass was broken for this already by <@{approval.glass.by}>.")
+        return Refusal("The glass was broken for this already.", decided_by=(approval.glass.by,))
     if approval.status == "frozen":
         return Refusal("A freeze kept this from being made. Ask for a new plan after it.")
     if approval.status != "pending":

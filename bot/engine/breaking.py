@@ -175,7 +175,7 @@ def may_review(approval: ApprovalRecord, answer: Allowed | Denied, found: str) -
     if isinstance(answer, Denied):
         return refusal(answer)
     if not glass.is_open:
-        return Refusal(f"This was reviewed already by <@{glass.reviewed_by}>.")
+        return Refusal("This was reviewed already.", decided_by=(glass.reviewed_by,))
     if not any(map(str.isalnum, found)):
         return Refusal("Say what you found.", fields={"reason": "Say what you found"})
     return None

@@ -132,7 +132,7 @@ async def test_of_two_reviews_one_counts_and_a_second_delivery_is_the_same_one(
             review(bot, plan, LENA), review(bot, plan, LENA), review(bot, plan, VERA, key="v2")
         )
         assert isinstance(one, Noted) and one == same
-        refused(other, "This was reviewed already by <@U3>")
+        refused(other, "This was reviewed already.  U3")
         assert len(await noted(bot, "glass reviewed")) == 1
 
 

@@ -73,12 +73,15 @@ async def test_who_may_not_is_told_before_a_form_is_opened(bot: Office) -> None:
     ]
 
 
-async def test_a_decision_that_came_before_is_said_and_no_word_is_lost(bot: Office) -> None:
+async def test_a_decision_that_came_before_is_said_with_whose_and_no_word_is_lost(
+    bot: Office,
+) -> None:
     await bot.press(await asked(bot), names.BREAK_GLASS)
     await bot.form(names.GLASS_MODAL)
-    bot.desk.refusal = Refusal("This was denied already by <@U0LENA>.")
+    bot.desk.refusal = Refusal("This was denied already.", decided_by=(LENA,))
     ack = await bot.submit(typed="complyai-prod", reason=WHY)
-    assert ack.errors == {"reason": "This was denied already by <@U0LENA>."}
+    assert ack.errors == {"reason": "This was denied already."}
+    assert f"Decided by <@{LENA}>" in await bot.whispered()
 
 
 async def test_a_review_is_closed_with_what_was_found(bot: Office) -> None:

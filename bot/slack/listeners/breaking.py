@@ -9,12 +9,10 @@ from bot.access.acts import Act, BreakGlass
 from bot.engine.access import to_review
 from bot.engine.intents import Refusal
 from bot.engine.record import ApprovalRecord, RunRecord
-from bot.slack.listeners.deciding import GONE
+from bot.slack.listeners.deciding import GONE, to_form
 from bot.slack.listeners.front import Front
-from bot.slack.listeners.leading import said
 from bot.slack.listeners.typed import Order
 from bot.slack.listeners.visit import Answer, Open, Private, Visit
-from bot.slack.listeners.wrong import wrong
 from bot.slack.views.breaking import glass_modal, review_modal
 from bot.slack.views.deciding import read_decision
 from bot.slack.views.ephemeral import refused, sentence
@@ -61,13 +59,13 @@ async def glass_broken(front: Front, visit: Visit) -> Answer:
     typed, reason = read_decision(visit.filled)
     about = visit.metadata.about
     answer = await front.desk.break_glass(about, visit.actor, reason, typed, visit.key)
-    return wrong(visit, answer) if isinstance(answer, Refusal) else said(answer)
+    return to_form(front, visit, answer)
 
 
 async def reviewed(front: Front, visit: Visit) -> Answer:
     _, found = read_decision(visit.filled)
     answer = await front.desk.review(visit.metadata.about, visit.actor, found, visit.key)
-    return wrong(visit, answer) if isinstance(answer, Refusal) else said(answer)
+    return to_form(front, visit, answer)
 
 
 async def list_reviews(front: Front, visit: Visit, order: Order) -> Answer:
