@@ -7,7 +7,7 @@ person sees is what was really posted.
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -24,13 +24,19 @@ PATIENCE_S = 90.0
 
 #: What a person is told who cannot be let through because Slack does not say who they are.
 UNREADABLE = "Roles cannot be read now"
-#: What a person is told whose command took longer than Slack waits.
-TOO_SLOW = "took too long to note this"
 
 Message = Mapping[str, Any]
 #: An op of the outbox: the run, what it is about, and which revision.
 OF_A_RUN = re.compile(r"[2-9A-Z]{4}/(?P<name>.+)#\d+")
 ONE_OF_MANY = re.compile(r"^(approval|question)/.+")
+
+
+#: What happens before anything else does.
+Then = Callable[[], Awaitable[None]]
+
+
+async def at_once() -> None:
+    """Nothing happens in between."""
 
 
 @dataclass(frozen=True)
@@ -41,20 +47,27 @@ class Person:
     async def types(self, text: str, channel: str = GENERAL) -> Ack:
         return await self.box.slack.command(self.id, channel, "/runbook", text)
 
-    async def insists(self, text: str) -> None:
+    def told(self, channel: str = GENERAL) -> list[str]:
+        """What only they have seen there, with its buttons."""
+        return [json.dumps(one, ensure_ascii=False) for one in self._private(channel)]
+
+    async def asks(self, text: str, acknowledged: Then = at_once) -> str:
+        """Types it, and waits for what they are told, by the bot in private or by Slack in red."""
+        before = len(self.told())
+        ack = await self.types(text)
+        await acknowledged()
+        if not ack.acked:
+            return ack.error
+        return (await until(self.box, lambda: self.told()[before:]))[-1]
+
+    async def insists(self, text: str, acknowledged: Then = at_once) -> None:
         """
-        Types it again for as long as the bot could not look who is asking. Where it was too slow
-        to say whether a run has begun, they look first, as they are told to.
+        Types it again for as long as the bot could not look who is asking. Where it is not said
+        whether a run has begun, they look first, as they are told to.
         """
-        while True:
-            ack = await self.types(text)
-            said = str(ack.payload)
-            if "has begun" in said:
+        while "has begun" not in (said := await self.asks(text, acknowledged)):
+            if UNREADABLE not in said and "Running now" in await self.asks("status"):
                 return
-            is_slow = TOO_SLOW in said or not ack.acked
-            if is_slow and "Running now" in str((await self.types("status")).payload):
-                return
-            assert is_slow or UNREADABLE in said, ack
 
     async def starts(self, text: str = "RB-INC-001 brief_desc=core-5xx") -> "Incident":
         """Starts the outage runbook by command, and goes to the channel it opens."""
@@ -87,7 +100,10 @@ class Person:
 
     def was_told(self, words: str, channel: str = GENERAL) -> bool:
         """In private: seen by this person alone."""
-        return any(words in one["text"] for one in self.box.slack.ephemerals(self.id, channel))
+        return any(words in one["text"] for one in self._private(channel))
+
+    def _private(self, channel: str) -> Sequence[Message]:
+        return self.box.slack.ephemerals(self.id, channel)
 
     async def is_told(self, words: str, channel: str = GENERAL) -> None:
         await until(self.box, lambda: self.was_told(words, channel))

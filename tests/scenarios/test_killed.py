@@ -60,7 +60,7 @@ class Story:
         return room
 
     async def _at(self, moment: str) -> None:
-        if moment != self.death.after:
+        if moment != self.death.after or self.dying:
             return
         self.death.held(self)
         self.dying = asyncio.create_task(self._die())

@@ -94,7 +94,7 @@ async def test_when_slack_is_away_for_a_while_the_run_goes_on_and_everything_is_
     await _diagnosed(room)
     assert max(Counter(ops(box, room.channel)).values()) == 1
     await until(box, lambda: box.slack.socket_mode.connections or None)
-    assert "RB-INC-001" in str((await dana.types("status")).payload)
+    assert "RB-INC-001" in await dana.asks("status")
 
 
 async def _diagnosed(room: Incident) -> None:

@@ -27,24 +27,24 @@ def box(shared: Box) -> Box:
 async def test_who_types_it_wrong_is_told_what_is_right_and_nothing_begins(
     box: Box, dana: Person, typed: str, answer: list[str]
 ) -> None:
-    ack = await dana.types(typed)
-    assert [words for words in answer if words not in str(ack.payload)] == []
+    told = await dana.asks(typed)
+    assert [words for words in answer if words not in told] == []
     assert _incidents(box) == 0
 
 
 async def test_a_service_that_does_not_exist_is_named_and_so_is_one_that_may_have_been_meant(
     box: Box, dana: Person
 ) -> None:
-    answer = str((await dana.types("RB-INC-001 brief_desc=core services=core")).payload)
-    assert "services" in answer and "no core" in answer and "complyai-core" in answer
+    told = await dana.asks("RB-INC-001 brief_desc=core services=core")
+    assert "services" in told and "no core" in told and "complyai-core" in told
     assert _incidents(box) == 0
 
 
 async def test_a_person_without_a_role_starts_nothing_and_is_told_which_they_need(
     box: Box, vera: Person
 ) -> None:
-    ack = await vera.types("RB-INC-001 brief_desc=core-5xx")
-    assert "role" in str(ack.payload) and "responder" in str(ack.payload)
+    told = await vera.asks("RB-INC-001 brief_desc=core-5xx")
+    assert "role" in told and "responder" in told
     assert _incidents(box) == 0
 
 
