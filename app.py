@@ -22,7 +22,7 @@ from adapters.rds import Rds
 from assembly import asking, audit_command
 from assembly.anchors import bucket
 from assembly.outside import aws_calls, postgres
-from assembly.policy import policy_of
+from assembly.policy import check_announced, policy_of
 from assembly.secrets import open_vault, slack_token, store_url
 from assembly.serving import serve
 from bot.access.policy_file import PolicyError
@@ -76,6 +76,7 @@ async def undelivered(url: sa.URL) -> None:
 async def doctor(settings: Settings) -> int:
     """Looks whether everything the bot needs answers. Changes nothing. Raises PolicyError."""
     wrong, policy = 0, policy_of(settings)
+    check_announced(policy, settings)
     async with contextlib.AsyncExitStack() as stack:
         vault, aws = open_vault(settings, stack), aws_calls(settings, stack)
         token = slack_token(settings, vault)

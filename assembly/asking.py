@@ -27,6 +27,7 @@ from bot.access.acts import (
     Moment,
     Read,
     ReadAudit,
+    Review,
     Start,
     Touched,
 )
@@ -57,7 +58,7 @@ OF_RUN: Mapping[str, Callable[[str, Mapping[str, Any]], Act]] = {
     "lead": Lead,
     "answer": Answer,
 }
-ACTS = (*OF_RUN, "approve", "deny", *PLAIN)
+ACTS = (*OF_RUN, "approve", "deny", "review", *PLAIN)
 
 
 class Unclear(Exception):
@@ -78,6 +79,7 @@ def add_arguments(policy: argparse.ArgumentParser) -> None:
     test.add_argument("--file", help="another policy file than that of the settings")
     test.add_argument("--needs", default=STEPS_ROLE, help="the role that the step demands")
     test.add_argument("--asked-by", default="", help="the user id of who asked for the change")
+    test.add_argument("--broken-by", default="", help="the user id of who broke the glass")
     check = ways.add_parser("check", help="say everything that is wrong with a policy file")
     check.add_argument("file")
 
@@ -136,6 +138,8 @@ def _act(told: argparse.Namespace) -> Act:
         return Approve(told.needs, _touches(about), told.asked_by)
     if about:
         raise Unclear(f"{word} takes nothing more, and there is {' '.join(about)}")
+    if word == "review":
+        return Review(told.broken_by, told.asked_by)
     return Deny(told.needs) if word == "deny" else PLAIN[word]
 
 

@@ -98,3 +98,10 @@ def thresholds(settings: Settings) -> Mapping[type[Thresholds], Thresholds]:
 def deciders(policy: Policy) -> Mapping[str, Sequence[str]]:
     """Whom a request for approval notifies, by role."""
     return {name: (*role.groups, *role.users) for name, role in policy.roles.items()}
+
+
+def reviewers(policy: Policy) -> Sequence[str]:
+    """Whom a broken glass notifies."""
+    by_role = deciders(policy)
+    ids = (one for role in policy.may.review for one in by_role.get(role, ()))
+    return tuple(dict.fromkeys(ids))

@@ -18,6 +18,16 @@ def policy_of(settings: Settings) -> Policy:
     return policy_in(path)
 
 
+def check_announced(policy: Policy, settings: Settings) -> None:
+    """Raises PolicyError when a glass could be broken and nobody would be told of it."""
+    if policy.may.break_glass and not settings.slack.fallback_channel:
+        raise PolicyError(
+            "The policy lets somebody break the glass, and slack.fallback_channel is empty: that"
+            " is where everybody is told of it. Set the one or take away the other; until then"
+            " the bot does not start."
+        )
+
+
 def policy_in(path: Path) -> Policy:
     """Raises PolicyError."""
     try:

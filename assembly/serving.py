@@ -12,8 +12,8 @@ from slack_bolt.async_app import AsyncApp
 
 from adapters.slack import Slack
 from assembly.anchors import anchoring
-from assembly.outside import deciders, outside, thresholds
-from assembly.policy import policy_of
+from assembly.outside import deciders, outside, reviewers, thresholds
+from assembly.policy import check_announced, policy_of
 from assembly.room import RunRoom
 from assembly.secrets import intake_secret, open_keeper, open_vault, slack_token, store_url
 from bot.engine.calling import Surroundings
@@ -68,6 +68,7 @@ class Bot:
 async def running_bot(settings: Settings) -> AsyncIterator[Bot]:
     """Everything but the intake. It goes on at once with what an earlier life left."""
     policy = policy_of(settings)
+    check_announced(policy, settings)
     async with contextlib.AsyncExitStack() as stack:
         vault = open_vault(settings, stack)
         await vault.check(settings.references.values())
@@ -87,7 +88,12 @@ async def running_bot(settings: Settings) -> AsyncIterator[Bot]:
             store,
             RUNBOOKS,
             Surroundings(systems, settings.company, thresholds(settings)),
-            SlackAnnouncer(deciders(policy), settings.slack.fallback_channel),
+            SlackAnnouncer(
+                deciders(policy),
+                settings.slack.fallback_channel,
+                bool(policy.may.break_glass),
+                reviewers(policy),
+            ),
             outbox_rows.put,
             people,
             LocalRunner(),

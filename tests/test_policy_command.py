@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 import app
-from assembly.policy import policy_of
+from assembly.policy import check_announced, policy_of
 from bot.access.policy import DEFAULT
 from bot.access.policy_file import PolicyError
-from bot.settings import Settings
+from bot.settings import Settings, SlackSettings
 from sandbox.people import COLLEAGUES, GROUPS, POLICY
 
 ROOT = Path(app.__file__).parent
@@ -74,6 +74,12 @@ def rules(tmp_path: Path) -> Path:
         ("read --role nothing", 0, "[may] read"),
         ("read-audit --role admin", 1, "lets nobody read the audit log"),
         ("break-glass --role admin", 1, "lets nobody break the glass"),
+        ("review --role security", 0, "[may] review"),
+        ("review --role dba", 1, "You need the role approver, security, leadership or admin"),
+        ("review --role admin --broken-by U0DANA2", 1, "somebody else must review it"),
+        ("review --role admin --asked-by U0DANA", 1, "somebody else must review it"),
+        ("review --role admin --broken-by U0LENA --asked-by U0RAVI", 0, "[may] review"),
+        ("review it --role dba", 2, "takes nothing more"),
         ("start --role dba", 2, "Say which runbook"),
         ("start RB-NO-001 --role dba", 2, "There is no runbook RB-NO-001"),
         ("start RB-INC-001 severity=P9 --role dba", 2, "severity"),
@@ -117,6 +123,17 @@ def test_without_a_file_what_is_built_in_holds(
     assert policy_of(Settings()) == DEFAULT
     (tmp_path / "policy.toml").write_text("")
     assert policy_of(Settings()).start == ()
+
+
+def test_a_glass_that_is_broken_for_nobody_to_hear_stops_the_start() -> None:
+    breakable = DEFAULT.model_copy(update={"may": DEFAULT.may.model_copy(
+        update={"break_glass": ("leadership",)}
+    )})  # fmt: skip
+    deaf, hearing = Settings(), Settings(slack=SlackSettings(fallback_channel="C0ALERTS"))
+    with pytest.raises(PolicyError, match=r"slack\.fallback_channel is empty"):
+        check_announced(breakable, deaf)
+    check_announced(breakable, hearing)
+    check_announced(DEFAULT, deaf)
 
 
 @pytest.mark.parametrize("text", [None, "[[start]]", b"\xff\xfe"])

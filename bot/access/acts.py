@@ -80,7 +80,15 @@ class BreakGlass:
     """Have a change made that nobody else approved, or that a freeze is in the way of."""
 
 
-Act = Read | Start | Lead | Answer | Approve | Deny | Freeze | ReadAudit | BreakGlass
+@dataclass(frozen=True)
+class Review:
+    """Look afterwards at a glass that was broken, and say so. Empty: at any."""
+
+    broken_by: str = ""
+    requested_by: str = ""  #: Who had asked for the change.
+
+
+Act = Read | Start | Lead | Answer | Approve | Deny | Freeze | ReadAudit | BreakGlass | Review
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from bot.access.acts import (
     Moment,
     Read,
     ReadAudit,
+    Review,
     Start,
     Touched,
 )
@@ -34,6 +35,7 @@ from bot.access.policy import ANYONE, ApproveRule, Policy, RunRule
 
 STRANGER = "Only active, full members of this workspace can do this."
 OWN = "You asked for this change, so somebody else must approve it."
+OWN_GLASS = "You broke this glass or asked for the change, so somebody else must review it."
 TWICE = "You approved this already. It needs somebody else as well."
 KEEPER = "Whoever keeps the bot's policy gives roles."
 
@@ -50,6 +52,8 @@ def may(policy: Policy, member: Member, act: Act, moment: Moment) -> Allowed | D
             return _by_role(member, "read_audit", policy.may.read_audit, "read the audit log")
         case BreakGlass():
             return _by_role(member, "break_glass", policy.may.break_glass, "break the glass")
+        case Review():
+            return _review(policy, member, act)
         case Start():
             return _of_run(policy.start, "start", member, act, moment)
         case Lead() | Answer():
@@ -130,6 +134,14 @@ def _approve(policy: Policy, member: Member, act: Approve, moment: Moment) -> Al
             return covered
         used.append(covered.rule)
     return Allowed(f"{_demanded(act.role)}; {', '.join(dict.fromkeys(used))}")
+
+
+def _review(policy: Policy, member: Member, act: Review) -> Allowed | Denied:
+    answer = _by_role(member, "review", policy.may.review, "review a broken glass")
+    involved = filter(None, (act.broken_by, act.requested_by))
+    if isinstance(answer, Allowed) and any(map(member.is_same_human, involved)):
+        return Denied(OWN_GLASS)
+    return answer
 
 
 def _covered(

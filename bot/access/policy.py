@@ -35,6 +35,8 @@ ROLES = (
     "leadership",
     "admin",
 )
+#: Who reviews a broken glass when the policy says nothing of it.
+REVIEWERS = ("approver", "security", "leadership", "admin")
 #: Written in a list of roles: every active, full member of the workspace.
 ANYONE = "anyone"
 
@@ -207,6 +209,8 @@ class May(Table):
     freeze: Roles = ()
     read_audit: Roles = ()
     break_glass: Annotated[Roles, AfterValidator(_not_anyone)] = ()
+    #: Look at it afterwards: never whoever broke the glass, or had asked for the change.
+    review: Annotated[Roles, AfterValidator(_not_anyone)] = REVIEWERS
 
 
 def _each_once(rules: tuple[Any, ...]) -> tuple[Any, ...]:

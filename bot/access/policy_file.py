@@ -71,6 +71,8 @@ def notes(policy: Policy) -> Iterator[str]:
         yield f"rules name roles that nobody has: {among(unused)}"
     if not policy.may.freeze:
         yield "nobody may stop all changes: [may] has no freeze"
+    if policy.may.break_glass and not set(policy.may.review) & had:
+        yield "a glass can be broken and nobody has a role to review it: see review of [may]"
 
 
 def _sentence(file: str, lines: Sequence[str], error: ErrorDetails) -> tuple[int, str]:

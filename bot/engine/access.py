@@ -6,12 +6,23 @@ Payloads are never authority: a person is looked up by immutable id, and what ca
 refusal.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import sqlalchemy as sa
 
-from bot.access.acts import Act, Allowed, Approve, Denied, Frozen, Moment, Touched
+from bot.access.acts import (
+    Act,
+    Allowed,
+    Approve,
+    BreakGlass,
+    Denied,
+    Frozen,
+    Moment,
+    Review,
+    Touched,
+)
 from bot.access.deciding import frozen_by, may
 from bot.access.member import Member
 from bot.access.policy import Policy
@@ -19,10 +30,10 @@ from bot.engine.clock import Clock
 from bot.engine.freezes import switch
 from bot.engine.intents import Directory, Refusal
 from bot.engine.made import DONE
-from bot.engine.plans import touched
+from bot.engine.plans import Kinds, is_readable, touched
 from bot.engine.reading import moment
-from bot.engine.record import ApprovalRecord
-from bot.runbook.changes import Change
+from bot.engine.record import GLASS_BROKEN, ApprovalRecord, OpenReview, RunRecord
+from bot.runbook.changes import Change, digest
 from bot.runbook.errors import StepError
 from bot.store.store import Store
 
@@ -62,8 +73,11 @@ class Access:
         Why this change is not to be made now; or ''. Within the transaction that writes its
         intent: a switch that was thrown before that commits is seen.
         """
+        return self.freeze_of(c, touched((change,)))
+
+    def freeze_of(self, c: sa.Connection, touches: Iterable[Touched]) -> str:
         now = self.moment(switch(c, "shared"))
-        found = frozen_by(self.policy, touched((change,)), now)
+        found = frozen_by(self.policy, touches, now)
         return found.says(now.at) if found else ""
 
     async def lapsed(self, store: Store, approval: ApprovalRecord) -> Lapsed | None:
@@ -71,6 +85,8 @@ class Access:
         Why an approval does not count any more, just before it is used for what is left of its
         plan. Raises what the directory raises.
         """
+        if approval.status == GLASS_BROKEN:
+            return await self._unbroken(approval)
         if approval.status != "approved":
             return Lapsed(f"it is {approval.status}")
         if not approval.people:
@@ -83,6 +99,16 @@ class Access:
         if frozen := frozen_by(self.policy, left.touches, now):
             return Lapsed(frozen.says(now.at), frozen=True)
         return self._too_few(left, members, now)
+
+    async def _unbroken(self, approval: ApprovalRecord) -> Lapsed | None:
+        """No quorum, and no freeze: whoever broke the glass must still be one who may."""
+        if approval.glass is None:
+            return Lapsed("nobody is known to have broken the glass")
+        member = await self.directory.member(approval.glass.by)
+        answer = self.may(member, BreakGlass())
+        if isinstance(answer, Allowed):
+            return None
+        return Lapsed(f"whoever broke it may not now ({member.name}: {answer.why})")
 
     def _too_few(
         self, approval: ApprovalRecord, members: Sequence[Member], now: Moment
@@ -118,6 +144,10 @@ def to_approve(approval: ApprovalRecord, approved_by: Sequence[str] | None = Non
     return Approve(approval.role, approval.touches, approval.requested_by, tuple(before))
 
 
+def to_review(review: ApprovalRecord | OpenReview) -> Review:
+    return Review(review.glass.by if review.glass else "", review.requested_by)
+
+
 def may_decide(
     approval: ApprovalRecord,
     answer: Allowed | Denied,
@@ -128,13 +158,8 @@ def may_decide(
     now: float,
 ) -> Refusal | None:
     """Whether this click counts, in the order of the rules. `answer`: whether this person may."""
-    if approval.status == "frozen":
-        return Refusal("A freeze kept this from being made. Ask for a new plan after it.")
-    if approval.status != "pending":
-        deciders = tuple(decision.by for decision in approval.decisions)
-        return Refusal(f"This was {approval.status} already.", decided_by=deciders)
-    if now >= approval.expires_at.timestamp():
-        return Refusal("This request has expired. Ask for a new plan; nothing was changed.")
+    if late := too_late(approval, now):
+        return late
     if isinstance(answer, Denied):
         return refusal(answer)
     if not approves:
@@ -144,6 +169,37 @@ def may_decide(
             f"Type {approval.type_to_approve} exactly to approve this.",
             fields={"typed": f"This must be exactly {approval.type_to_approve}"},
         )
+    return None
+
+
+def too_late(approval: ApprovalRecord, now: float) -> Refusal | None:
+    """Nothing is to be decided any more."""
+    if approval.glass:
+        return Refusal("The glass was broken for this already.", decided_by=(approval.glass.by,))
+    if approval.status == "frozen":
+        return Refusal("A freeze kept this from being made. Ask for a new plan after it.")
+    if approval.status != "pending":
+        deciders = tuple(decision.by for decision in approval.decisions)
+        return Refusal(f"This was {approval.status} already.", decided_by=deciders)
+    if now >= approval.expires_at.timestamp():
+        return Refusal("This request has expired. Ask for a new plan; nothing was changed.")
+    return None
+
+
+def not_as_shown(record: RunRecord, plan: Any, kinds: Kinds) -> Refusal | None:
+    """Why nothing is to be made of a plan (its row), whoever wants it."""
+    if refused := not_awaited(record, plan):
+        return refused
+    if not is_readable(plan.text, kinds):
+        return Refusal("This plan was made by another version of the bot. Plan again.")
+    return None
+
+
+def not_awaited(record: RunRecord, plan: Any) -> Refusal | None:
+    if record.steps[plan.step].status != "planned":
+        return Refusal("The run does not wait for this any more. See its card.")
+    if digest(plan.text) != plan.digest:
+        return Refusal("The stored plan is not what was shown. Ask for a new plan.")
     return None
 
 

@@ -8,6 +8,7 @@ be on its way any more; what cannot be told is asked of a person. After a crash 
 on from the rows.
 
 A freeze keeps an intent from being written, and nothing else: what has one is seen to its end.
+Only a broken glass passes it.
 """
 
 import asyncio
@@ -22,6 +23,7 @@ import sqlalchemy as sa
 from bot.engine.audit import note
 from bot.engine.calling import is_cancelled_here, look
 from bot.engine.clock import Clock
+from bot.engine.glass import is_through
 from bot.engine.locking import holds_all
 from bot.engine.made import DONE
 from bot.engine.reading import moment
@@ -280,11 +282,12 @@ def _intend(c: sa.Connection, job: Job, turn: _Turn, now: float, frozen: Frozen)
         return Ended("cancelled", Report(CANCELLED))
     if not holds_all(c, job.work_id, job.targets):
         raise Fenced(job.work_id)
-    if why := frozen(c, turn.change):
+    why = frozen(c, turn.change)
+    if why and not is_through(c, job.plan_id):
         return kept_back(why, _states(c, job.plan_id))
     mine = sa.and_(changes.c.plan == job.plan_id, changes.c.number == turn.number)
     c.execute(sa.update(changes).where(mine).values(state="intended", intent_at=now, at=now))
-    _note(c, job, turn.number, now, "change intended")
+    _note(c, job, turn.number, now, "change intended", **({"despite": why} if why else {}))
     return None
 
 

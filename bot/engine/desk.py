@@ -28,10 +28,12 @@ from bot.access.acts import (
 )
 from bot.access.member import Member
 from bot.engine import noted
-from bot.engine.access import may_decide, to_approve
+from bot.engine.access import may_decide, not_as_shown, not_awaited, to_approve
 from bot.engine.audit import note, note_refusal, read_by
+from bot.engine.breaking import Breaking
 from bot.engine.engine import Engine
 from bot.engine.freezes import standing, switch
+from bot.engine.glass import open_reviews
 from bot.engine.inputs import live_choices, not_there, read_inputs, secrets_in, wrong_fields
 from bot.engine.intents import (
     Actor,
@@ -43,7 +45,7 @@ from bot.engine.intents import (
     Truth,
 )
 from bot.engine.judging import Judge
-from bot.engine.plans import Kinds, parse, readable
+from bot.engine.plans import parse, readable
 from bot.engine.reading import (
     recent_runs,
     run_of_plan,
@@ -51,15 +53,13 @@ from bot.engine.reading import (
     run_record,
     was_here,
 )
-from bot.engine.record import ApprovalRecord, QuestionRecord, RunRecord, Said
+from bot.engine.record import ApprovalRecord, OpenReview, QuestionRecord, RunRecord, Said
 from bot.engine.reports import Report
 from bot.engine.results import done_as_json
 from bot.engine.state import NOT_OVER, Event, EventKind, RunState
 from bot.engine.taking import lock_run
 from bot.engine.turns import may_pick
 from bot.runbook import RunbookInputs
-from bot.runbook.changes import digest
-from bot.runbook.errors import StepError
 from bot.runbook.outline import Outline, outline
 from bot.store.auditing import verdict_until
 from bot.store.chain import Entry
@@ -84,6 +84,7 @@ class EngineDesk:
     def __init__(self, engine: Engine, on_paper: Mapping[str, str] | None = None) -> None:
         self._engine, self._on_paper = engine, on_paper or {}
         self._judge = Judge(engine.access, engine.store)
+        self._breaking = Breaking(engine)
         self._outlines = {key: outline(book) for key, book in engine.books.items()}
 
     @property
@@ -307,12 +308,10 @@ class EngineDesk:
         refused = may_decide(
             approval, answer, approves=approves, reason=reason, typed=typed, now=now
         )
-        if refused is None and record.steps[row.step].status != "planned":
-            refused = Refusal("The run does not wait for this any more. See its card.")
-        if refused is None and digest(row.text) != row.digest:
-            refused = Refusal("The stored plan is not what was shown. Ask for a new plan.")
-        if refused is None and approves and not _is_readable(row.text, engine.kinds):
-            refused = Refusal("This plan was made by another version of the bot. Plan again.")
+        if refused is None and approves:
+            refused = not_as_shown(record, row, engine.kinds)
+        elif refused is None:
+            refused = not_awaited(record, row)
         if refused:
             more = {"plan": approval_id, "digest": row.digest, "approves": approves}
             note_refusal(c, now, row.run, "decide", row.step, by, refused, **more)
@@ -365,6 +364,27 @@ class EngineDesk:
             Report(says=says), answer=told,
         )  # fmt: skip
         return Noted(told), taken.start
+
+    # Breaking the glass.
+
+    async def break_glass(
+        self, approval_id: str, by: Actor, reason: str, typed: str, key: str
+    ) -> Noted | Refusal:
+        knows = self._judge.may(by, Read())
+        member = await self._heard(knows, None, "break glass", approval_id, by)
+        if isinstance(member, Refusal):
+            return member
+        return await self._breaking.break_glass(approval_id, by, member, reason, typed, key)
+
+    async def review(self, approval_id: str, by: Actor, found: str, key: str) -> Noted | Refusal:
+        knows = self._judge.may(by, Read())
+        member = await self._heard(knows, None, "review", approval_id, by)
+        if isinstance(member, Refusal):
+            return member
+        return await self._breaking.review(approval_id, by, member, found, key)
+
+    async def reviews(self) -> Sequence[OpenReview]:
+        return await self._engine.store.read(open_reviews)
 
     # Answering.
 
@@ -473,9 +493,12 @@ class EngineDesk:
             return row
 
         row = await self._engine.store.tx(view)
-        if row is None:
+        found = await self.approval(approval_id)
+        if row is None or found is None:
             return None
-        return readable(row.text, row.digest, parse(row.text, self._engine.kinds))
+        plan, glass = parse(row.text, self._engine.kinds), found[0].glass
+        besides = glass.says(found[0].lacking) if glass else ()
+        return readable(row.text, row.digest, plan, besides)
 
     async def question(self, question_id: str) -> tuple[QuestionRecord, RunRecord] | None:
         run_id = await self._engine.store.read(run_of_question, question_id)
@@ -554,13 +577,6 @@ class EngineDesk:
             note_refusal(c, self._engine.clock.now(), run_id, what, about, by, refusal)
 
         await self._engine.store.tx(write)
-
-
-def _is_readable(text: str, kinds: Kinds) -> bool:
-    try:
-        return bool(parse(text, kinds).changes)
-    except StepError:
-        return False
 
 
 def _fresh_id(c: sa.Connection) -> str:

@@ -22,6 +22,7 @@ from bot.engine.audit import note
 from bot.engine.calling import Surroundings
 from bot.engine.clock import Clock
 from bot.engine.freezing import Freezing
+from bot.engine.glass import REVIEW, remind
 from bot.engine.intents import Directory
 from bot.engine.judging import note_policy
 from bot.engine.performing import Claimed, Performer
@@ -221,6 +222,9 @@ class Engine:
             return Taken(is_new=False)
         lock_run(c, row.run)
         now, key = self.clock.now(), f"due:{wait_id}"
+        if row.kind == REVIEW:
+            remind(c, now, wait_id, self.taker.tell)
+            return Taken(is_new=False)
         if row.kind == "tick":
             c.execute(sa.delete(waits).where(waits.c.id == wait_id))
             return self.taker.take(c, now, row.run, key, Event("due", row.step, row.attempt))

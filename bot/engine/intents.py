@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol
 
 from bot.access.acts import Act, Frozen
 from bot.access.member import Member
-from bot.engine.record import ApprovalRecord, Origin, QuestionRecord, RunRecord
+from bot.engine.record import ApprovalRecord, OpenReview, Origin, QuestionRecord, RunRecord
 from bot.runbook.outline import Outline
 from bot.store.chain import Entry
 from bot.store.verifying import Verdict
@@ -130,6 +130,17 @@ class Desk(Protocol):
         self, approval_id: str, by: Actor, approves: bool, reason: str, typed: str, key: str
     ) -> Noted | Refusal:
         """`typed`: what was typed to approve a DESTROY. A denial needs a reason."""
+
+    async def break_glass(
+        self, approval_id: str, by: Actor, reason: str, typed: str, key: str
+    ) -> Noted | Refusal:
+        """A pending plan goes through without its quorum, and also while changes are frozen."""
+
+    async def review(self, approval_id: str, by: Actor, found: str, key: str) -> Noted | Refusal:
+        """Somebody else has looked at a broken glass, and says what they found."""
+
+    async def reviews(self) -> Sequence[OpenReview]:
+        """Broken glass that nobody else has looked at yet, the oldest first."""
 
     async def answer(
         self, question_id: str, by: Actor, answer: Mapping[str, Any], key: str

@@ -144,13 +144,15 @@ class Performer:
         approval = await self._approval(work)
         lapsed = await self._lapsed(approval)  # may take its time
         if not _has_made(approval) and self.clock.now() > approval.good_until.timestamp():
-            return Ended("outdated", Report("Not applied: it was approved too long ago"))
+            given = "the glass was broken" if approval.glass else "it was approved"
+            return Ended("outdated", Report(f"Not applied: {given} too long ago"))
         if lapsed is None:
             return None
         if lapsed.frozen:
             return kept_back(lapsed.why, {one.state for one in approval.changes})
-        why = lapsed.why
-        says = f"Not applied: the approval does not hold any more, {why}. Nothing was changed."
+        basis = "broken glass" if approval.glass else "approval"
+        why = f"the {basis} does not hold any more, {lapsed.why}"
+        says = f"Not applied: {why}. Nothing was changed."
         return Ended("failed", Report(says))
 
     async def _approval(self, work: Claimed) -> ApprovalRecord:

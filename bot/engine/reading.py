@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from bot.access.acts import Frozen, Touched
 from bot.engine.freezes import standing
+from bot.engine.glass import glass_of
 from bot.engine.locking import blocked_by
 from bot.engine.made import made_by
 from bot.engine.plans import Kinds, touched, what_to_type
@@ -193,8 +194,10 @@ def _approvals(
             decisions=tuple(_decisions(c, row.id)),
             outcome=row.outcome,
             type_to_approve=what_to_type(changes) if row.effect == "DESTROY" else "",
+            type_to_break=what_to_type(changes),
             touches=touches,
             frozen=next((one for one in frozen if any(map(one.covers, touches))), None),
+            glass=glass_of(c, row.id),
         )
 
 

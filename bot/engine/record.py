@@ -5,7 +5,7 @@ timeline and the tests read. Built from rows; holds nothing that could alter any
 Times are aware UTC datetimes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
@@ -43,7 +43,9 @@ ApprovalStatus = Literal[
     "outdated",
     "cancelled",
     "frozen",  # approved, and not applied because of a freeze
+    "glass broken",  # goes through without its quorum; never called approved
 ]
+GLASS_BROKEN: ApprovalStatus = "glass broken"
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,48 @@ class Decision:
 
 
 @dataclass(frozen=True)
+class Glass:
+    """A plan went through without its quorum, and somebody else has to look at that."""
+
+    by: str  #: The immutable user id.
+    reason: str
+    at: datetime
+    despite: str = ""  #: The freeze that stood in the way, in words.
+    reminded: int = 0  #: How often it was said that the review is open.
+    reviewed_by: str = ""
+    review: str = ""  #: What they found.
+    reviewed_at: datetime | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self.reviewed_at is None
+
+    def says(self, missing: str) -> Iterator[str]:
+        """For a text that is no message. `missing`: who else would have had to approve."""
+        yield f"GLASS BROKEN by {self.by} at {self.at:%Y-%m-%d %H:%M} UTC: {self.reason}"
+        yield f"went through without approval: {missing} had to give it"
+        if self.despite:
+            yield f"changes were {self.despite}"
+        if self.reviewed_at:
+            at = f"{self.reviewed_at:%Y-%m-%d %H:%M} UTC"
+            yield f"REVIEWED by {self.reviewed_by} at {at}: {self.review}"
+        else:
+            yield "NOT REVIEWED YET"
+
+
+@dataclass(frozen=True)
+class OpenReview:
+    """A broken glass that nobody else has looked at yet."""
+
+    plan: str
+    run: str
+    book: str
+    title: str  #: Of the step.
+    requested_by: str
+    glass: Glass
+
+
+@dataclass(frozen=True)
 class ApprovalRecord:
     id: str  #: Opaque; the only thing that a button carries.
     step: str
@@ -96,12 +140,20 @@ class ApprovalRecord:
     decisions: tuple[Decision, ...] = ()
     outcome: str = ""  #: Afterwards, in a sentence: applied when, seen done when; or why not.
     type_to_approve: str = ""  #: DESTROY: what an approver types, such as complyai-prod.
+    type_to_break: str = ""  #: What is typed to break the glass, whatever the effect.
     touches: tuple[Touched, ...] = ()  #: What its changes are done to, as the policy judges them.
     frozen: Frozen | None = None  #: Why it cannot be approved now.
+    glass: Glass | None = None  #: It was broken for this.
 
     @property
     def missing(self) -> int:
         return max(0, self.people - sum(decision.approves for decision in self.decisions))
+
+    @property
+    def lacking(self) -> str:
+        """Who must approve it still, or would have had to."""
+        more = " more" if any(decision.approves for decision in self.decisions) else ""
+        return f"{self.missing}{more} of role {self.role}"
 
     @property
     def good_until(self) -> datetime:
@@ -109,6 +161,7 @@ class ApprovalRecord:
         if not self.people:
             return datetime.max.replace(tzinfo=UTC)
         given = [decision.at for decision in self.decisions if decision.approves]
+        given += [self.glass.at] if self.glass else []
         return max([self.asked_at, *given]) + (self.expires_at - self.asked_at)
 
 
@@ -182,6 +235,8 @@ SaidKind = Literal[
     "step ended",
     "approval asked",
     "approval changed",  # decided by somebody, expired, outdated, or applied
+    "review due",  # of a broken glass, for as long as nobody has reviewed it
+    "glass reviewed",
     "question asked",
     "question closed",
     "freeze changed",  # changes are frozen, or go on

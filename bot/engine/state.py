@@ -20,7 +20,7 @@ EventKind = Literal[
     "returned",  # a step's function answered; outcome: see CALL_OUTCOMES
     # a plan was carried out; outcome: given | unsure | outdated | failed | cancelled | frozen
     "applied",
-    "decided",  # a plan was judged; outcome: approved | denied | expired
+    "decided",  # a plan was judged; outcome: approved | glass broken | denied | expired
     "answered",
     "resolved",  # a person said what an unsure change did; outcome: done | not done | stop
     "due",  # the next reading of a watch

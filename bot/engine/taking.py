@@ -17,6 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from bot.engine import entries, locking
 from bot.engine.audit import Note, note
 from bot.engine.conductor import conduct
+from bot.engine.glass import REVIEW
 from bot.engine.plans import Kinds, compose, parse
 from bot.engine.reading import run_record
 from bot.engine.record import Announcer, Said, SaidKind
@@ -276,6 +277,7 @@ class _Page:
             waits.c.run == self.run_id,
             waits.c.step == effect.step,
             waits.c.attempt == effect.attempt,
+            waits.c.kind != REVIEW,
         )
         for row in self.c.execute(sa.select(waits.c.id, waits.c.kind, waits.c.body).where(mine)):
             if row.kind == "approval":

@@ -36,6 +36,7 @@ READS = frozenset(
         "files.getUploadURLExternal",
         "files.info",
         "usergroups.list",
+        "usergroups.users.list",
         "users.conversations",
         "users.info",
     }

@@ -124,7 +124,7 @@ plans = _table(
     _text("requested_by", nullable=False),
     _time("asked_at", nullable=False),
     _time("expires_at", nullable=False),
-    _text("status", nullable=False),
+    _text("status", nullable=False),  #: ApprovalStatus of bot/engine/record.py.
     _text("outcome", nullable=False),
 )
 
@@ -135,6 +135,21 @@ decisions = _table(
     _number("approves", nullable=False),
     _text("reason", nullable=False),
     _time("at", nullable=False),
+)
+
+#: A plan that went through without its quorum: who broke the glass for it and why, and who looked
+#: at that afterwards.
+broken_glass = _table(
+    "broken_glass",
+    _text("plan", primary_key=True),
+    _text("by", nullable=False),
+    _text("reason", nullable=False),
+    _text("despite", nullable=False),  #: The freeze that stood in the way, in words.
+    _time("at", nullable=False),
+    _number("reminded", nullable=False),  #: How often it was said that the review is open.
+    _text("reviewed_by"),
+    _text("review", nullable=False),  #: What they found.
+    _time("reviewed_at"),
 )
 
 #: How far each change of a plan is. `intent_at` is written before the call, never after.
@@ -149,14 +164,15 @@ changes = _table(
     _time("at"),
 )
 
-#: Something a run waits for that is not work: a person, or the time for the next reading.
+#: Something a run waits for that is not work: a person, or the time for the next reading. A review
+#: is waited for also when the run is over; its deadline is that of the next reminder.
 waits = _table(
     "waits",
     _text("id", primary_key=True),
     _text("run", nullable=False, index=True),
     _text("step", nullable=False),
     _number("attempt", nullable=False),
-    _text("kind", nullable=False),  #: tick | approval | ask | confirm | unsure
+    _text("kind", nullable=False),  #: tick | approval | ask | confirm | unsure | review
     _text("body", nullable=False),
     _time("deadline", index=True),
 )

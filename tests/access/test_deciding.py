@@ -22,10 +22,11 @@ from bot.access.acts import (
     Moment,
     Read,
     ReadAudit,
+    Review,
     Start,
     Touched,
 )
-from bot.access.deciding import OWN, STRANGER, TWICE, frozen_by, may
+from bot.access.deciding import OWN, OWN_GLASS, STRANGER, TWICE, frozen_by, may
 from bot.access.hours import Hours
 from bot.access.member import Member
 from bot.access.policy import DEFAULT, ROLES, ApproveRule, FreezeWindow, May, Policy, RunRule
@@ -119,6 +120,9 @@ TRUTHS: list[tuple[tuple[str, ...], Act, Moment, str]] = [
     (("operator",), ReadAudit(), NOON, ""),
     (("leadership",), BreakGlass(), NOON, "[may] break_glass"),
     (("admin",), BreakGlass(), NOON, ""),
+    (("approver",), Review(), NOON, "[may] review"),
+    (("security",), Review("U0LENA", "U0RAVI"), SATURDAY, "[may] review"),
+    (("operator", "dba", "responder"), Review(), NOON, ""),
 ]
 
 
@@ -143,6 +147,7 @@ ACTS: tuple[Act, ...] = (
     Freeze(),
     ReadAudit(),
     BreakGlass(),
+    Review(),
 )
 
 
@@ -162,6 +167,20 @@ def test_the_one_who_asked_does_not_approve_nor_does_their_other_account() -> No
         asked = approve(RESTART, requested_by=requester)
         assert why(may(POLICY, dana, asked, NOON)) == OWN
     assert isinstance(may(POLICY, dana, approve(RESTART, requested_by="U0LENA"), NOON), Allowed)
+
+
+def test_who_broke_a_glass_or_wanted_it_does_not_review_it_nor_does_their_other_account() -> None:
+    dana = somebody("security", same_human_as=frozenset({"U0DANA2"}))
+    for own in ("U0DANA", "U0DANA2"):
+        for act in (Review(own, "U0LENA"), Review("U0LENA", own)):
+            assert why(may(POLICY, dana, act, NOON)) == OWN_GLASS
+    assert isinstance(may(POLICY, dana, Review("U0LENA", "U0RAVI"), NOON), Allowed)
+
+
+def test_neither_a_freeze_nor_the_hour_stands_in_the_way_of_who_may_break_the_glass() -> None:
+    leader = somebody("leadership")
+    at_night = replace(SATURDAY, stopped=STOPPED, environment="elsewhere")
+    assert isinstance(may(POLICY, leader, BreakGlass(), at_night), Allowed)
 
 
 def test_one_human_does_not_approve_twice_nor_from_two_accounts() -> None:

@@ -134,3 +134,17 @@ def test_what_is_perhaps_not_meant_is_noted() -> None:
         "nobody may stop all changes: [may] has no freeze",
     ]
     assert any("nobody has" in one for one in notes(DEFAULT))
+
+
+def test_a_glass_that_nobody_could_review_is_noted() -> None:
+    breaks = '[roles.leadership]\nusers = ["U0IRIS"]\n[may]\nbreak_glass = ["leadership"]\n'
+    said = "a glass can be broken and nobody has a role to review it: see review of [may]"
+    assert said not in list(notes(read(breaks))), "leadership reviews, unless it is said otherwise"
+    for review in ('["security"]', "[]"):
+        assert said in list(notes(read(f"{breaks}review = {review}")))
+    own = breaks.replace("[may]", '[roles.audit]\nusers = ["U0OMAR"]\n[may]')
+    assert said not in list(notes(read(f'{own}review = ["audit"]')))
+
+
+def test_not_just_anyone_reviews_a_broken_glass() -> None:
+    assert "review cannot be for anyone" in wrong('[may]\nreview = ["anyone"]')[0]

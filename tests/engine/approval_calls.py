@@ -90,7 +90,7 @@ class CallRules:
             if denied and not click.approves and call.at > click.ended_at:
                 yield f"called after {owner.says} was denied"
         if call.at > self.cancelled.get(owner.run, float("inf")):
-            yield f"called after run {owner.run} was cancelled"
+            yield f"called after {owner.run} was cancelled"
         first = min(c.number for c in self.world.calls if c.key in owner.keys)
         yes = [one.at for one in owner.decisions if one.approves]
         looked = self.town.by_task(call.task, call.number)
@@ -135,11 +135,14 @@ class CallRules:
 
 
 def unfit(member: Member, role: str) -> str:
-    if not member.is_active:
-        return "they have left"
-    if member.is_guest or member.is_bot:
-        return "they are a guest or a bot"
+    """Why somebody does not decide this; ''."""
+    if not is_let_in_at_all(member):
+        return "they have left, or are a guest or a bot"
     return "" if role in member.roles else f"they have not the role {role}"
+
+
+def is_let_in_at_all(member: Member) -> bool:
+    return member.is_active and not member.is_guest and not member.is_bot
 
 
 def is_same(member: Member, user_id: str) -> bool:

@@ -155,6 +155,10 @@ class Rows:
         targets = json.loads(waiting.targets)
         return [one.holder for one in self.locks if one.target in targets and one.holder]
 
+    def locks_of(self, run: str, step: str) -> list[str]:
+        work = f"{run}/{step}.apply#"
+        return [one.target for one in self.locks if (one.holder or "").startswith(work)]
+
     def is_waiting_for(self, paper: Paper) -> bool:
         run = self.runs.get(paper.run)
         return run is not None and run.status_of(paper.step) == "planned"

@@ -88,9 +88,9 @@ class ApprovalMachine(RuleBasedStateMachine):
         if how.what == "undo" and able:
             run, step = _one(able, how.which)
             stage.wish("undo", how.by, run, step)
-        elif how.what == "resolve" and self._unsure():
+        elif how.what in ("resolve", "request") and self._unsure():
             self._resolve(how)
-        elif how.what in ("request", "resolve") or not self._runs():
+        elif how.what in ("resolve", "request") or not self._runs():
             self._request(how.which, how.by, how.step)
         else:
             of_a_step = how.what in ("pick", "undo", "again")
@@ -100,7 +100,10 @@ class ApprovalMachine(RuleBasedStateMachine):
     def _press(self, how: Press) -> None:
         if how.what not in ("over", "strange", "again", "again twice") and not self._pending():
             self._request(how.which, how.asker, how.step)
-        if how.first == "too late":
+        if how.first == "agreed" and self._pending():
+            self.stage.press(self._rightly(_one(self._pending(), how.which), how.on_replica))
+            self._go_on()
+        elif how.first == "too late":
             self.stage.set_the_clock(EXPIRES_S + 1)
         elif how.first == "tampered" and self.stage.untouched():
             self.stage.tamper(self.stage.untouched()[-1])
@@ -145,6 +148,7 @@ class ApprovalMachine(RuleBasedStateMachine):
         else:
             grace_s = 5.0 if how.how == "stopped" else 0.0
             self.stage.restart_while(clicks, how.after, grace_s)
+            self.delivered += clicks  # Slack delivers again what nobody acknowledged
 
     def teardown(self) -> None:
         if not hasattr(self, "stage"):

@@ -138,8 +138,10 @@ PRESSES = st.builds(
     other=st.sampled_from((*CLOSE, *CLOSE, *ABLE)),
     approves=st.sampled_from((True, True, True, False)),
     typed=st.sampled_from(("right", "right", "wrong", "")),
-    reason=st.sampled_from(("because", "", "  ")),
-    first=st.sampled_from(("nothing", "nothing", "nothing", "nothing", "too late", "tampered")),
+    reason=st.sampled_from(("because", "because", "", "  ")),
+    first=st.sampled_from(
+        ("nothing", "nothing", "nothing", "agreed", "agreed", "too late", "tampered")
+    ),
     on_replica=st.booleans(),
     moment=MOMENTS,
 )

@@ -5,6 +5,7 @@ bot's own judging is called here.
 """
 
 import hashlib
+import itertools
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +16,7 @@ from bot.access.member import Member
 from bot.engine.intents import Noted, Refusal
 from bot.engine.turns import held_at, open_pick
 from tests.engine.approval_book import NEEDS, OUTLINE
-from tests.engine.approval_calls import CallRules, is_same, unfit
+from tests.engine.approval_calls import CallRules, is_let_in_at_all, is_same, unfit
 from tests.engine.approval_ledger import Click, Paper, Rows, Wish
 from tests.engine.approval_town import Town, name
 from tests.engine.approval_world import Call, World
@@ -129,9 +130,12 @@ class Rules:
             for one in rows.decisions.get(click.approval, ())
             if (one.by, one.approves) == (click.by, int(click.approves))
         ]
-        if isinstance(click.answer, Noted):
-            if click.repeats:
-                return
+        earlier = self._earlier(click)
+        if earlier and isinstance(earlier.answer, Noted):
+            yield from self._answered_alike(click, earlier)
+        elif earlier and mine:
+            return  # the bot died over it, and it counted all the same
+        elif isinstance(click.answer, Noted):
             if paper is None or before != "pending":
                 yield f"{click.says} counted, though the request was {before or 'never made'}"
                 return
@@ -139,10 +143,22 @@ class Rules:
                 yield f"{click.says} counted, though {why}"
             if not mine and not self._denied_after_all(click):
                 yield f"{click.says} was acknowledged, and there is no decision"
-        elif isinstance(click.answer, Refusal) and paper and not click.repeats:
+        elif isinstance(click.answer, Refusal) and paper:
             is_open = before == paper.status == "pending" and rows.is_waiting_for(paper)
             if is_open and not paper.tampered and not self._objection(click, paper, ()):
                 yield f"{click.says} was refused without a reason: {click.answer.why}"
+
+    def _earlier(self, click: Click) -> Click | None:
+        """The same delivery before, if it was not refused."""
+        before = itertools.takewhile(lambda one: one is not click, self.clicks)
+        alike = (one for one in before if one.key == click.key)
+        return next((one for one in alike if not isinstance(one.answer, Refusal)), None)
+
+    def _answered_alike(self, click: Click, earlier: Click) -> Iterator[str]:
+        looked = self.town.last(click.task, click.by, click.number)
+        is_let_in = looked and looked.member and is_let_in_at_all(looked.member)
+        if is_let_in and click.answer != earlier.answer:
+            yield f"{click.says} was answered otherwise when it was delivered again"
 
     def _denied_after_all(self, click: Click) -> bool:
         """Whoever approved may still deny, and then that is their decision."""
@@ -235,13 +251,16 @@ class Rules:
 
 
 def _stuck(rows: Rows) -> Iterator[str]:
-    """A run that is not over has something out, or asks a person."""
+    """A run that is not over has something out, or asks a person; what is unsure stays locked."""
     for run_id, state in rows.runs.items():
         out = [one for one in rows.work.values() if one.run == run_id]
         waits = [one for one in rows.waits if one.run == run_id]
         asked = held_at(OUTLINE, state) or open_pick(OUTLINE, state)
         if not (out or waits or asked):
-            yield f"run {run_id} is {state.status}, and nothing will move it"
+            yield f"{run_id} is {state.status}, and nothing will move it"
+        for key, step in state.steps.items():
+            if step.status == "unsure" and not rows.locks_of(run_id, key):
+                yield f"{key} of {run_id} is unsure, and others may change its target"
     for one in rows.work.values():
         if one.status == "blocked" and not rows.holders(one):
             yield f"{one.id} waits for locks that nobody holds"

@@ -98,7 +98,7 @@ class Stage(Crowd):
                 self.wish("cancel", "U6", run_id)
         self.wait(AT_REST_S)
         self.check()
-        self.wrong += [f"run {run_id} cannot be ended" for run_id in self.rows.runs]
+        self.wrong += [f"{run_id} cannot be ended" for run_id in self.rows.runs]
         self.wrong += [f"{one} is never finished" for one in self.rows.work]
         self.wrong += [f"{one.target} stays locked" for one in self.rows.locks if one.holder]
         verdict = self._runner.run(at(self.loop, self.store, self.store.read(verdict_of, [])))

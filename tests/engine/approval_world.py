@@ -153,7 +153,7 @@ class World:
         """A call, from when it is sent until its answer. It goes on without whoever sent it."""
         task = asyncio.current_task()
         assert task
-        fate = self.weather.popleft() if self.weather else "well"
+        fate = self.weather.popleft() if self.weather else self._chance()
         call = Call(self.count(), self.loop.time(), life, task, change, key, fate)
         self.calls.append(call)
         self.story(f"  {life} calls: {change.command()} ({fate})")
@@ -165,6 +165,9 @@ class World:
             raise Unreachable("the connection was dropped")
         if fate == "cut":
             raise asyncio.CancelledError
+
+    def _chance(self) -> Fate:
+        return "well" if self.dice.random() < 0.6 else self.dice.choice(FATES)
 
     def _schedule(self, call: Call) -> float:
         """When the world does what; the seconds until the answer."""

@@ -28,6 +28,8 @@ from bot.engine.intents import (
 from bot.engine.record import (
     ApprovalRecord,
     ChangeRecord,
+    Glass,
+    OpenReview,
     Origin,
     QuestionRecord,
     RunRecord,
@@ -108,6 +110,7 @@ def approval(effect: Literal["CHANGE", "DESTROY"]) -> ApprovalRecord:
         requested_by="U0DANA", asked_at=AT, expires_at=AT + timedelta(minutes=15),
         digest="0" * 64, status="pending",
         type_to_approve="complyai-prod" if effect == "DESTROY" else "",
+        type_to_break="complyai-prod",
         touches=(Touched(effect, "ecs/core"),),
     )  # fmt: skip
 
@@ -135,6 +138,8 @@ class SmallDesk:
     away: list[tuple[str, str, int]] = field(default_factory=list)  #: What was turned away.
     log: list[Entry] = field(default_factory=list)
     refused: list[tuple[str, str, str]] = field(default_factory=list)
+    glass: Glass | None = None  #: Of the approval.
+    to_review: tuple[OpenReview, ...] = ()
     _keys: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -222,6 +227,17 @@ class SmallDesk:
             "decide", key, by, id=approval_id, approves=approves, reason=reason, typed=typed
         )
 
+    async def break_glass(
+        self, approval_id: str, by: Actor, reason: str, typed: str, key: str
+    ) -> Noted | Refusal:
+        return await self._note("break", key, by, id=approval_id, reason=reason, typed=typed)
+
+    async def review(self, approval_id: str, by: Actor, found: str, key: str) -> Noted | Refusal:
+        return await self._note("review", key, by, id=approval_id, found=found)
+
+    async def reviews(self) -> Sequence[OpenReview]:
+        return self.to_review
+
     async def answer(
         self, question_id: str, by: Actor, answer: Mapping[str, Any], key: str
     ) -> Noted | Refusal:
@@ -247,7 +263,12 @@ class SmallDesk:
         return list(self.runs.values())[:limit]
 
     async def approval(self, approval_id: str) -> tuple[ApprovalRecord, RunRecord] | None:
-        return (approval(self.effect), run()) if approval_id == "ap1" else None
+        if approval_id != "ap1":
+            return None
+        asked = approval(self.effect)
+        if self.glass:
+            asked = replace(asked, glass=self.glass, status="glass broken")
+        return asked, run()
 
     async def plan_text(self, approval_id: str, by: Actor) -> str | None:
         return self.text if approval_id == "ap1" else None

@@ -16,6 +16,8 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.access.member import Member
+from bot.access.policy import DEFAULT
+from bot.engine.intents import Noted
 from bot.slack.app import Identity, build_app
 from bot.slack.calls import Answer, Calls
 from bot.slack.errands import Errands
@@ -26,7 +28,7 @@ from bot.slack.listeners.telling import Telling
 from bot.slack.turned_away import TurnedAway
 from bot.slack.views import names
 from bot.store.tables import metadata
-from tests.engine.small_world import Bot, living_bot
+from tests.engine.small_world import DANA, Bot, living_bot
 
 TEAM, GENERAL = "T0TEAM", "C0GENERAL"
 VIEWER = Member("U0VIEWER", "vera", frozenset({"viewer"}))
@@ -37,6 +39,8 @@ STRANGERS = (
 )
 #: What changes nothing that matters: who was refused what.
 NOTED = {"audit", "audit_head"}
+OPERATORS = DEFAULT.may.model_copy(update={"break_glass": ("operator",), "review": ("operator",)})
+POLICY = DEFAULT.model_copy(update={"may": OPERATORS})
 ACTING_WORDS = {"run", "dry", "cancel", "audit", "freeze", "thaw"}
 
 
@@ -61,6 +65,7 @@ class Stage:
     run: str
     approval: str
     question: str
+    broken: str  #: The plan of another run, for which the glass was broken.
     keys: Any = field(default_factory=lambda: count(1))
 
     async def delivered(self, body: Mapping[str, Any]) -> str:
@@ -112,7 +117,10 @@ class Stage:
 
     def form(self, callback: str, user: str) -> dict[str, Any]:
         about = {names.START_MODAL: {"book": "RB-T-001"}, names.CATALOGUE_MODAL: {}}
-        known = {names.ANSWER_MODAL: {"about": self.question}}
+        known = {
+            names.ANSWER_MODAL: {"about": self.question},
+            names.REVIEW_MODAL: {"about": self.broken},
+        }
         kept: dict[str, Any] = {**about, **known}.get(callback, {"about": self.approval})
         filled: dict[str, Any] = {
             names.REASON: {names.VALUE: {"type": "plain_text_input", "value": "because"}},
@@ -142,8 +150,11 @@ class Stage:
             return names.value(self.run, "color#0")
         if name in (names.RUN_BOOK, names.SHOW_BOOK):
             return "RB-T-001"
-        if name in (names.APPROVE, names.APPROVE_DESTROY, names.DENY, names.WHOLE_PLAN):
+        deciding = (names.APPROVE, names.APPROVE_DESTROY, names.DENY, names.BREAK_GLASS)
+        if name in (*deciding, names.WHOLE_PLAN):
             return self.approval
+        if name == names.REVIEW:
+            return self.broken
         return names.value(self.question, 0) if name == names.CHOOSE else self.question
 
     def _by(self, user: str, kind: str) -> dict[str, Any]:
@@ -156,7 +167,8 @@ class Stage:
 
 @pytest.fixture
 async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
-    async with living_bot(tmp_path) as bot:
+    async with living_bot(tmp_path, policy=POLICY) as bot:
+        broken = await a_broken_glass(bot)
         for member in (VIEWER, *STRANGERS):
             bot.people.members[member.user_id] = member
         run_id = await bot.to_the_pick()
@@ -168,13 +180,25 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
         away = TurnedAway(bot.desk.turned_away, errands)
         front = Front(bot.desk, Telling(calls, errands), TEAM, away)
         app = build_app(front, identity)
-        yield Stage(bot, app, calls, errands, run_id, approval, next(iter(run.questions)))
+        question = next(iter(run.questions))
+        yield Stage(bot, app, calls, errands, run_id, approval, question, broken)
+
+
+async def a_broken_glass(bot: Bot) -> str:
+    run_id = await bot.begin("k0", lamp="attic")
+    await bot.until(run_id, lambda run: run.open_pick == "cure")
+    plan = await bot.planned(run_id)
+    told = await bot.desk.break_glass(plan, DANA, "nobody else is here", "attic", "g")
+    assert isinstance(told, Noted), told
+    await bot.until(run_id, lambda run: run.steps["painted"].status == "ok")
+    return plan
 
 
 TYPED = {
     "catalogue": "", "list": "list", "show": "show RB-T-001", "run": "RB-T-001",
     "dry": "dry RB-T-001", "status": "status", "cancel": "cancel {run}", "history": "history",
-    "audit": "audit {run}", "freeze": "freeze it's burning", "thaw": "thaw", "help": "help",
+    "audit": "audit {run}", "freeze": "freeze it's burning", "thaw": "thaw", "reviews": "reviews",
+    "help": "help",
 }  # fmt: skip
 
 

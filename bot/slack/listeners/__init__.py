@@ -9,7 +9,15 @@ from collections.abc import Mapping
 
 from slack_bolt.async_app import AsyncApp
 
-from bot.slack.listeners import answering, browsing, commands, deciding, leading, starting
+from bot.slack.listeners import (
+    answering,
+    breaking,
+    browsing,
+    commands,
+    deciding,
+    leading,
+    starting,
+)
 from bot.slack.listeners.front import CLICK, COMMAND, EVENT, SUBMISSION, Front, Listener
 from bot.slack.listeners.lost import Lost
 from bot.slack.listeners.visit import Answer, Visit
@@ -27,6 +35,8 @@ JUDGED_BUTTONS: Mapping[str, Listener] = {
     names.APPROVE: deciding.approve,
     names.APPROVE_DESTROY: deciding.decision_form,
     names.DENY: deciding.decision_form,
+    names.BREAK_GLASS: breaking.glass_form,
+    names.REVIEW: breaking.review_form,
     names.CHOOSE: answering.choose,
     names.PROPOSED: answering.choose,
     names.CLAIM: answering.answer,
@@ -53,6 +63,8 @@ JUDGED_FORMS: Mapping[str, Listener] = {
     names.START_MODAL: starting.submitted,
     names.APPROVE_MODAL: deciding.decided,
     names.DENY_MODAL: deciding.decided,
+    names.GLASS_MODAL: breaking.glass_broken,
+    names.REVIEW_MODAL: breaking.reviewed,
     names.ANSWER_MODAL: answering.answered,
 }
 READING_FORMS: Mapping[str, Listener] = {names.CATALOGUE_MODAL: browsing.submitted}

@@ -87,8 +87,8 @@ async def _home(front: Front, visit: Visit) -> View:
     if isinstance(who := await front.desk.judge(visit.actor, Read(), "home"), Refusal):
         return {"type": "home", "blocks": refused(who).blocks}
     running = await front.desk.recent(LOOKED_THROUGH, active=True)
-    frozen = await front.desk.freezes()
-    return home(running, await front.desk.recent(ON_HOME), frozen)
+    frozen, reviews = await front.desk.freezes(), await front.desk.reviews()
+    return home(running, await front.desk.recent(ON_HOME), frozen, reviews)
 
 
 async def _catalogue(front: Front, visit: Visit, kept: Metadata, chosen: str | None) -> View:

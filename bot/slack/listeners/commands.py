@@ -6,6 +6,7 @@ from dataclasses import replace
 from bot.access.acts import Read
 from bot.engine.intents import Refusal, StartRun
 from bot.slack.listeners.auditing import audit
+from bot.slack.listeners.breaking import list_reviews
 from bot.slack.listeners.browsing import open_catalogue
 from bot.slack.listeners.front import Front
 from bot.slack.listeners.leading import said
@@ -91,7 +92,8 @@ async def _show(front: Front, visit: Visit, order: Order) -> Answer:
 async def _status(front: Front, visit: Visit, order: Order) -> Answer:
     if not order.subject:
         running = await front.desk.recent(LOOKED_THROUGH, active=True)
-        return Private(status(running, await front.desk.freezes()))
+        frozen, reviews = await front.desk.freezes(), await front.desk.reviews()
+        return Private(status(running, frozen, reviews))
     run = await front.desk.record(order.subject)
     if run is None:
         return Private(sentence(_no_run(order.subject)))
@@ -139,5 +141,6 @@ CARRY: Mapping[Verb, Carry] = {
     "audit": audit,
     "freeze": _freeze,
     "thaw": _thaw,
+    "reviews": list_reviews,
     "help": _help,
 }

@@ -5,7 +5,7 @@ late is known only to the desk, which judges every click and writes it down.
 
 from bot.access.acts import Deny
 from bot.engine.access import to_approve
-from bot.engine.intents import Refusal
+from bot.engine.intents import Noted, Refusal
 from bot.slack.listeners.attaching import attach
 from bot.slack.listeners.front import Front
 from bot.slack.listeners.leading import said
@@ -49,6 +49,11 @@ async def decided(front: Front, visit: Visit) -> Answer:
     typed, reason = read_decision(visit.filled)
     about = visit.metadata.about
     answer = await front.desk.decide(about, visit.actor, approves, reason, typed, visit.key)
+    return to_form(front, visit, answer)
+
+
+def to_form(front: Front, visit: Visit, answer: Noted | Refusal) -> Answer:
+    """What the form that came back is answered with."""
     if not isinstance(answer, Refusal):
         return said(answer)
     if answer.decided_by:  # The form keeps what was typed, and can name nobody.

@@ -12,7 +12,7 @@ from bot.engine.intents import Refusal
 
 Verb = Literal[
     "catalogue", "list", "show", "run", "dry", "status", "cancel", "history", "audit", "freeze",
-    "thaw", "help",
+    "thaw", "reviews", "help",
 ]  # fmt: skip
 WORDS = frozenset(get_args(Verb)) - {"catalogue", "run"}
 

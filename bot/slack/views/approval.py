@@ -7,11 +7,19 @@ opaque id and are gone from every copy as soon as nothing is to be decided any m
 
 from collections.abc import Iterator, Sequence
 
-from bot.engine.record import ApprovalRecord, Decision, RunRecord
+from bot.engine.record import GLASS_BROKEN, ApprovalRecord, Decision, RunRecord
 from bot.slack.views import names
 from bot.slack.views.changes import change_blocks, fits, labelled, targets
 from bot.slack.views.escape import mention, mrkdwn, one_line
 from bot.slack.views.freezes import freeze_text
+from bot.slack.views.glass import (
+    BROKEN,
+    WHOLE,
+    glass_line,
+    glass_text,
+    review_line,
+    went_through,
+)
 from bot.slack.views.kit import (
     Element,
     Rendered,
@@ -36,9 +44,15 @@ LONG = 700  #: Of a reason or a warning on the card; the whole of it is in the p
 
 
 def approval_card(
-    approval: ApprovalRecord, run: RunRecord, deciders: Sequence[str] = ()
+    approval: ApprovalRecord,
+    run: RunRecord,
+    deciders: Sequence[str] = (),
+    breakable: bool = False,
 ) -> Rendered:
-    """`deciders`: ids of the people and user groups who may decide; a new card notifies them."""
+    """
+    `deciders`: ids of the people and user groups who may decide; a new card notifies them.
+    `breakable`: the policy lets somebody break the glass.
+    """
     blocks = [
         header(f"{_heading(approval)} · {approval.effect} · {approval.title}"),
         *_asked(approval, run, deciders),
@@ -46,7 +60,7 @@ def approval_card(
         *change_blocks(approval),
         rich(*what_it_means(approval)),
     ]
-    tail = [*_decided(approval), *actions(_buttons(approval, run))]
+    tail = [*_decided(approval), *actions(_buttons(approval, run, breakable))]
     return Rendered(fit_message(_text(approval, run)), fit_blocks(blocks, tail=tail))
 
 
@@ -56,9 +70,7 @@ def needs_file(approval: ApprovalRecord) -> bool:
 
 
 def missing_people(approval: ApprovalRecord) -> str:
-    already = [one.by for one in approval.decisions if one.approves]
-    more = f"{approval.missing} more" if already else str(approval.missing)
-    return f"{more} of role {approval.role} must approve"
+    return f"{approval.lacking} must approve"
 
 
 def _heading(approval: ApprovalRecord) -> str:
@@ -70,6 +82,7 @@ def _heading(approval: ApprovalRecord) -> str:
         "outdated": "NOT APPLIED",
         "cancelled": "WITHDRAWN",
         "frozen": "NOT APPLIED",
+        GLASS_BROKEN: BROKEN,
     }[approval.status]
 
 
@@ -131,6 +144,9 @@ def _short(words: str) -> str:
 def _decided(approval: ApprovalRecord) -> Iterator[Block]:
     """In place of the buttons: who decided, when and why, and what came of it."""
     lines = [_decision(decision) for decision in approval.decisions]
+    if glass := approval.glass:
+        lines += [glass_line(glass, long=WHOLE), [text(went_through(approval, glass))]]
+        lines.append(review_line(glass, WHOLE))
     if approval.status != "pending":
         lines.append([text(outcome(approval), bold=True)])
     if lines:
@@ -158,17 +174,21 @@ def outcome(approval: ApprovalRecord) -> str:
         return f"{said or 'Withdrawn: the run no longer needs it.'} {untouched}"
     if approval.status == "outdated":
         return said or "Not applied: what is there changed since this was asked."
-    return said or "Approved; it is being applied."
+    begun = "It is being applied."
+    return said or (begun if approval.glass else f"Approved; {begun.lower()}")
 
 
-def _buttons(approval: ApprovalRecord, run: RunRecord) -> Iterator[Element]:
-    if approval.status == "pending" and run.status == "running":
+def _buttons(approval: ApprovalRecord, run: RunRecord, breakable: bool) -> Iterator[Element]:
+    is_open = approval.status == "pending" and run.status == "running"
+    if is_open:
         if approval.frozen is None:
             yield _approve(approval)
         yield button("Deny…", names.DENY, approval.id, style="danger")
     yield button("Show the whole plan", names.WHOLE_PLAN, approval.id)
     if _may_be_planned_again(approval, run):
         yield button("Plan again", names.AGAIN, names.value(run.id, approval.step))
+    if is_open and breakable:
+        yield button("Break glass…", names.BREAK_GLASS, approval.id, style="danger")
 
 
 def _approve(approval: ApprovalRecord) -> Element:
@@ -195,11 +215,13 @@ def _text(approval: ApprovalRecord, run: RunRecord) -> str:
     what = mrkdwn(" ; ".join(change.command for change in approval.changes), 1500)
     start = f"{_heading(approval)} · {approval.effect} · {mrkdwn(approval.title, 300)}, {of}"
     if approval.status != "pending":
-        people = ", ".join(
+        said = [
             f"{'approved' if one.approves else 'denied'} by {mention(one.by)}"
             for one in approval.decisions
-        )
-        return f"{start}: {mrkdwn(outcome(approval), 1000)}" + (f" ({people})" if people else "")
+        ]
+        said += [glass_text(approval.glass)] if approval.glass else []
+        people = f" ({', '.join(said)})" if said else ""
+        return f"{start}: {mrkdwn(outcome(approval), 1000)}{people}"
     who = f"{mrkdwn(missing_people(approval), 300)}, not {mention(approval.requested_by)}"
     now = f" {NOT_NOW} {freeze_text(approval.frozen)}." if approval.frozen else ""
     earlier = outdated_by(approval, run)

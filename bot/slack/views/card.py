@@ -11,6 +11,7 @@ from bot.slack.views import limits
 from bot.slack.views.escape import cut, mention, mrkdwn, one_line
 from bot.slack.views.fields import form_fields
 from bot.slack.views.freezes import freeze_lines, freeze_text
+from bot.slack.views.glass import run_glass, run_glass_text
 from bot.slack.views.kit import (
     Rendered,
     context,
@@ -44,6 +45,7 @@ def card(run: RunRecord, behind_s: float = 0, may_lead: bool = True) -> Rendered
         *_inputs(run),
         *_ended(run),
         *freeze_lines(frozen_for(run)),
+        *_glass(run),
     ]
     coming = []
     for stretch in stretches(run):
@@ -81,12 +83,17 @@ def card_text(run: RunRecord) -> str:
     if more := len(wrong) - len(shown):
         shown.append(f"and {more} more")
     frozen = [freeze_text(one) for one in frozen_for(run)[:NAMED_IN_TEXT]]
-    return ". ".join([said, *frozen, *shown, *_next(run)]) + "."
+    return ". ".join([said, *run_glass_text(run), *frozen, *shown, *_next(run)]) + "."
 
 
 def frozen_for(run: RunRecord) -> tuple[Frozen, ...]:
     """What matters to a run that could still change something."""
     return () if run.status in ENDED or run.dry else run.frozen
+
+
+def _glass(run: RunRecord) -> Iterator[Block]:
+    if lines := list(run_glass(run)):
+        yield rich(*lines)
 
 
 def _next(run: RunRecord) -> Iterator[str]:

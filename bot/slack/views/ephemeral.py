@@ -5,11 +5,12 @@ from typing import NamedTuple
 
 from bot.access.acts import Frozen
 from bot.engine.intents import Noted, Refusal
-from bot.engine.record import RunRecord
+from bot.engine.record import OpenReview, RunRecord
 from bot.runbook.outline import Outline
 from bot.slack.views import limits, names
 from bot.slack.views.escape import clean, cut, mention, mrkdwn, one_line
 from bot.slack.views.freezes import freeze_lines, freeze_text
+from bot.slack.views.glass import open_lines, open_text, run_mark, run_mark_text
 from bot.slack.views.kit import (
     Element,
     Rendered,
@@ -52,6 +53,7 @@ HOW = (
     How("audit", "/runbook audit RUN", "who did what in a run, and whether the log is whole"),
     How("freeze", "/runbook freeze [reason]", "stops all changes to outside systems at once"),
     How("thaw", "/runbook thaw [reason]", "lets changes be made again"),
+    How("reviews", "/runbook reviews", "broken glass that nobody else has looked at yet"),
 )
 ALL_WORDS = frozenset(one.word for one in HOW)
 
@@ -134,14 +136,16 @@ def _listed(book: Outline, why_not: str) -> list[Element]:
     return line
 
 
-def status(runs: Sequence[RunRecord], frozen: Sequence[Frozen] = ()) -> Rendered:
+def status(
+    runs: Sequence[RunRecord],
+    frozen: Sequence[Frozen] = (),
+    reviews: Sequence[OpenReview] = (),
+) -> Rendered:
     nothing = sentence("Nothing runs. `/runbook` shows what there is to run.")
     shown = _runs("Running now", runs) if runs else nothing
-    if not frozen:
-        return shown
-    said = ". ".join(freeze_text(one) for one in frozen[:3])
-    blocks = fit_blocks([*freeze_lines(frozen), *shown.blocks])
-    return Rendered(fit_message(f"{said}. {shown.text}"), blocks)
+    said = [*(freeze_text(one) for one in frozen[:3]), *filter(None, [open_text(reviews)])]
+    blocks = [*freeze_lines(frozen), *open_lines(reviews), *shown.blocks]
+    return Rendered(fit_message(". ".join([*said, shown.text])), fit_blocks(blocks))
 
 
 def history(runs: Sequence[RunRecord]) -> Rendered:
@@ -177,18 +181,20 @@ def run_line(run: RunRecord) -> list[Element]:
 
 def _runs(heading: str, runs: Sequence[RunRecord]) -> Rendered:
     shown = runs[:RUNS]
-    blocks = [rich([text(heading, bold=True)], *(run_line(run) for run in shown))]
+    lines = [line for run in shown for line in (run_line(run), *run_mark(run))]
+    blocks = [rich([text(heading, bold=True)], *lines)]
     left = len(runs) - len(shown)
     if left:
         blocks.append(context(plain(f"and {count(left, 'more run')}", 200)))
     blocks += actions(button(f"Show {run.id}", names.SHOW_RUN, run.id, run.id) for run in shown)
-    lines = [
-        f"{mrkdwn(run.id)} {mrkdwn(run.outline.book)} {RUN_WORD[run.status]},"
-        f" started {day_and_clock(run.started_at)} by {mention(run.started_by)}"
-        for run in shown
-    ]
-    more = f"; and {left} more" if left else ""
-    return Rendered(fit_message(f"{heading}: {'; '.join(lines)}{more}"), blocks)
+    said = "; ".join(map(_run_text, shown)) + (f"; and {left} more" if left else "")
+    return Rendered(fit_message(f"{heading}: {said}"), blocks)
+
+
+def _run_text(run: RunRecord) -> str:
+    started = f"started {day_and_clock(run.started_at)} by {mention(run.started_by)}"
+    said = f"{mrkdwn(run.id)} {mrkdwn(run.outline.book)} {RUN_WORD[run.status]}, {started}"
+    return ", ".join([said, *run_mark_text(run)])
 
 
 def _nearest(nearest: Sequence[str], books: Mapping[str, Outline]) -> list[Element]:

@@ -21,7 +21,7 @@ def freeze_lines(frozen: Sequence[Frozen]) -> list[Block]:
     """One block, or none; `GOES_ON` below it."""
     if not frozen:
         return []
-    lines = [_line(one) for one in frozen[:LISTED]]
+    lines = [freeze_line(one) for one in frozen[:LISTED]]
     if (more := len(frozen) - LISTED) > 0:
         lines.append([text(f"and {more} more")])
     return [rich(*lines), context(plain(GOES_ON, 300))]
@@ -40,7 +40,10 @@ def announced(frozen: Frozen, thaw: Thaw | None) -> Rendered:
     if thaw is None:
         how = "" if frozen.window else " `/runbook thaw` lets changes be made again."
         said = f"{freeze_text(frozen)}. {GOES_ON}{how}"
-        shown = [rich(_line(frozen)), context(plain(f"{GOES_ON}{how}".replace("`", ""), 400))]
+        shown = [
+            rich(freeze_line(frozen)),
+            context(plain(f"{GOES_ON}{how}".replace("`", ""), 400)),
+        ]
         return Rendered(fit_message(said), shown)
     what = f"The change freeze {_window(frozen)} is over" if frozen.window else "CHANGES GO ON"
     why = f": {cut(one_line(thaw.why), LONG)}" if thaw.why else ""
@@ -51,7 +54,7 @@ def announced(frozen: Frozen, thaw: Thaw | None) -> Rendered:
     return Rendered(fit_message(f"{said}. {again}"), [rich(line), context(plain(again, 300))])
 
 
-def _line(frozen: Frozen) -> list[Element]:
+def freeze_line(frozen: Frozen) -> list[Element]:
     why = f": {cut(one_line(frozen.why), LONG)}" if frozen.why else ""
     if frozen.window:
         return [text(f"CHANGE FREEZE {_window(frozen)}", bold=True), text(why or " ")]

@@ -201,6 +201,7 @@ NOT_APPLIED = ("outdated", "frozen")
 
 def with_approval(run: RunRecord, one: ApprovalRecord) -> RunRecord:
     status: Any = {"pending": "planned", "approved": "applying", "cancelled": "cancelled"}
+    status["glass broken"] = "applying"
     state = status.get(one.status, "failed" if one.status in NOT_APPLIED else one.status)
     step = replace(run.steps[one.step], status=state)
     return replace(run, approvals={one.id: one}, steps={**run.steps, one.step: step})
