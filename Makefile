@@ -27,7 +27,8 @@ outlines: .venv/.dev
 	$(BIN)/python app.py outline --write
 
 bench: .venv/.dev
-	set -e; for file in $(wildcard benchmarks/bench_*.py); do $(BIN)/python $$file; done
+	set -e; for file in $(wildcard benchmarks/bench_*.py); do \
+		$(BIN)/python -m benchmarks.$$(basename $$file .py); done
 
 clean:
 	rm -rf .venv var build *.egg-info

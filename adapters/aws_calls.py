@@ -34,6 +34,7 @@ from botocore.exceptions import (
 
 from adapters.http_calls import plain
 from bot.runbook.errors import Refused, StepError, Unreachable
+from bot.secrets.redaction import REDACTOR
 
 Answer = dict[str, Any]
 Kind = Literal["read", "write"]
@@ -188,7 +189,18 @@ class AwsCalls:
             user_agent_extra="runbook-bot",
         )
         make = cast(Callable[..., Any], self._session.client)
-        return make(service, endpoint_url=self._endpoint_url, config=config)
+        client = make(service, endpoint_url=self._endpoint_url, config=config)
+        client.meta.events.register("before-sign", self._learn_credentials)
+        return client
+
+    def _learn_credentials(self, **_: object) -> None:
+        """Before each call, for they change: those of a role are good for some hours."""
+        found = self._session.get_credentials() if self._session else None
+        if found:
+            frozen = found.get_frozen_credentials()
+            for value in (frozen.secret_key, frozen.token):
+                if value:
+                    REDACTOR.learn(value, "of AWS")
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,8 @@ from urllib.parse import urlsplit
 import httpx
 
 from bot.runbook.errors import Refused, Unreachable
+from bot.secrets.redaction import REDACTOR
+from bot.secrets.vault import NotAccepted
 
 LARGEST_ANSWER = 2_000_000  #: In bytes.
 READ_TRIES = 3
@@ -185,8 +187,12 @@ class HttpCalls:
 
 
 def plain(text: object, longest: int = 200) -> str:
-    """What somebody else wrote, as one line without control characters, at most so long."""
-    line = re.sub(r"[\s\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e]+", " ", str(text)).strip()
+    """
+    What somebody else wrote, as one line without control characters, at most so long. Secrets are
+    taken out first: what is left of one that was cut or torn is no less secret.
+    """
+    text = REDACTOR.text(str(text))
+    line = re.sub(r"[\s\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e]+", " ", text).strip()
     return line if len(line) <= longest else f"{line[: longest - 1].rstrip()}…"
 
 
@@ -209,7 +215,7 @@ def _good(answer: Answer, writing: bool = False) -> Answer:
         limited = f"{who} says we ask too often (HTTP {status}). Try again{_when(answer)}"
         raise Refused(f"{limited}; nothing was done") if writing else Unreachable(limited)
     if status == 401:
-        raise Refused(f"{who} does not accept our credentials (HTTP 401). Nothing was done.")
+        raise NotAccepted(f"{who} does not accept our credentials (HTTP 401). Nothing was done.")
     if status >= 500:
         known = "; it is not known whether it was done" if writing else ""
         raise Unreachable(f"{who} answered with an error of its own (HTTP {status}){known}")

@@ -7,6 +7,7 @@ on-call user group in the run's channel. Not knowing who is on call, or what bec
 fact, not an error: it must not keep anybody from being paged.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,14 +15,17 @@ from typing import Any, Literal, Protocol
 
 from pydantic import AwareDatetime
 
-from adapters.http_calls import HttpCalls, Query, plain
+from adapters.http_calls import Answer, HttpCalls, Query, plain
 from bot.runbook import CHANGE, Adapter, Change, Facts, Key, Person, Run, Seen, pair
 from bot.runbook.errors import Refused, Unreachable
+from bot.secrets.vault import Credential, NotAccepted
 from bot.settings import PagerSettings
 
 PAGERDUTY = "PagerDuty"
 LONGEST_SUMMARY = 1024  #: PagerDuty cuts what is longer.
 MOST_INCIDENTS = 100
+#: PagerDuty says no to a wrong routing key as it does to any wrong event, with HTTP 400.
+OF_THE_KEY = re.compile("routing.key", re.IGNORECASE)
 NOBODY = (
     "Nobody can be paged: neither pager.routing_key nor pager.on_call_group is set."
     " Nobody was told. Call whoever is on call by other means"
@@ -89,8 +93,18 @@ class _OnDuty:
 
 
 class Pager(Adapter):
-    def __init__(self, calls: HttpCalls, settings: PagerSettings, room: Room) -> None:
+    """Without a routing key the group is mentioned; without a token nobody is asked for."""
+
+    def __init__(
+        self,
+        calls: HttpCalls,
+        settings: PagerSettings,
+        room: Room,
+        routing_key: Credential | None,
+        api_token: Credential | None,
+    ) -> None:
         self._calls, self._settings, self._room = calls, settings, room
+        self._routing_key, self._api_token = routing_key, api_token
         self._people = {email.lower(): user for email, user in settings.people.items()}
         #: Keys that PagerDuty has accepted, for when it may not be read. Lost on a restart, which
         #: costs one more event under the same key.
@@ -101,7 +115,7 @@ class Pager(Adapter):
         Engaged: whoever is on call started the run, or has acknowledged its incident or another
         open one that names one of these services.
         """
-        if not self._can_read:
+        if not self._api_token:
             return OnCall(unread="Without pager.api_token nobody can say who is on call")
         duty, says, unread = None, "", ""
         try:
@@ -119,10 +133,6 @@ class Pager(Adapter):
                 unread = "Without pager.escalation_policy nobody can say who is on call"
         person = Person(user_id=user) if user else None
         return OnCall(person=person, name=name, is_engaged=bool(says), says=says, unread=unread)
-
-    @property
-    def _can_read(self) -> bool:
-        return bool(self._settings.api_token.get_secret_value())
 
     async def _on_duty(self) -> _OnDuty | None:
         """Of the first level that has somebody; of those, one we know by their e-mail."""
@@ -161,21 +171,26 @@ class Pager(Adapter):
         return of == (wanted or of) and any(service in title for service in services)
 
     async def _list(self, what: str, query: Query) -> list[Mapping[str, Any]]:
-        headers = {
-            "authorization": f"Token token={self._settings.api_token.get_secret_value()}",
-            "accept": "application/vnd.pagerduty+json;version=2",
-        }
         url = f"{self._settings.api_url.rstrip('/')}/{what}"
-        content = (await self._calls.read(PAGERDUTY, url, query, headers)).json()
+
+        async def ask(token: str) -> Answer:
+            headers = {
+                "authorization": f"Token token={token}",
+                "accept": "application/vnd.pagerduty+json;version=2",
+            }
+            return await self._calls.read(PAGERDUTY, url, query, headers)
+
+        assert self._api_token
+        content = (await self._api_token.use(ask)).json()
         listed = content.get(what) if isinstance(content, dict) else None
         if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
             raise Unreachable(f"{PAGERDUTY} answered without its {what}")
         return listed
 
     async def _see(self, change: Page) -> Seen:
-        if not self._settings.routing_key.get_secret_value():
+        if not self._routing_key:
             return await self._see_said(change)
-        if not self._can_read:
+        if not self._api_token:
             return self._remembered(change)
         try:
             listed = await self._list("incidents", [("incident_key", change.dedup_key)])
@@ -205,13 +220,22 @@ class Pager(Adapter):
         return Seen("applied", "The on-call group was mentioned in the channel")
 
     async def _page(self, change: Page, key: Key) -> None:
-        if not self._settings.routing_key.get_secret_value():
+        if not self._routing_key:
             return await self._mention(change)
+        await self._routing_key.use(lambda routing_key: self._send(change, routing_key))
+        self._accepted.add(change.dedup_key)
+
+    async def _send(self, change: Page, routing_key: str) -> None:
         url = f"{self._settings.events_url.rstrip('/')}/v2/enqueue"
-        taken = (await self._calls.write(PAGERDUTY, url, self._event(change))).json()
+        try:
+            answer = await self._calls.write(PAGERDUTY, url, self._event(change, routing_key))
+        except Refused as error:
+            if OF_THE_KEY.search(str(error)):
+                raise NotAccepted(str(error)) from None
+            raise
+        taken = answer.json()
         if not isinstance(taken, dict) or taken.get("status") != "success":
             raise Unreachable(f"{PAGERDUTY} did not say that it took the page")
-        self._accepted.add(change.dedup_key)
 
     async def _mention(self, change: Page) -> None:
         group = self._settings.on_call_group
@@ -220,7 +244,7 @@ class Pager(Adapter):
         text = f"<!subteam^{group}> {_escaped(plain(change.message, 1000))}"
         await self._room.say(change.op, change.run, text)
 
-    def _event(self, change: Page) -> dict[str, Any]:
+    def _event(self, change: Page, routing_key: str) -> dict[str, Any]:
         payload = {
             "summary": plain(change.message, LONGEST_SUMMARY),
             "severity": change.severity,
@@ -228,7 +252,7 @@ class Pager(Adapter):
             "custom_details": {"run": change.run, "services": list(change.services)},
         }
         return {
-            "routing_key": self._settings.routing_key.get_secret_value(),
+            "routing_key": routing_key,
             "event_action": "trigger",
             "dedup_key": change.dedup_key,
             "client": "Runbook Bot",

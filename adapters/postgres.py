@@ -19,7 +19,8 @@ import asyncpg
 
 from adapters.http_calls import plain
 from bot.runbook import Adapter, Facts
-from bot.runbook.errors import Refused
+from bot.runbook.errors import Refused, StepError
+from bot.secrets.vault import Credential, NotAccepted
 
 APPLICATION = "runbook-bot/connectivity"
 #: For so long a replica is watched until it has what its primary had when it was asked.
@@ -91,18 +92,33 @@ class _Failure:
 
 
 class Postgres(Adapter):
-    """`timeout_s` is for the primary as a whole, and once more for the replica."""
+    """
+    `timeout_s` is for the primary as a whole, and once more for the replica. A password that is
+    not accepted is read again where it is kept.
+    """
 
-    def __init__(self, dsn: str, replica_dsn: str = "", timeout_s: float = 5.0) -> None:
+    def __init__(
+        self,
+        dsn: Credential | None,
+        replica_dsn: Credential | None = None,
+        timeout_s: float = 5.0,
+    ) -> None:
         self._dsn, self._replica_dsn, self._timeout_s = dsn, replica_dsn, timeout_s
 
     async def connectivity(self) -> Connectivity:
         """Raises Refused when no database is configured: that is no outage."""
         if not self._dsn:
             raise Refused("No database is configured, so none was looked at. Set postgres.dsn.")
+        used = await self._dsn.value()
+        found = await self._connectivity(used)
+        if found.cause == "authentication" and await self._dsn.renew(used):
+            return await self._connectivity(await self._dsn.value())
+        return found
+
+    async def _connectivity(self, dsn: str) -> Connectivity:
         found: dict[str, Any] = {"answered_in": None}
         try:
-            async with self._session(self._dsn) as (connection, began):
+            async with self._session(dsn) as (connection, began):
                 await connection.execute("SELECT 1")
                 found["answered_in"] = timedelta(seconds=time.monotonic() - began)
                 seen = await self._look(connection, LOOK)
@@ -119,10 +135,20 @@ class Postgres(Adapter):
         if written is None:
             return {"replica_error": "the primary is in recovery itself"}
         try:
-            async with self._session(self._replica_dsn) as (connection, _):
+            return await self._replica_dsn.use(lambda dsn: self._lag_of(dsn, written))
+        except StepError as error:
+            return {"replica_error": str(error)}
+
+    async def _lag_of(self, dsn: str, written: str) -> dict[str, Any]:
+        """Raises NotAccepted for the password."""
+        try:
+            async with self._session(dsn) as (connection, _):
                 return await self._lag(connection, written)
         except TROUBLE as error:
-            return {"replica_error": f"it {self._failure(error).says}"}
+            failure = self._failure(error)
+            if failure.cause == "authentication":
+                raise NotAccepted(f"it {failure.says}") from None
+            return {"replica_error": f"it {failure.says}"}
 
     async def _lag(self, connection: Any, written: str) -> dict[str, Any]:
         """

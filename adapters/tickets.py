@@ -14,9 +14,10 @@ from urllib.parse import quote
 
 from pydantic import AwareDatetime, Field
 
-from adapters.http_calls import HttpCalls, Query, plain
+from adapters.http_calls import Answer, HttpCalls, Query, plain
 from bot.runbook import CHANGE, Adapter, Change, Key, Seen, pair
 from bot.runbook.errors import BookError, Unreachable
+from bot.secrets.vault import Credential
 from bot.settings import TicketSettings
 
 LABEL = "runbook-bot"
@@ -73,8 +74,14 @@ class Tracker(Protocol):
 class Tickets(Adapter):
     """Raises BookError when the settings name a tracker and not where or as whom to use it."""
 
-    def __init__(self, calls: HttpCalls, settings: TicketSettings, room: Room) -> None:
-        self._room, self._tracker = room, _tracker(calls, settings)
+    def __init__(
+        self,
+        calls: HttpCalls,
+        settings: TicketSettings,
+        room: Room,
+        token: Credential | None,
+    ) -> None:
+        self._room, self._tracker = room, _tracker(calls, settings, token)
 
     async def _see(self, change: CreateTicket) -> Seen:
         if self._tracker is None:
@@ -118,18 +125,13 @@ class GitHub:
     not push. The list is current, which GitHub's search is not.
     """
 
-    def __init__(self, calls: HttpCalls, settings: TicketSettings) -> None:
+    def __init__(self, calls: HttpCalls, settings: TicketSettings, token: Credential) -> None:
         owner, _, repository = settings.project.partition("/")
         if not owner or not repository or "/" in repository:
             raise BookError("settings: tickets.project for GitHub is owner/repository")
         base = settings.api_url.rstrip("/")
         self._url = f"{base}/repos/{quote(owner, safe='')}/{quote(repository, safe='')}/issues"
-        self._calls = calls
-        self._headers = {
-            "authorization": f"Bearer {settings.token.get_secret_value()}",
-            "accept": "application/vnd.github+json",
-            "x-github-api-version": "2022-11-28",
-        }
+        self._calls, self._token = calls, token
 
     async def find(self, change: CreateTicket) -> str | None:
         async for issue in self._since(change.since - CLOCKS_APART):
@@ -142,7 +144,11 @@ class GitHub:
     async def create(self, change: CreateTicket) -> None:
         text = f"{_as_markdown(change.text)}\n\n{change.mark}".strip()
         body = {"title": change.short_title, "body": text, "labels": [LABEL]}
-        await self._calls.write("GitHub", self._url, body, self._headers)
+
+        async def write(token: str) -> Answer:
+            return await self._calls.write("GitHub", self._url, body, _github_headers(token))
+
+        await self._token.use(write)
 
     async def _since(self, moment: datetime) -> AsyncIterator[Mapping[str, Any]]:
         for page in range(1, MOST_PAGES + 1):
@@ -165,7 +171,11 @@ class GitHub:
             ("per_page", str(PAGE)),
             ("page", str(number)),
         ]
-        content = (await self._calls.read("GitHub", self._url, query, self._headers)).json()
+
+        async def read(token: str) -> Answer:
+            return await self._calls.read("GitHub", self._url, query, _github_headers(token))
+
+        content = (await self._token.use(read)).json()
         if not isinstance(content, list) or not all(isinstance(one, dict) for one in content):
             raise Unreachable("GitHub answered without a list of issues")
         return content
@@ -174,25 +184,25 @@ class GitHub:
 class Jira:
     """Issues are found by a label. Jira's search may be some seconds behind."""
 
-    def __init__(self, calls: HttpCalls, settings: TicketSettings) -> None:
+    def __init__(self, calls: HttpCalls, settings: TicketSettings, token: Credential) -> None:
         if not settings.project.isalnum() or not settings.user:
             raise BookError(
                 "settings: for Jira, tickets.project is a project's key, and tickets.user is set"
             )
         self._calls, self._project = calls, settings.project
+        self._user, self._token = settings.user, token
         self._url = f"{settings.api_url.rstrip('/')}/rest/api/3"
-        known = f"{settings.user}:{settings.token.get_secret_value()}".encode()
-        self._headers = {
-            "authorization": f"Basic {base64.b64encode(known).decode()}",
-            "accept": "application/json",
-        }
 
     async def find(self, change: CreateTicket) -> str | None:
         of_it = f'project = "{self._project}" AND labels = "{change.mark}"'
         jql = f"{of_it} ORDER BY created DESC"
         query: Query = [("jql", jql), ("fields", "created"), ("maxResults", "1")]
         url = f"{self._url}/search/jql"
-        content = (await self._calls.read("Jira", url, query, self._headers)).json()
+
+        async def read(token: str) -> Answer:
+            return await self._calls.read("Jira", url, query, self._headers(token))
+
+        content = (await self._token.use(read)).json()
         issues = content.get("issues") if isinstance(content, dict) else None
         if not isinstance(issues, list) or not all(_is_issue(one) for one in issues):
             raise Unreachable("Jira answered without a list of issues")
@@ -209,17 +219,37 @@ class Jira:
             "description": {"type": "doc", "version": 1, "content": paragraphs},
             "labels": [LABEL, change.mark],
         }
-        await self._calls.write("Jira", f"{self._url}/issue", {"fields": fields}, self._headers)
+        url, body = f"{self._url}/issue", {"fields": fields}
+
+        async def write(token: str) -> Answer:
+            return await self._calls.write("Jira", url, body, self._headers(token))
+
+        await self._token.use(write)
+
+    def _headers(self, token: str) -> dict[str, str]:
+        known = base64.b64encode(f"{self._user}:{token}".encode()).decode()
+        return {"authorization": f"Basic {known}", "accept": "application/json"}
 
 
-def _tracker(calls: HttpCalls, settings: TicketSettings) -> Tracker | None:
+def _github_headers(token: str) -> dict[str, str]:
+    return {
+        "authorization": f"Bearer {token}",
+        "accept": "application/vnd.github+json",
+        "x-github-api-version": "2022-11-28",
+    }
+
+
+def _tracker(
+    calls: HttpCalls, settings: TicketSettings, token: Credential | None
+) -> Tracker | None:
     if settings.tracker == "none":
         return None
-    if not settings.token.get_secret_value():
+    if token is None:
         raise BookError(
             f"settings: tickets.token is not set, and tickets.tracker is {settings.tracker}"
         )
-    return GitHub(calls, settings) if settings.tracker == "github" else Jira(calls, settings)
+    made = GitHub if settings.tracker == "github" else Jira
+    return made(calls, settings, token)
 
 
 def _is_since(who: str, made_at: object, change: CreateTicket) -> bool:

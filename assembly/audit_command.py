@@ -5,6 +5,7 @@ Exit status: 0 it is whole, 1 it is not, 2 it could not be looked at.
 """
 
 import argparse
+import contextlib
 import os
 import re
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from assembly.secrets import open_vault, store_url
 from bot.settings import Settings
 from bot.store.auditing import entries_after, verdict_of
 from bot.store.beside import NoStore, beside
@@ -64,7 +66,7 @@ async def carry_out(told: argparse.Namespace) -> int:
         if told.file:
             verdict = verify_lines(_lines(told.file), told.anchor, told.part)
         else:
-            async with beside(_url(told)) as store:
+            async with beside(await _url(told)) as store:
                 verdict = await store.read(verdict_of, told.anchor)
     except (NoStore, OSError, UnicodeDecodeError) as error:
         print(error, file=sys.stderr)
@@ -86,7 +88,7 @@ async def _export(told: argparse.Namespace) -> None:
 
 async def _pages(told: argparse.Namespace) -> AsyncIterator[Sequence[Entry]]:
     """Each is read on its own: nothing is held up while somebody pages through an export."""
-    async with beside(_url(told)) as store:
+    async with beside(await _url(told)) as store:
         after = 0
         while entries := await store.read(entries_after, after, told.run, told.since):
             yield entries
@@ -116,10 +118,13 @@ def _lines(path: Path) -> Iterator[str]:
         yield from file
 
 
-def _url(told: argparse.Namespace) -> sa.URL:
+async def _url(told: argparse.Namespace) -> sa.URL:
+    """Raises Refused, Unreachable when the address is kept where it cannot be read."""
     if told.store:
         return sa.URL.create("sqlite", database=str(told.store))
-    return sa.make_url(Settings().store.url)
+    settings = Settings()
+    async with contextlib.AsyncExitStack() as stack:
+        return sa.make_url(await store_url(settings, open_vault(settings, stack)))
 
 
 def _anchor(text: str) -> Anchor:

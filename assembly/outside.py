@@ -21,8 +21,10 @@ from adapters.rds import Rds
 from adapters.status_pages import StatusPages
 from adapters.tickets import Tickets
 from assembly.room import RunRoom
+from bot.access.policy import Policy
 from bot.runbook import Adapter, Thresholds
 from bot.runbook.errors import BookError
+from bot.secrets.vault import Vault
 from bot.settings import Settings
 from commands import RUNBOOKS
 
@@ -31,11 +33,11 @@ HEALTH_TIMEOUT_S = 5.0
 
 
 def outside(
-    settings: Settings, stack: contextlib.AsyncExitStack, room: RunRoom
+    settings: Settings, vault: Vault, stack: contextlib.AsyncExitStack, room: RunRoom
 ) -> Sequence[Adapter]:
     """Every outside system but Slack, closed when the stack is."""
-    aws = AwsCalls(settings.aws.region, settings.aws.endpoint_url, settings.aws.timeout_s)
-    stack.push_async_callback(aws.close)
+    aws = aws_calls(settings, stack)
+    pager, tickets = settings.pager, settings.tickets
 
     def http(timeout_s: float) -> HttpCalls:
         calls = HttpCalls(timeout_s)
@@ -50,20 +52,32 @@ def outside(
         Ecs(aws, settings.company.cluster),
         LoadBalancer(aws),
         Logs(aws),
-        Pager(http(settings.pager.timeout_s), settings.pager, room),
+        Pager(
+            http(pager.timeout_s),
+            pager,
+            room,
+            vault.credential_if(pager.routing_key),
+            vault.credential_if(pager.api_token),
+        ),
         Parameters(aws),
-        postgres(settings),
+        postgres(settings, vault),
         Rds(aws),
         StatusPages(http(settings.status_pages.timeout_s), settings.status_pages),
-        Tickets(http(settings.tickets.timeout_s), settings.tickets, room),
+        Tickets(http(tickets.timeout_s), tickets, room, vault.credential_if(tickets.token)),
     )
 
 
-def postgres(settings: Settings) -> Postgres:
+def aws_calls(settings: Settings, stack: contextlib.AsyncExitStack) -> AwsCalls:
+    """With threads of its own. Closed when the stack is."""
+    aws = AwsCalls(settings.aws.region, settings.aws.endpoint_url, settings.aws.timeout_s)
+    stack.push_async_callback(aws.close)
+    return aws
+
+
+def postgres(settings: Settings, vault: Vault) -> Postgres:
     dsn, replica = settings.postgres.dsn, settings.postgres.replica_dsn
-    return Postgres(
-        dsn.get_secret_value(), replica.get_secret_value(), settings.postgres.timeout_s
-    )
+    limit = settings.postgres.timeout_s
+    return Postgres(vault.credential_if(dsn), vault.credential_if(replica), limit)
 
 
 def thresholds(settings: Settings) -> Mapping[type[Thresholds], Thresholds]:
@@ -81,6 +95,13 @@ def thresholds(settings: Settings) -> Mapping[type[Thresholds], Thresholds]:
     return found
 
 
-def deciders(settings: Settings) -> Mapping[str, Sequence[str]]:
+def deciders(policy: Policy) -> Mapping[str, Sequence[str]]:
     """Whom a request for approval notifies, by role."""
-    return {name: (*role.groups, *role.users) for name, role in settings.roles.items()}
+    return {name: (*role.groups, *role.users) for name, role in policy.roles.items()}
+
+
+def reviewers(policy: Policy) -> Sequence[str]:
+    """Whom a broken glass notifies."""
+    by_role = deciders(policy)
+    ids = (one for role in policy.may.review for one in by_role.get(role, ()))
+    return tuple(dict.fromkeys(ids))

@@ -2,15 +2,16 @@
 Everything that can be configured, with its default, its unit and its meaning.
 
 Read from a TOML file (`RUNBOOK_BOT_SETTINGS`, else `runbook-bot.toml` when there is one), and over
-it from environment variables such as `RUNBOOK_BOT_AWS__REGION`. Secrets are best given as
-environment variables; their values are never printed.
+it from environment variables such as `RUNBOOK_BOT_AWS__REGION`. No secret is in here: settings say
+where one is kept. A secret that is given as an environment variable is kept in that variable.
 """
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -19,33 +20,50 @@ from pydantic_settings import (
 )
 
 from bot.runbook.company import Company
+from bot.secrets.in_settings import (
+    Address,
+    Kept,
+    SecretsInVariables,
+    references,
+    without_secrets,
+)
+from bot.secrets.reference import Reference
 
 
 class Group(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class SlackSettings(Group):
-    bot_token: SecretStr = SecretStr("")  #: xoxb-...
+    bot_token: Kept = None  #: xoxb-...
     mode: Literal["socket", "http"] = "socket"  #: How Slack reaches the bot.
-    app_token: SecretStr = SecretStr("")  #: xapp-..., for Socket Mode.
-    signing_secret: SecretStr = SecretStr("")  #: For HTTP mode.
+    app_token: Kept = None  #: xapp-..., for Socket Mode.
+    signing_secret: Kept = None  #: For HTTP mode.
     host: str = "127.0.0.1"  #: HTTP mode: where to listen; 0.0.0.0 in a container.
     port: int = Field(default=3000, ge=0, le=65535)
     api_url: str = "https://slack.com/api/"
-    timeout_s: float = 10.0  #: Of one call to Slack's Web API.
+    timeout_s: float = Field(default=10.0, ge=1, le=60)  #: Of one call to Slack's Web API.
     fallback_channel: str = ""  #: Its id: where runs speak that have no channel to speak in.
 
 
 class StoreSettings(Group):
-    url: str = "sqlite:///var/runbook-bot.db"  #: SQLAlchemy's notation.
+    url: Address = "sqlite:///var/runbook-bot.db"  #: SQLAlchemy's notation.
 
 
-class RoleSettings(Group):
-    """Who has a role: by user id, or as a member of a Slack user group."""
+class SecretSettings(Group):
+    """What people type into forms as secrets."""
 
-    users: tuple[str, ...] = ()
-    groups: tuple[str, ...] = ()
+    keep: Literal["nowhere", "store", "aws"] = "nowhere"
+    keys: Kept = None  #: For `store`: keys of Fernet, the newest first.
+    prefix: str = Field(
+        default="runbook-bot/", pattern=r"^[A-Za-z0-9/_+=.@-]*$"
+    )  #: Of their names.
+
+    @model_validator(mode="after")
+    def _has_keys(self) -> "SecretSettings":
+        if self.keep == "store" and self.keys is None:
+            raise ValueError("secrets.keep is store, so secrets.keys must say where the keys are")
+        return self
 
 
 class AwsSettings(Group):
@@ -55,8 +73,8 @@ class AwsSettings(Group):
 
 
 class PostgresSettings(Group):
-    dsn: SecretStr = SecretStr("")  #: The path the applications use: postgresql://user:...@host/db
-    replica_dsn: SecretStr = SecretStr("")  #: A replica to ask for its lag; empty: none.
+    dsn: Kept = None  #: The path the applications use: postgresql://user:...@host/db
+    replica_dsn: Kept = None  #: A replica to ask for its lag.
     timeout_s: float = 5.0
 
 
@@ -70,9 +88,9 @@ class StatusPageSettings(Group):
 class PagerSettings(Group):
     """PagerDuty when it has a routing key, else a mention of the on-call user group."""
 
-    routing_key: SecretStr = SecretStr("")  #: Events API v2 integration key.
+    routing_key: Kept = None  #: Events API v2 integration key.
     events_url: str = "https://events.pagerduty.com"
-    api_token: SecretStr = SecretStr("")  #: REST API, to read who is on call; may be empty.
+    api_token: Kept = None  #: REST API, to read who is on call; may be empty.
     api_url: str = "https://api.pagerduty.com"
     escalation_policy: str = ""  #: Whose on-call is asked for.
     on_call_group: str = ""  #: Slack user group id that is mentioned, S....
@@ -85,7 +103,7 @@ class TicketSettings(Group):
     api_url: str = "https://api.github.com"
     project: str = ""  #: GitHub: owner/repository. Jira: project key.
     user: str = ""  #: Jira: the e-mail the token belongs to.
-    token: SecretStr = SecretStr("")
+    token: Kept = None
     timeout_s: float = 10.0
 
 
@@ -103,13 +121,17 @@ class AuditSettings(Group):
 
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(
-        env_prefix="RUNBOOK_BOT_", env_nested_delimiter="__", extra="forbid", frozen=True
+        env_prefix="RUNBOOK_BOT_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
     )
 
     slack: SlackSettings = SlackSettings()
     store: StoreSettings = StoreSettings()
-    roles: dict[str, RoleSettings] = Field(default_factory=dict)
-    aliases: tuple[tuple[str, ...], ...] = ()  #: User ids that are the same human.
+    secrets: SecretSettings = SecretSettings()
+    policy: str = "policy.toml"  #: The file that says who may do what.
     company: Company = Company()
     aws: AwsSettings = AwsSettings()
     postgres: PostgresSettings = PostgresSettings()
@@ -119,6 +141,16 @@ class Settings(BaseSettings):
     approvals: ApprovalSettings = ApprovalSettings()
     audit: AuditSettings = AuditSettings()
     thresholds: dict[str, dict[str, object]] = Field(default_factory=dict)  #: Book id -> fields.
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_secret_in_it(cls, given: Any) -> Any:
+        return without_secrets(cls, given)
+
+    @property
+    def references(self) -> Mapping[str, Reference]:
+        """Every secret that is given, by the name of its setting."""
+        return references(self)
 
     @classmethod
     def settings_customise_sources(
@@ -131,4 +163,4 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         path = Path(os.environ.get("RUNBOOK_BOT_SETTINGS", "runbook-bot.toml"))
         toml = TomlConfigSettingsSource(settings_cls, path)
-        return (init_settings, env_settings, toml)
+        return (init_settings, SecretsInVariables(settings_cls), toml)

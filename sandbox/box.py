@@ -6,17 +6,20 @@ bot in it is the real one: only endpoints differ.
 """
 
 import asyncio
+import base64
 import contextlib
 import json
+import os
+import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import yaml
 from aiohttp import web
-from pydantic import SecretStr
 
 from bot.runbook.company import Company, ServicePlace
+from bot.secrets.reference import Reference
 from bot.settings import (
     AwsSettings,
     PagerSettings,
@@ -51,6 +54,7 @@ class Box:
     """
     `scale`: seconds of real time that a second of AWS's rollouts and failovers takes.
     `organizations`: how many customers the company has, and so how large its database is.
+    `lent`: a database that runs already, and that other companies use as well.
     """
 
     def __init__(
@@ -59,10 +63,11 @@ class Box:
         scale: float = 1.0,
         database: DatabaseKind = "aurora",
         organizations: int = 300,
+        lent: Database | None = None,
     ) -> None:
         self._folder = folder
         self.aws = AwsWorld(database=database, scale=scale)
-        self.database = Database(organizations)
+        self.database, self._is_lent = lent or Database(organizations), lent is not None
         self.health = HealthServices(self._health_of)
         self.vendors = VendorPages()
         on_call = User("PRAVI01", people.ON_CALL.name.title(), people.ON_CALL.email)
@@ -75,6 +80,8 @@ class Box:
         self.on: set[str] = set()  #: The faults that are.
         self.html_pages: set[str] = set()  #: Services whose /health answers a web page.
         self._moving: set[asyncio.Task[None]] = set()
+        self._access_key = f"AKIA{secrets.token_hex(8).upper()}"
+        self._access_secret = base64.b64encode(secrets.token_bytes(30)).decode()
 
     @asynccontextmanager
     async def running(self, port: int = 0) -> AsyncIterator["Box"]:
@@ -82,18 +89,13 @@ class Box:
         people.settle_in(self.slack)
         self.slack.notices = list(TRY)
         async with contextlib.AsyncExitStack() as stack:
-            for part in (self.aws, self.database, self.vendors, self.pagerduty, self.github):
+            peers = (self.health, self.vendors, self.pagerduty, self.github)
+            parts = (self.aws, *peers, *(() if self._is_lent else (self.database,)))
+            for part in parts:
                 stack.push_async_callback(part.stop)
-            stack.push_async_callback(self.health.stop)
-            await asyncio.gather(
-                self.aws.start(),
-                self.database.start(),
-                self.health.start(),
-                self.vendors.start(),
-                self.pagerduty.start(),
-                self.github.start(),
-            )
+            await asyncio.gather(*(part.start() for part in parts))
             self.aws.on_writer_moved(self._follow_writer)
+            self.aws.on_asked(self.slack.look_again)
             stack.push_async_callback(self._settle)
             await self.slack.start(port)
             stack.push_async_callback(self.slack.stop)
@@ -120,17 +122,18 @@ class Box:
         slack, aws, github = self.slack, self.aws, self.github
         return Settings(
             slack=SlackSettings(
-                bot_token=SecretStr(slack.bot_token),
-                app_token=SecretStr(slack.app_token),
+                bot_token=self._kept("slack-bot-token", slack.bot_token),
+                app_token=self._kept("slack-app-token", slack.app_token),
                 api_url=slack.api_url,
                 fallback_channel="C0ALERTS",
             ),
             store=StoreSettings(url=f"sqlite:///{self._folder / 'runbook-bot.db'}"),
-            roles=people.roles(),
+            policy=str(people.POLICY),
             company=company.model_copy(update={"services": places}),
             aws=AwsSettings(endpoint_url=aws.endpoint_url),
             postgres=PostgresSettings(
-                dsn=SecretStr(self.database.dsn), replica_dsn=SecretStr(self.database.replica_dsn)
+                dsn=self._kept("database", self.database.dsn),
+                replica_dsn=self._kept("replica", self.database.replica_dsn),
             ),
             status_pages=StatusPageSettings(
                 meta_url=self.vendors.page("Meta"),
@@ -138,9 +141,9 @@ class Box:
                 auth0_url=self.vendors.page("Auth0"),
             ),
             pager=PagerSettings(
-                routing_key=SecretStr(self.pagerduty.routing_key),
+                routing_key=self._kept("pagerduty-routing-key", self.pagerduty.routing_key),
                 events_url=self.pagerduty.url,
-                api_token=SecretStr(self.pagerduty.api_token),
+                api_token=self._kept("pagerduty-api-token", self.pagerduty.api_token),
                 api_url=self.pagerduty.url,
                 escalation_policy=POLICY,
                 on_call_group="S0ONCALL",
@@ -150,22 +153,35 @@ class Box:
                 tracker="github",
                 api_url=github.url,
                 project=github.repository.name,
-                token=SecretStr(github.token),
+                token=self._kept("github-token", github.token),
             ),
         )
 
     @property
     def credentials(self) -> Mapping[str, str]:
         """What boto3 finds in the environment. Any will do here."""
-        return {"AWS_ACCESS_KEY_ID": "sandbox", "AWS_SECRET_ACCESS_KEY": "sandbox"}
+        return {
+            "AWS_ACCESS_KEY_ID": self._access_key,
+            "AWS_SECRET_ACCESS_KEY": self._access_secret,
+        }
 
     def environment(self) -> Mapping[str, str]:
         """The settings as a bot in a process of its own is given them."""
-        given = self.settings().model_dump()
-        return {
-            **self.credentials,
-            **{f"RUNBOOK_BOT_{name.upper()}": _told(value) for name, value in given.items()},
+        given = self.settings().model_dump(mode="json")
+        told = {
+            f"RUNBOOK_BOT_{name.upper()}": one if isinstance(one, str) else json.dumps(one)
+            for name, one in given.items()
         }
+        return {**self.credentials, **told}
+
+    def _kept(self, name: str, secret: str) -> Reference:
+        """A secret as a bot finds it in production: in a file of its own."""
+        folder = self._folder / "secrets"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        file = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(file, "w") as opened:
+            opened.write(f"{secret}\n")
+        return Reference(f"file:{folder / name}")
 
     def updates(self, service: str) -> int:
         """How often a client has told ECS to update this service."""
@@ -206,14 +222,3 @@ class Box:
             return web.json_response({"error": "There is no such fault."}, status=404)
         await self.switch(asked["name"], bool(asked.get("on")))
         return await self._list_faults(request)
-
-
-def _told(value: object) -> str:
-    return json.dumps(value, default=_plain)
-
-
-def _plain(value: object) -> object:
-    """Secrets as they are: they go into the environment of the bot's own process."""
-    if isinstance(value, SecretStr):
-        return value.get_secret_value()
-    raise TypeError(f"{type(value).__name__} is not told to a bot")

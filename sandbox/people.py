@@ -1,8 +1,8 @@
-"""Who works at the company: the people one can be at the sandbox's page, and what they may do."""
+"""Who works at the company: the people one can be at the sandbox's page, and their user groups."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
-from bot.settings import RoleSettings
 from sandbox.slack.workspace import Workspace
 
 
@@ -24,16 +24,17 @@ class Colleague:
 class UserGroup:
     id: str
     handle: str
-    roles: tuple[str, ...]  #: Of the bot's; empty: it is only mentioned.
 
 
+#: What they may do with the bot, as an operator would write it.
+POLICY = Path(__file__).with_name("policy.toml")
 GROUPS = (
-    UserGroup("S0ENGINEERS", "engineers", ("responder",)),
-    UserGroup("S0OPERATORS", "operators", ("operator", "responder")),
-    UserGroup("S0DBAS", "dbas", ("dba",)),
-    UserGroup("S0SECURITY", "security-team", ("security",)),
-    UserGroup("S0LEADERS", "leadership-team", ("leadership",)),
-    UserGroup("S0ONCALL", "on-call", ()),
+    UserGroup("S0ENGINEERS", "engineers"),
+    UserGroup("S0OPERATORS", "operators"),
+    UserGroup("S0DBAS", "dbas"),
+    UserGroup("S0SECURITY", "security-team"),
+    UserGroup("S0LEADERS", "leadership-team"),
+    UserGroup("S0ONCALL", "on-call"),
 )
 COLLEAGUES = (
     Colleague("U0DANA", "dana", "Software engineer", ("S0ENGINEERS", "S0OPERATORS")),
@@ -66,11 +67,3 @@ def settle_in(workspace: Workspace) -> None:
     here = [one.id for one in COLLEAGUES if not one.deleted]
     for name in CHANNELS:
         workspace.add_channel(name, here, id=f"C0{name.upper()}", is_general=name == "general")
-
-
-def roles() -> dict[str, RoleSettings]:
-    """As an operator would write them into the bot's settings."""
-    names = sorted({role for group in GROUPS for role in group.roles})
-    return {
-        name: RoleSettings(groups=tuple(g.id for g in GROUPS if name in g.roles)) for name in names
-    }

@@ -13,7 +13,6 @@ import pkgutil
 import re
 import subprocess
 import sys
-import tomllib
 from collections.abc import Iterator
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -21,14 +20,18 @@ from types import ModuleType
 from typing import get_args
 
 import pytest
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel
 
-import adapters
+import adapters.secrets
 import app
 from adapters.vault import PERMISSIONS
 from assembly.outside import thresholds
-from bot.engine.access import ROLES
+from assembly.policy import policy_in
+from bot.access.hours import Hours
+from bot.access.policy import ROLES
+from bot.access.policy_file import TABLES, names_of, notes
 from bot.engine.entries import ENDED
+from bot.engine.record import GLASS_BROKEN
 from bot.engine.state import EventKind
 from bot.runbook import Adapter
 from bot.settings import Settings
@@ -47,6 +50,7 @@ PAGES = sorted(
 INSTALL, OPERATING = ROOT / "docs/install.md", ROOT / "docs/operating.md"
 SECURITY = ROOT / "docs/security.md"
 ARCHITECTURE, WRITING = ROOT / "docs/architecture.md", ROOT / "docs/writing-runbooks.md"
+POLICY = ROOT / "docs/policy.md"
 README, CONTRIBUTING = ROOT / "README.md", ROOT / "CONTRIBUTING.md"
 
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
@@ -109,11 +113,10 @@ def test_the_example_of_settings_is_accepted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "runbook-bot.toml"
-    (path_text,) = blocks(INSTALL, "toml")
-    path.write_text(path_text)
+    _, example_of_settings = blocks(INSTALL, "toml")
+    path.write_text(example_of_settings)
     monkeypatch.setenv("RUNBOOK_BOT_SETTINGS", str(path))
     settings = Settings()
-    assert set(tomllib.loads(path_text)["roles"]) == set(settings.roles) <= set(ROLES)
     assert thresholds(settings)
 
 
@@ -132,6 +135,26 @@ def test_the_audit_log_is_verified_by_what_the_documentation_shows(tmp_path: Pat
     assert "entry 5 is not as it was written" in said.stderr
 
 
+@pytest.mark.parametrize("page", [POLICY, INSTALL], ids=lambda page: page.name)
+def test_the_example_of_a_policy_is_accepted_and_leaves_nobody_out(
+    page: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "policy.toml"
+    path.write_text(blocks(page, "toml")[0])
+    assert list(notes(policy_in(path))) == []
+
+
+def test_every_field_of_the_policy_stands_in_its_example_and_in_its_table() -> None:
+    text = POLICY.read_text()
+    (example,) = blocks(POLICY, "toml")
+    models: list[type[BaseModel]] = [Hours, *TABLES.values()]
+    for model in models:
+        for name in names_of(model):
+            assert re.search(rf"\b{name} = ", example), f"{model.__name__}.{name}"
+            assert f"`{name}`" in text, f"{model.__name__}.{name}"
+    assert all(f"[{name}" in example for name in TABLES)
+
+
 # Settings, roles and rights.
 
 
@@ -146,9 +169,6 @@ def fields(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str]
 
 
 def written(default: object) -> str:
-    if isinstance(default, SecretStr):
-        assert not default.get_secret_value()
-        return ""
     if isinstance(default, tuple) and default:
         return "..."  # In words.
     return f"`{default}`" if default else ""
@@ -169,11 +189,12 @@ def test_every_role_is_described() -> None:
 
 
 def test_the_aws_policy_allows_what_the_adapters_call_and_no_more() -> None:
-    (policy,) = (json.loads(block) for block in blocks(INSTALL, "json"))
-    look, change = (statement["Action"] for statement in policy["Statement"])
+    policies = [json.loads(block)["Statement"] for block in blocks(INSTALL, "json")]
+    (look, change), (read_secrets, keep) = [[one["Action"] for one in p] for p in policies]
     reads, writes = aws_calls()
-    assert set(look) == reads - writes
+    assert set(look) == reads - writes - set(adapters.secrets.READS)
     assert set(change) == writes
+    assert (tuple(read_secrets), tuple(keep)) == (adapters.secrets.READS, adapters.secrets.KEEPS)
 
 
 def test_the_policy_of_the_anchors_bucket_allows_what_is_used_and_no_more() -> None:
@@ -186,6 +207,7 @@ def test_every_word_of_the_audit_log_is_explained() -> None:
     told = "".join("".join(cells) for cells in rows(SECURITY, r"`[a-z ]+`"))
     elsewhere = {"due", "decided", "applied"}
     words = {*get_args(EventKind), *ENDED.values(), "approval asked", "plan viewed"} - elsewhere
+    words |= {GLASS_BROKEN, "review due", "glass reviewed"}
     assert [word for word in sorted(words) if f"`{word}`" not in told] == []
 
 
@@ -208,7 +230,7 @@ def aws_calls() -> tuple[set[str], set[str]]:
 def test_every_command_and_option_of_the_command_line_is_described(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    text = README.read_text() + OPERATING.read_text() + SECURITY.read_text()
+    text = README.read_text() + OPERATING.read_text() + SECURITY.read_text() + POLICY.read_text()
     commands = named_in(said([], capsys))
     assert "serve" in commands
     for command in commands:

@@ -46,6 +46,7 @@ SCOPES: dict[str, set[str]] = {
     "files.getUploadURLExternal": {"files:write"},
     "files.info": {"files:read"},
     "pins.add": {"pins:write"},
+    "usergroups.list": {"usergroups:read"},
     "usergroups.users.list": {"usergroups:read"},
     "users.conversations": READ,
     "users.info": {"users:read"},

@@ -1,82 +1,169 @@
 """
-Who may do what. Asked at every intent and again before a change is applied.
+Who may do what, for the engine: the person and the moment are brought to the one function that
+decides (bot/access/deciding.py). Asked at every intent and again before a change is made.
 
 Payloads are never authority: a person is looked up by immutable id, and what cannot be read is a
 refusal.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
-from bot.engine.intents import Actor, Directory, Member, Refusal
-from bot.engine.record import ApprovalRecord
-from bot.runbook.errors import StepError
+import sqlalchemy as sa
 
-ROLES = (
-    "viewer",
-    "responder",
-    "operator",
-    "approver",
-    "dba",
-    "security",
-    "leadership",
-    "admin",
+from bot.access.acts import (
+    Act,
+    Allowed,
+    Approve,
+    BreakGlass,
+    Denied,
+    Frozen,
+    Moment,
+    Review,
+    Touched,
 )
-#: May start runs and lead them; who may approve is said by each step.
-LEADS = frozenset(ROLES) - {"viewer"}
-#: May read the audit log.
-AUDITS = frozenset({"security", "admin", "leadership", "approver"})
+from bot.access.deciding import frozen_by, may
+from bot.access.member import Member
+from bot.access.policy import Policy
+from bot.engine.clock import Clock
+from bot.engine.freezes import switch
+from bot.engine.intents import Directory, Refusal
+from bot.engine.made import DONE
+from bot.engine.plans import Kinds, is_readable, touched
+from bot.engine.reading import moment
+from bot.engine.record import GLASS_BROKEN, ApprovalRecord, OpenReview, RunRecord
+from bot.runbook.changes import Change, digest
+from bot.runbook.errors import StepError
+from bot.store.store import Store
 
 
-async def known(directory: Directory, by: Actor) -> Member | Refusal:
-    """The person behind an intent, if they may do anything here at all."""
-    try:
-        member = await directory.member(by.user_id)
-    except StepError as error:
-        return Refusal(f"Roles cannot be read now, so nobody is let through: {error}. Try again.")
-    if not _is_let_in(member):
-        return Refusal("Only active, full members of this workspace can do this.")
-    return member
+@dataclass(frozen=True)
+class Lapsed:
+    """Why an approval is not used; `frozen`: because nothing is to be changed now."""
+
+    why: str
+    frozen: bool = False
 
 
-def may_lead(member: Member) -> Refusal | None:
-    """Start, pick, answer, re-check, go on, cancel."""
-    if member.roles & LEADS:
-        return None
-    return Refusal(
-        "You need a role that may act, such as responder, to do this. Ask whoever keeps the bot's"
-        " settings to add you to a user group that has one."
-    )
+@dataclass(frozen=True)
+class Access:
+    policy: Policy
+    directory: Directory
+    environment: str
+    clock: Clock
+
+    async def member(self, user_id: str) -> Member | Refusal:
+        try:
+            return await self.directory.member(user_id)
+        except StepError as error:
+            return Refusal(
+                f"Roles cannot be read now, so nobody is let through: {error}. Try again."
+            )
+
+    def moment(self, stopped: Frozen | None = None) -> Moment:
+        return Moment(moment(self.clock.now()), self.environment, stopped)
+
+    def may(self, member: Member, act: Act, stopped: Frozen | None = None) -> Allowed | Denied:
+        """`stopped` is the switch when it is thrown; it is needed for what approves only."""
+        return may(self.policy, member, act, self.moment(stopped))
+
+    def frozen(self, c: sa.Connection, change: Change) -> str:
+        """
+        Why this change is not to be made now; or ''. Within the transaction that writes its
+        intent: a switch that was thrown before that commits is seen.
+        """
+        return self.freeze_of(c, touched((change,)))
+
+    def freeze_of(self, c: sa.Connection, touches: Iterable[Touched]) -> str:
+        now = self.moment(switch(c, "shared"))
+        found = frozen_by(self.policy, touches, now)
+        return found.says(now.at) if found else ""
+
+    async def lapsed(self, store: Store, approval: ApprovalRecord) -> Lapsed | None:
+        """
+        Why an approval does not count any more, just before it is used for what is left of its
+        plan. Raises what the directory raises.
+        """
+        if approval.status == GLASS_BROKEN:
+            return await self._unbroken(approval)
+        if approval.status != "approved":
+            return Lapsed(f"it is {approval.status}")
+        if not approval.people:
+            ours = all(one.ours for one in approval.touches)
+            return None if ours else Lapsed("nobody was asked for it")
+        agreed = [one.by for one in approval.decisions if one.approves]
+        members = [await self.directory.member(user_id) for user_id in agreed]
+        now = self.moment(await store.read(switch))
+        left = replace(approval, touches=_left(approval))
+        if frozen := frozen_by(self.policy, left.touches, now):
+            return Lapsed(frozen.says(now.at), frozen=True)
+        return self._too_few(left, members, now)
+
+    async def _unbroken(self, approval: ApprovalRecord) -> Lapsed | None:
+        """No quorum, and no freeze: whoever broke the glass must still be one who may."""
+        if approval.glass is None:
+            return Lapsed("nobody is known to have broken the glass")
+        member = await self.directory.member(approval.glass.by)
+        answer = self.may(member, BreakGlass())
+        if isinstance(answer, Allowed):
+            return None
+        return Lapsed(f"whoever broke it may not now ({member.name}: {answer.why})")
+
+    def _too_few(
+        self, approval: ApprovalRecord, members: Sequence[Member], now: Moment
+    ) -> Lapsed | None:
+        """Each is judged as at their click, as roles, rules and aliases are now."""
+        valid: list[str] = []
+        refused: list[str] = []
+        for member in members:
+            answer = may(self.policy, member, to_approve(approval, valid), now)
+            if isinstance(answer, Allowed):
+                valid.append(member.user_id)
+            else:
+                refused.append(f"{member.name}: {answer.why}")
+        if len(valid) >= approval.people:
+            return None
+        why = f" ({' '.join(refused)})" if refused else ""
+        return Lapsed(f"{len(valid)} of {approval.people} who must approve it may do so now{why}")
 
 
-def may_audit(member: Member) -> Refusal | None:
-    """Read a run's entries in the audit log."""
-    if member.roles & AUDITS:
-        return None
-    return Refusal(f"The audit log is read by the roles {', '.join(sorted(AUDITS))}.")
+def _left(approval: ApprovalRecord) -> tuple[Touched, ...]:
+    """What is not made yet. A change that cannot be read any more is never left out."""
+    states = [change.state for change in approval.changes]
+    if len(states) != len(approval.touches):
+        return approval.touches
+    both = zip(approval.touches, states, strict=True)
+    return tuple(one for one, state in both if state not in DONE)
+
+
+def to_approve(approval: ApprovalRecord, approved_by: Sequence[str] | None = None) -> Approve:
+    """`approved_by`: else whoever has agreed so far."""
+    agreed = [one.by for one in approval.decisions if one.approves]
+    before = agreed if approved_by is None else approved_by
+    return Approve(approval.role, approval.touches, approval.requested_by, tuple(before))
+
+
+def to_review(review: ApprovalRecord | OpenReview) -> Review:
+    return Review(review.glass.by if review.glass else "", review.requested_by)
 
 
 def may_decide(
     approval: ApprovalRecord,
-    member: Member,
+    answer: Allowed | Denied,
     *,
     approves: bool,
     reason: str,
     typed: str,
     now: float,
 ) -> Refusal | None:
-    """Whether this click counts, in the order of the rules."""
-    if approval.status != "pending":
-        return Refusal(f"This was {approval.status} already{_who(approval)}.")
-    if now >= approval.expires_at.timestamp():
-        return Refusal("This request has expired. Ask for a new plan; nothing was changed.")
-    if approval.role not in member.roles:
-        return Refusal(f"Only people with the role {approval.role} decide this.")
+    """Whether this click counts, in the order of the rules. `answer`: whether this person may."""
+    if late := too_late(approval, now):
+        return late
+    if isinstance(answer, Denied):
+        return refusal(answer)
     if not approves:
         return None if reason.strip() else Refusal("Say why: a denial needs a reason.")
-    if is_same_human(member, approval.requested_by):
-        return Refusal("You asked for this change, so somebody else must approve it.")
-    if any(is_same_human(member, decision.by) for decision in approval.decisions):
-        return Refusal("You approved this already. It needs somebody else as well.")
     if approval.type_to_approve and typed.strip() != approval.type_to_approve:
         return Refusal(
             f"Type {approval.type_to_approve} exactly to approve this.",
@@ -85,41 +172,36 @@ def may_decide(
     return None
 
 
-async def still_approved(directory: Directory, approval: ApprovalRecord) -> str:
-    """
-    Why the approval does not count any more, just before it is used; or ''. Raises what the
-    directory raises.
-    """
-    if approval.status != "approved":
-        return f"it is {approval.status}"
-    if not approval.people:
-        return ""
-    valid: list[Member] = []
-    for decision in approval.decisions:
-        member = await directory.member(decision.by)
-        if decision.approves and _still_counts(member, approval, valid):
-            valid.append(member)
-    if len(valid) < approval.people:
-        return f"{len(valid)} of {approval.people} who approved it may still do so"
-    return ""
+def too_late(approval: ApprovalRecord, now: float) -> Refusal | None:
+    """Nothing is to be decided any more."""
+    if approval.glass:
+        return Refusal(f"The glass was broken for this already by <@{approval.glass.by}>.")
+    if approval.status == "frozen":
+        return Refusal("A freeze kept this from being made. Ask for a new plan after it.")
+    if approval.status != "pending":
+        deciders = tuple(decision.by for decision in approval.decisions)
+        return Refusal(f"This was {approval.status} already.", decided_by=deciders)
+    if now >= approval.expires_at.timestamp():
+        return Refusal("This request has expired. Ask for a new plan; nothing was changed.")
+    return None
 
 
-def _still_counts(member: Member, approval: ApprovalRecord, others: Sequence[Member]) -> bool:
-    """As at the click, with what is known by now: also of whose account it is."""
-    if not _is_let_in(member) or approval.role not in member.roles:
-        return False
-    somebody_else = (approval.requested_by, *(one.user_id for one in others))
-    return not any(is_same_human(member, user_id) for user_id in somebody_else)
+def not_as_shown(record: RunRecord, plan: Any, kinds: Kinds) -> Refusal | None:
+    """Why nothing is to be made of a plan (its row), whoever wants it."""
+    if refused := not_awaited(record, plan):
+        return refused
+    if not is_readable(plan.text, kinds):
+        return Refusal("This plan was made by another version of the bot. Plan again.")
+    return None
 
 
-def _is_let_in(member: Member) -> bool:
-    return member.is_active and not (member.is_guest or member.is_bot)
+def not_awaited(record: RunRecord, plan: Any) -> Refusal | None:
+    if record.steps[plan.step].status != "planned":
+        return Refusal("The run does not wait for this any more. See its card.")
+    if digest(plan.text) != plan.digest:
+        return Refusal("The stored plan is not what was shown. Ask for a new plan.")
+    return None
 
 
-def is_same_human(member: Member, user_id: str) -> bool:
-    return user_id == member.user_id or user_id in member.same_human_as
-
-
-def _who(approval: ApprovalRecord) -> str:
-    deciders: Sequence[str] = [f"<@{decision.by}>" for decision in approval.decisions]
-    return f" by {', '.join(deciders)}" if deciders else ""
+def refusal(denied: Denied) -> Refusal:
+    return Refusal(denied.why, fields=denied.fields)

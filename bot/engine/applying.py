@@ -6,12 +6,15 @@ once the first is made. The intent is written before the call. After it every ex
 "look again", never "failed": only what is seen decides. `before` is believed only once nothing can
 be on its way any more; what cannot be told is asked of a person. After a crash the same code goes
 on from the rows.
+
+A freeze keeps an intent from being written, and nothing else: what has one is seen to its end.
+Only a broken glass passes it.
 """
 
 import asyncio
 import logging
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -20,6 +23,7 @@ import sqlalchemy as sa
 from bot.engine.audit import note
 from bot.engine.calling import is_cancelled_here, look
 from bot.engine.clock import Clock
+from bot.engine.glass import is_through
 from bot.engine.locking import holds_all
 from bot.engine.made import DONE
 from bot.engine.reading import moment
@@ -35,8 +39,10 @@ from bot.store.tables import changes, plans, work
 
 log = logging.getLogger(__name__)
 
-Outcome = Literal["given", "unsure", "outdated", "failed", "cancelled"]
+Outcome = Literal["given", "unsure", "outdated", "failed", "cancelled", "frozen"]
 CANCELLED = "Cancelled before it was applied"
+#: Asked within the transaction of an intent: why the change is not to be made now; or ''.
+Frozen = Callable[[sa.Connection, Change], str]
 NAMESPACE = uuid.UUID("6f0d9d1e-2f0f-4f43-9d6a-2f4d3c0a7b11")
 
 
@@ -95,10 +101,11 @@ class Applier:
         systems: Systems,
         clock: Clock,
         timing: ApplyTiming,
+        frozen: Frozen,
         progress: Callable[[Job, str, float | None], Awaitable[None]],
     ) -> None:
         self._store, self._systems, self._clock = store, systems, clock
-        self._timing, self._progress = timing, progress
+        self._timing, self._frozen, self._progress = timing, frozen, progress
 
     async def carry_out(self, job: Job) -> Ended:
         """Raises Fenced when the work is no longer ours."""
@@ -149,10 +156,9 @@ class Applier:
         if refusal := await job.permit():
             return refusal
         now = self._clock.now()
-        turn.intent_at = await self._store.tx(_intend, job, turn.number, now)
-        if turn.intent_at is None:
-            return Ended("cancelled", Report(CANCELLED))
-        turn.since = self._clock.monotonic()
+        if ended := await self._store.tx(_intend, job, turn, now, self._frozen):
+            return ended
+        turn.intent_at, turn.since = now, self._clock.monotonic()
         await self._call(job, turn)
         return None
 
@@ -267,19 +273,34 @@ def _is_stopped(c: sa.Connection, work_id: str) -> bool:
     return bool(c.execute(sa.select(work.c.stop).where(work.c.id == work_id)).scalar_one())
 
 
-def _intend(c: sa.Connection, job: Job, number: int, now: float) -> float | None:
-    """The last fence before the outside world. None when the work was stopped meanwhile."""
+def _intend(c: sa.Connection, job: Job, turn: _Turn, now: float, frozen: Frozen) -> Ended | None:
+    """The last fence before the outside world: None when nothing stands in the way."""
     row = c.execute(sa.select(work).where(work.c.id == job.work_id).with_for_update()).one()
     if row.fence != job.fence or row.status != "taken":
         raise Fenced(job.work_id)
     if row.stop:
-        return None
+        return Ended("cancelled", Report(CANCELLED))
     if not holds_all(c, job.work_id, job.targets):
         raise Fenced(job.work_id)
-    mine = sa.and_(changes.c.plan == job.plan_id, changes.c.number == number)
+    why = frozen(c, turn.change)
+    if why and not is_through(c, job.plan_id):
+        return kept_back(why, _states(c, job.plan_id))
+    mine = sa.and_(changes.c.plan == job.plan_id, changes.c.number == turn.number)
     c.execute(sa.update(changes).where(mine).values(state="intended", intent_at=now, at=now))
-    _note(c, job, number, now, "change intended")
-    return now
+    _note(c, job, turn.number, now, "change intended", **({"despite": why} if why else {}))
+    return None
+
+
+def _states(c: sa.Connection, plan_id: str) -> set[str]:
+    query = sa.select(changes.c.state).where(changes.c.plan == plan_id)
+    return set(c.execute(query).scalars())
+
+
+def kept_back(why: str, states: Set[str]) -> Ended:
+    """By a freeze. `states` of the plan's changes: one that was begun was not just left alone."""
+    nothing = "" if states & set(DONE) else ". Nothing was changed."
+    outcome: Outcome = "frozen" if states <= {"planned"} else "failed"
+    return Ended(outcome, Report(f"Not applied: {why}{nothing}"))
 
 
 def _mark(c: sa.Connection, job: Job, number: int, state: str, seen: str, now: float) -> None:

@@ -6,14 +6,17 @@ so that replicas add their entries one after another; whoever locks something el
 wait for one who waits for the head, and one of the two would be thrown out.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
 from bot.engine.intents import Actor, Refusal
+from bot.secrets.redaction import REDACTOR
 from bot.store.auditing import entries_after
 from bot.store.chain import Entry, Head, canonical, follow
+from bot.store.store import Clean
 from bot.store.tables import audit, audit_head
 
 #: Characters of an id that came from outside; ours are shorter.
@@ -35,13 +38,14 @@ def note(
 ) -> None:
     """
     The next entry. `about` is an id (a step's, a plan's, a question's), `by` the immutable id of a
-    person, empty for the bot itself. Nothing in `body` is a secret.
+    person, empty for the bot itself. Secrets are taken out before the hash is made of it.
     """
     query = sa.select(audit_head.c.seq, audit_head.c.hash).with_for_update()
     head = Head(*c.execute(query).one())
     run = None if run is None else _storable(run)
-    entry = follow(head, now, run, what, _storable(about), _storable(by), canonical(body))
-    c.execute(sa.insert(audit).values(**entry._asdict()))
+    clean = canonical(json.loads(REDACTOR.text(canonical(body))))
+    entry = follow(head, now, run, what, _storable(about), _storable(by), clean)
+    c.execute(sa.insert(audit).values(**_as_hashed(entry)))
     c.execute(sa.update(audit_head).values(seq=entry.seq, hash=entry.hash))
 
 
@@ -70,7 +74,13 @@ def read_by(c: sa.Connection, now: float, run: str, by: Actor) -> list[Entry]:
     return entries
 
 
+def _as_hashed(entry: Entry) -> dict[str, object]:
+    """Not judged once more on its way into the row: it must stay as its hash has it."""
+    given = entry._asdict()
+    return {name: Clean(one) if isinstance(one, str) else one for name, one in given.items()}
+
+
 def _storable(text: str) -> str:
     """An id as it came may be anything; no store takes NUL or half a character."""
-    whole = text[:LONGEST_ID].encode("utf-8", "replace").decode()
+    whole = REDACTOR.text(text)[:LONGEST_ID].encode("utf-8", "replace").decode()
     return whole.replace("\x00", "\ufffd")

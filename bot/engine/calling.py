@@ -9,7 +9,7 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bot.engine.reports import Draft, Report, storable
@@ -17,11 +17,12 @@ from bot.engine.results import Results
 from bot.engine.systems import Systems
 from bot.runbook import Company, Findings, Found, Nothing, Plan, RunbookInputs, Seen, Thresholds
 from bot.runbook.changes import Change
-from bot.runbook.errors import StepError
+from bot.runbook.errors import Refused, StepError
 from bot.runbook.findings import Watched
 from bot.runbook.questions import Question, Todo
 from bot.runbook.showing import details_as_json, duration_text
 from bot.runbook.step import Need, Step
+from bot.secrets.redaction import REDACTOR
 
 log = logging.getLogger(__name__)
 
@@ -182,12 +183,28 @@ def is_cancelled_here() -> bool:
 
 
 async def _planned(plan: Plan[Change], systems: Systems) -> Answered:
+    plan = _without_secrets(plan)
     seen = [await look(change, systems) for change in plan.changes]
     if all(one.state == "applied" for one in seen):
         says = "Already so: " + "; ".join(one.now for one in seen)
         return Answered("nothing", Report(says=says, has_result=True))
     draft = Draft(plan, tuple(one.now for one in seen))
     return Answered("planned", Report(says=plan.because, draft=draft))
+
+
+def _without_secrets(plan: Plan[Change]) -> Plan[Change]:
+    """
+    What is only said is redacted; what is to be done cannot be done otherwise than as it is shown.
+    Raises Refused.
+    """
+    for change in plan.changes:
+        if REDACTOR.holds(change.model_dump_json()):
+            raise Refused(
+                f"{type(change).__name__} of {REDACTOR.text(change.target())} would put a secret"
+                " before everybody who may see this plan. Nothing was changed: do it by hand."
+            )
+    because, beware = REDACTOR.text(plan.because), REDACTOR.text(plan.beware)
+    return replace(plan, because=because, beware=beware)
 
 
 def _question(asked: Question[Any]) -> dict[str, Any]:

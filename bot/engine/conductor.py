@@ -10,7 +10,7 @@ of approve, deny, deadline and cancel the first wins.
 
 from dataclasses import replace
 
-from bot.engine.record import StepStatus
+from bot.engine.record import GLASS_BROKEN, StepStatus
 from bot.engine.state import (
     CALL_OUTCOMES,
     HAS_RESULT,
@@ -96,7 +96,7 @@ class _Score:
         if self.run.status_of(key) != "planned":
             return False
         self._effect("close", key)
-        if event.outcome == "approved":
+        if event.outcome in ("approved", GLASS_BROKEN):
             self._become(key, "applying")
             self._effect("apply", key)
         else:

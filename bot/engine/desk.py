@@ -5,37 +5,61 @@ The order on every intent: who is it, may they, was it here before, does the run
 refusal consumes nothing and is an entry in the audit log.
 """
 
-import asyncio
 import difflib
-import inspect
 import json
-import logging
 import secrets
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Literal, TypeVar
 
 import sqlalchemy as sa
 from pydantic import ValidationError
-from pydantic.fields import FieldInfo
 
-from bot.engine.access import known, may_audit, may_decide, may_lead
+from bot.access.acts import (
+    Act,
+    Allowed,
+    Answer,
+    Deny,
+    Freeze,
+    Frozen,
+    Lead,
+    Read,
+    ReadAudit,
+    Start,
+)
+from bot.access.member import Member
+from bot.engine import noted
+from bot.engine.access import may_decide, not_as_shown, not_awaited, to_approve
 from bot.engine.audit import note, note_refusal, read_by
-from bot.engine.calling import value_of
+from bot.engine.breaking import Breaking
 from bot.engine.engine import Engine
-from bot.engine.intents import Actor, Member, Noted, Refusal, Started, StartRun, Truth
-from bot.engine.plans import Kinds, parse, readable
-from bot.engine.reading import recent_runs, run_of_plan, run_of_question, run_record
-from bot.engine.record import ApprovalRecord, QuestionRecord, RunRecord, Said
+from bot.engine.freezes import standing, switch
+from bot.engine.glass import open_reviews
+from bot.engine.inputs import live_choices, not_there, read_inputs, secrets_in, wrong_fields
+from bot.engine.intents import (
+    Actor,
+    Noted,
+    NotedStart,
+    Refusal,
+    Started,
+    StartRun,
+    Truth,
+)
+from bot.engine.judging import Judge
+from bot.engine.plans import parse, readable
+from bot.engine.reading import (
+    recent_runs,
+    run_of_plan,
+    run_of_question,
+    run_record,
+    was_here,
+)
+from bot.engine.record import ApprovalRecord, OpenReview, QuestionRecord, RunRecord, Said
 from bot.engine.reports import Report
-from bot.engine.results import Results, done_as_json
+from bot.engine.results import done_as_json
 from bot.engine.state import NOT_OVER, Event, EventKind, RunState
 from bot.engine.taking import lock_run
 from bot.engine.turns import may_pick
-from bot.runbook import Run, RunbookInputs
-from bot.runbook.book import Menu
-from bot.runbook.changes import digest
-from bot.runbook.errors import StepError
+from bot.runbook import RunbookInputs
 from bot.runbook.outline import Outline, outline
 from bot.store.auditing import verdict_until
 from bot.store.chain import Entry
@@ -43,15 +67,11 @@ from bot.store.rooms import begin_room
 from bot.store.tables import decisions, events, plans, runs
 from bot.store.verifying import Verdict
 
-log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 #: Without the letters and digits that are mistaken for one another.
 ID_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 ID_LENGTH = 4
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-#: Seconds that live choices may take before a modal goes without them.
-MENU_LIMIT_S = 1.2
 
 
 class _StartedMeanwhile(Exception):
@@ -63,6 +83,8 @@ class EngineDesk:
 
     def __init__(self, engine: Engine, on_paper: Mapping[str, str] | None = None) -> None:
         self._engine, self._on_paper = engine, on_paper or {}
+        self._judge = Judge(engine.access, engine.store)
+        self._breaking = Breaking(engine)
         self._outlines = {key: outline(book) for key, book in engine.books.items()}
 
     @property
@@ -75,19 +97,35 @@ class EngineDesk:
 
     # Starting.
 
+    async def note_start(self, intent: StartRun) -> Noted | Refusal:
+        inputs = self._read_inputs(intent)
+        if isinstance(inputs, Refusal):
+            return inputs
+        await self._engine.store.tx_first(noted.keep, intent, self._engine.clock.now())
+        return Noted()
+
+    async def forget_start(self, key: str) -> None:
+        await self._engine.store.tx(noted.forget, key)
+
+    async def noted_starts(self) -> Sequence[NotedStart]:
+        return await self._engine.store.read(noted.kept, self._engine.clock.now())
+
     async def start_run(self, intent: StartRun) -> Started | Refusal:
         return await self._heard(self._start(intent), None, "start", intent.book_id, intent.by)
 
     async def _start(self, intent: StartRun) -> Started | Refusal:
-        member = await self._leader(intent.by)
-        if isinstance(member, Refusal):
-            return member
-        if intent.book_id not in self._engine.books:
-            return self.no_such_book(intent.book_id)
+        book_id = intent.book_id
+        is_known = book_id in self._engine.books
+        may_at_all = await self._judge.may(intent.by, Start(book_id) if is_known else Read())
+        if isinstance(may_at_all, Refusal):
+            return may_at_all
+        if not is_known:
+            return self.no_such_book(book_id)
         inputs = await self._checked(intent)
         if isinstance(inputs, Refusal):
             return inputs
-        return await self._begin(intent, inputs)
+        may_so = await self._judge.may(intent.by, Start(book_id, inputs.model_dump(mode="json")))
+        return may_so if isinstance(may_so, Refusal) else await self._begin(intent, inputs)
 
     def no_such_book(self, book_id: str) -> Refusal:
         wanted = book_id.upper()
@@ -97,25 +135,23 @@ class EngineDesk:
         return Refusal(f"There is no runbook {book_id}.", nearest=tuple(nearest))
 
     async def _checked(self, intent: StartRun) -> RunbookInputs | Refusal:
+        inputs = self._read_inputs(intent)
+        if isinstance(inputs, Refusal):
+            return inputs
         book = self._engine.books[intent.book_id]
-        try:
-            inputs = book.inputs.model_validate(dict(intent.inputs))
-        except ValidationError as error:
-            fields = book.inputs.model_fields
-            wrong = {str(one["loc"][0]): _plainly(one, fields) for one in error.errors()}
-            return Refusal("Some inputs are not right; nothing was started.", fields=wrong)
-        menus = await self.menus(intent.book_id) if book.menus else {}
-        wrong = {}
-        for field, choices in menus.items():
-            if why := _strange(getattr(inputs, field), choices):
-                wrong[field] = why
+        wrong = await not_there(book, inputs, self._engine.around)
         return Refusal("Some inputs do not exist.", fields=wrong) if wrong else inputs
+
+    def _read_inputs(self, intent: StartRun) -> RunbookInputs | Refusal:
+        book = self._engine.books.get(intent.book_id)
+        return read_inputs(book, intent.inputs) if book else self.no_such_book(intent.book_id)
 
     async def _begin(self, intent: StartRun, inputs: RunbookInputs) -> Started | Refusal:
         engine = self._engine
         key = f"start:{intent.key}"
 
         def begin(c: sa.Connection) -> tuple[Started, list[str]]:
+            noted.forget(c, intent.key)
             query = sa.select(events.c.run).where(events.c.key == key)
             if earlier := c.execute(query).scalar():
                 return Started(earlier, is_new=False), []
@@ -204,17 +240,19 @@ class EngineDesk:
         key: str,
         awaited: Callable[[Outline, RunState], str],
     ) -> Noted | Refusal:
-        member = await self._leader(by)
+        row = await self._engine.store.read(_state_row, run_id)
+        member = await self._judge.may(
+            by, Lead(row.book, json.loads(row.inputs)) if row else Read()
+        )
         if isinstance(member, Refusal):
             return member
-        row = await self._engine.store.read(_state_row, run_id)
         if row is None:
             return Refusal(f"There is no run {run_id}. `/runbook status` lists those that run.")
         state = RunState.from_json(json.loads(row.state))
         if state.is_over:
             return Refusal(f"Run {run_id} is {state.status}. Start the runbook anew.")
         event = Event(kind, about, by=by.user_id, team=by.team_id)
-        before = await self._engine.store.read(_was_here, f"{kind}:{key}")
+        before = await self._engine.store.read(was_here, f"{kind}:{key}")
         why = awaited(Outline.from_json(json.loads(row.outline)), state)
         if why and not before:
             return Refusal(f"{why} See the run's card.")
@@ -228,19 +266,19 @@ class EngineDesk:
     async def decide(
         self, approval_id: str, by: Actor, approves: bool, reason: str, typed: str, key: str
     ) -> Noted | Refusal:
-        member = await known(self._engine.directory, by)
+        knows = self._judge.may(by, Read())
+        member = await self._heard(knows, None, "decide", approval_id, by)
         if isinstance(member, Refusal):
-            await self._refused(None, "decide", approval_id, by, member)
             return member
 
         def judge(c: sa.Connection) -> tuple[Noted | Refusal, list[str]]:
-            return self._judge(c, approval_id, by, member, approves, reason, typed, key)
+            return self._decide(c, approval_id, by, member, approves, reason, typed, key)
 
         answer, due = await self._engine.write(judge)
         self._engine.start_work(due)
         return answer
 
-    def _judge(
+    def _decide(
         self,
         c: sa.Connection,
         approval_id: str,
@@ -260,24 +298,25 @@ class EngineDesk:
             return gone, []
         lock_run(c, run_id)
         row = c.execute(sa.select(plans).where(plans.c.id == approval_id).with_for_update()).one()
-        if told := _was_here(c, f"decide:{key}"):
+        if told := was_here(c, f"decide:{key}"):
             return Noted(told), []
         record = run_record(c, row.run, engine.kinds)
         assert record
         approval = record.approvals[approval_id]
-        refusal = may_decide(
-            approval, member, approves=approves, reason=reason, typed=typed, now=now
+        act = to_approve(approval) if approves else Deny(approval.role)
+        answer = engine.access.may(member, act, switch(c, "shared"))
+        refused = may_decide(
+            approval, answer, approves=approves, reason=reason, typed=typed, now=now
         )
-        if refusal is None and record.steps[row.step].status != "planned":
-            refusal = Refusal("The run does not wait for this any more. See its card.")
-        if refusal is None and digest(row.text) != row.digest:
-            refusal = Refusal("The stored plan is not what was shown. Ask for a new plan.")
-        if refusal is None and approves and not _is_readable(row.text, engine.kinds):
-            refusal = Refusal("This plan was made by another version of the bot. Plan again.")
-        if refusal:
+        if refused is None and approves:
+            refused = not_as_shown(record, row, engine.kinds)
+        elif refused is None:
+            refused = not_awaited(record, row)
+        if refused:
             more = {"plan": approval_id, "digest": row.digest, "approves": approves}
-            note_refusal(c, now, row.run, "decide", row.step, by, refusal, **more)
-            return refusal, []
+            note_refusal(c, now, row.run, "decide", row.step, by, refused, **more)
+            return refused, []
+        assert isinstance(answer, Allowed)
         mine = sa.and_(decisions.c.plan == approval_id, decisions.c.by == member.user_id)
         c.execute(sa.delete(decisions).where(mine))  # who approved may still deny
         c.execute(
@@ -289,7 +328,7 @@ class EngineDesk:
         note(
             c, now, row.run, "approved" if approves else "denied", row.step, by.user_id,
             team=by.team_id, plan=approval_id, digest=row.digest, reason=reason, typed=typed,
-            missing=approval.missing - approves,
+            missing=approval.missing - approves, rule=answer.rule,
         )  # fmt: skip
         return decided
 
@@ -326,6 +365,27 @@ class EngineDesk:
         )  # fmt: skip
         return Noted(told), taken.start
 
+    # Breaking the glass.
+
+    async def break_glass(
+        self, approval_id: str, by: Actor, reason: str, typed: str, key: str
+    ) -> Noted | Refusal:
+        knows = self._judge.may(by, Read())
+        member = await self._heard(knows, None, "break glass", approval_id, by)
+        if isinstance(member, Refusal):
+            return member
+        return await self._breaking.break_glass(approval_id, by, member, reason, typed, key)
+
+    async def review(self, approval_id: str, by: Actor, found: str, key: str) -> Noted | Refusal:
+        knows = self._judge.may(by, Read())
+        member = await self._heard(knows, None, "review", approval_id, by)
+        if isinstance(member, Refusal):
+            return member
+        return await self._breaking.review(approval_id, by, member, found, key)
+
+    async def reviews(self) -> Sequence[OpenReview]:
+        return await self._engine.store.read(open_reviews)
+
     # Answering.
 
     async def answer(
@@ -337,10 +397,10 @@ class EngineDesk:
     async def _answer(
         self, question_id: str, by: Actor, answer: Mapping[str, Any], key: str
     ) -> Noted | Refusal:
-        member = await self._leader(by)
+        asked = await self.question(question_id)
+        member = await self._may_answer(by, asked)
         if isinstance(member, Refusal):
             return member
-        asked = await self.question(question_id)
         if asked is None:
             return Refusal("This question was answered already, or its run is over.")
         question, run = asked
@@ -372,9 +432,9 @@ class EngineDesk:
         try:
             value = kind.model_validate(dict(answer))
         except ValidationError as error:
-            fields = kind.model_fields
-            wrong = {str(one["loc"][0]): _plainly(one, fields) for one in error.errors()}
-            return Refusal("Some of the answer is not right.", fields=wrong)
+            return Refusal("Some of the answer is not right.", fields=wrong_fields(kind, error))
+        if wrong := secrets_in(value):
+            return Refusal("There is a secret in it; it was not taken.", fields=wrong)
         said = "; ".join(_answer_text(one) for one in value.model_dump(mode="json").items())
         return Report(says=said, result=value.model_dump(mode="json"), has_result=True)
 
@@ -387,10 +447,10 @@ class EngineDesk:
     async def _resolve(
         self, question_id: str, by: Actor, truth: Truth, key: str
     ) -> Noted | Refusal:
-        member = await self._leader(by)
+        asked = await self.question(question_id)
+        member = await self._may_answer(by, asked)
         if isinstance(member, Refusal):
             return member
-        asked = await self.question(question_id)
         if asked is None or asked[0].kind != "unsure":
             return Refusal("This was settled already.")
         question, run = asked
@@ -433,9 +493,12 @@ class EngineDesk:
             return row
 
         row = await self._engine.store.tx(view)
-        if row is None:
+        found = await self.approval(approval_id)
+        if row is None or found is None:
             return None
-        return readable(row.text, row.digest, parse(row.text, self._engine.kinds))
+        plan, glass = parse(row.text, self._engine.kinds), found[0].glass
+        besides = glass.says(found[0].lacking) if glass else ()
+        return readable(row.text, row.digest, plan, besides)
 
     async def question(self, question_id: str) -> tuple[QuestionRecord, RunRecord] | None:
         run_id = await self._engine.store.read(run_of_question, question_id)
@@ -445,20 +508,8 @@ class EngineDesk:
         return record.questions[question_id], record
 
     async def menus(self, book_id: str) -> Mapping[str, Sequence[str]]:
-        menus = self._engine.books[book_id].menus
-        read = await asyncio.gather(*(self._menu(book_id, menu) for menu in menus.values()))
-        return {field: choices for field, choices in zip(menus, read, strict=True) if choices}
-
-    async def _menu(self, book_id: str, menu: Menu) -> Sequence[str]:
-        nobody = Results(RunbookInputs(), Run(id="-", started_at=_EPOCH, started_by="-"))
-        try:
-            asked = {n.name: value_of(n, nobody, self._engine.around) for n in menu.needs}
-            async with asyncio.timeout(MENU_LIMIT_S):
-                choices = menu.run(**asked)
-                return tuple(await choices if inspect.isawaitable(choices) else choices)
-        except (StepError, TimeoutError) as error:
-            log.warning("%s: no live choices: %s", book_id, error)
-            return ()
+        book = self._engine.books[book_id]
+        return await live_choices(book, self._engine.around, book.menus)
 
     # The audit log.
 
@@ -466,24 +517,49 @@ class EngineDesk:
         return await self._heard(self._audit(run_id, by), run_id, "audit", "", by)
 
     async def _audit(self, run_id: str, by: Actor) -> Sequence[Entry] | Refusal:
-        member = await known(self._engine.directory, by)
-        refusal = member if isinstance(member, Refusal) else may_audit(member)
-        if refusal:
-            return refusal
+        member = await self._judge.may(by, ReadAudit())
+        if isinstance(member, Refusal):
+            return member
         entries = await self._engine.store.tx(read_by, self._engine.clock.now(), run_id, by)
         return entries or Refusal(f"The audit log has no run {run_id}.")
 
     async def verdict_until(self, seq: int) -> Verdict:
         return await verdict_until(self._engine.store, seq)
 
-    async def refused_a_look(self, by: Actor, refusal: Refusal) -> None:
-        await self._refused(None, "look", "", by, refusal)
+    # Stopping all changes.
+
+    async def freeze(self, by: Actor, reason: str, key: str) -> Noted | Refusal:
+        return await self._turn("freeze", by, reason, key)
+
+    async def thaw(self, by: Actor, reason: str, key: str) -> Noted | Refusal:
+        return await self._turn("thaw", by, reason, key)
+
+    async def _turn(
+        self, way: Literal["freeze", "thaw"], by: Actor, reason: str, key: str
+    ) -> Noted | Refusal:
+        member = await self._heard(self._judge.may(by, Freeze()), None, way, "", by)
+        if isinstance(member, Refusal):
+            return member
+        return Noted(await self._engine.freezing.turn(way, member, reason, key))
+
+    async def freezes(self) -> Sequence[Frozen]:
+        return await self._engine.store.read(standing)
 
     # Judging who asks.
 
-    async def _leader(self, by: Actor) -> Member | Refusal:
-        member = await known(self._engine.directory, by)
-        return member if isinstance(member, Refusal) else may_lead(member) or member
+    async def judge(self, by: Actor, act: Act, about: str = "") -> Member | Refusal:
+        word = type(act).__name__.lower()
+        about = about or getattr(act, "book", "")
+        return await self._heard(self._judge.may(by, act), None, word, about, by)
+
+    def why_not(self, member: Member, act: Act) -> str:
+        return self._judge.why_not(member, act)
+
+    async def _may_answer(
+        self, by: Actor, asked: tuple[QuestionRecord, RunRecord] | None
+    ) -> Member | Refusal:
+        run = asked[1] if asked else None
+        return await self._judge.may(by, Answer(run.outline.book, run.inputs) if run else Read())
 
     async def _heard(
         self, asked: Awaitable[T | Refusal], run_id: str | None, what: str, about: str, by: Actor
@@ -503,13 +579,6 @@ class EngineDesk:
         await self._engine.store.tx(write)
 
 
-def _is_readable(text: str, kinds: Kinds) -> bool:
-    try:
-        return bool(parse(text, kinds).changes)
-    except StepError:
-        return False
-
-
 def _fresh_id(c: sa.Connection) -> str:
     length = ID_LENGTH
     while True:
@@ -520,14 +589,9 @@ def _fresh_id(c: sa.Connection) -> str:
 
 
 def _state_row(c: sa.Connection, run_id: str) -> Any:
-    query = sa.select(runs.c.state, runs.c.outline).where(runs.c.id == run_id)
+    columns = (runs.c.state, runs.c.outline, runs.c.book, runs.c.inputs)
+    query = sa.select(*columns).where(runs.c.id == run_id)
     return c.execute(query).first()
-
-
-def _was_here(c: sa.Connection, key: str) -> str:
-    """What was answered to this delivery when it came before; a space when that was nothing."""
-    answer = c.execute(sa.select(events.c.answer).where(events.c.key == key)).scalar()
-    return "" if answer is None else answer or " "
 
 
 def _resolution(
@@ -540,30 +604,6 @@ def _resolution(
     text = c.execute(query.order_by(plans.c.attempt.desc()).limit(1)).scalar_one()
     result = done_as_json(parse(text, engine.kinds), engine.clock.now())
     return Report(says=f"{says[truth]}, says {name}", result=result, has_result=True)
-
-
-def _plainly(error: Any, fields: Mapping[str, FieldInfo]) -> str:
-    """A validation error as a sentence for whoever fills in the field."""
-    if error["type"] == "string_pattern_mismatch":
-        field = fields.get(str(error["loc"][0]))
-        described = field.description if field and len(error["loc"]) == 1 else None
-        return f"This must be {described or 'written like ' + error['ctx']['pattern']}"
-    if error["type"] == "missing":
-        return "This is needed"
-    if error["type"] == "extra_forbidden":
-        return "This runbook has no such input"
-    return str(error["msg"]).removeprefix("Value error, ")
-
-
-def _strange(value: Any, choices: Iterable[str]) -> str:
-    among = list(choices)
-    given = value if isinstance(value, tuple | list) else (value,)
-    strange = [str(one) for one in given if one is not None and one not in among]
-    if not strange:
-        return ""
-    nearest = difflib.get_close_matches(strange[0], among, n=1)
-    hint = f" Did you mean {nearest[0]}?" if nearest else f" There are: {', '.join(among[:10])}"
-    return f"There is no {', '.join(strange)}.{hint}"
 
 
 def _answer_text(item: tuple[str, Any]) -> str:

@@ -14,13 +14,17 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError
 
+from bot.access.policy import DEFAULT, Policy
+from bot.engine.access import Access
 from bot.engine.applying import Applier, ApplyTiming, Job
 from bot.engine.audit import note
 from bot.engine.calling import Surroundings
 from bot.engine.clock import Clock
+from bot.engine.freezing import Freezing
+from bot.engine.glass import REVIEW, remind
 from bot.engine.intents import Directory
+from bot.engine.judging import note_policy
 from bot.engine.performing import Claimed, Performer
 from bot.engine.record import Announcer, Said
 from bot.engine.reports import Report
@@ -28,7 +32,7 @@ from bot.engine.runners import Runner
 from bot.engine.state import Event
 from bot.engine.taking import Fenced, PutDeliveries, Taken, Taker, lock_run
 from bot.runbook import Runbook
-from bot.store.store import Store, Transaction
+from bot.store.store import STORE_AWAY, Store, Transaction
 from bot.store.tables import plans, runs, steps, waits, work
 
 log = logging.getLogger(__name__)
@@ -55,31 +59,37 @@ class Engine:
         directory: Directory,
         runner: Runner,
         *,
+        policy: Policy = DEFAULT,
         clock: Clock | None = None,
         timing: ApplyTiming | None = None,
         expires_after_s: float = 900.0,
         on_commit: Callable[[], None] = lambda: None,
     ) -> None:
-        self.store, self.books, self.around, self.directory = store, books, around, directory
+        self.store, self.books, self.around = store, books, around
         self.clock = clock or Clock()
+        self.access = Access(policy, directory, around.company.environment, self.clock)
         self.kinds = around.systems.kinds
         self.taker = Taker(announcer, put, self.kinds, expires_after_s)
         self._runner, self._on_commit = runner, on_commit
+        self.freezing = Freezing(store, self.access, self.taker, on_commit)
         self._owner = uuid.uuid4().hex
         applier = Applier(
-            store, around.systems, self.clock, timing or ApplyTiming(), self._tell_progress
-        )
-        self._performer = Performer(store, books, around, applier, directory, self.clock)
+            store, around.systems, self.clock, timing or ApplyTiming(), self.access.frozen,
+            self._tell_progress,
+        )  # fmt: skip
+        self._performer = Performer(store, books, around, applier, self.access, self.clock)
         self._wake = asyncio.Event()
         self._loops: list[asyncio.Task[None]] = []
         self._stopping = False
 
     async def start(self) -> None:
         """The store is open. Takes up whatever an earlier life left."""
+        await self.store.tx(note_policy, self.clock.now(), self.access.policy)
         self._runner.launch(self._execute)
         self._loops = [
             asyncio.create_task(self._forever(self._sweep), name="sweep"),
             asyncio.create_task(self._forever(self._keep_time), name="timer"),
+            asyncio.create_task(self._forever(self.freezing.keep), name="freezes"),
         ]
 
     async def stop(self, grace_s: float = 20.0) -> None:
@@ -155,7 +165,7 @@ class Engine:
                 return
             except Fenced:
                 return log.warning("%s was done by somebody else", claimed.id)
-            except (OSError, DBAPIError) as error:
+            except STORE_AWAY as error:
                 log.warning("the store does not answer, so %s waits: %s", claimed.id, error)
                 await asyncio.sleep(REPORT_AGAIN_S)
             except Exception:
@@ -197,7 +207,7 @@ class Engine:
         for wait_id in await self.store.read(_due, now):
             try:
                 self.follow(await self.store.tx(self._fire, wait_id))
-            except (OSError, DBAPIError):
+            except STORE_AWAY:
                 raise
             except Exception:
                 log.exception("%s is due and cannot be taken", wait_id)
@@ -212,6 +222,9 @@ class Engine:
             return Taken(is_new=False)
         lock_run(c, row.run)
         now, key = self.clock.now(), f"due:{wait_id}"
+        if row.kind == REVIEW:
+            remind(c, now, wait_id, self.taker.tell)
+            return Taken(is_new=False)
         if row.kind == "tick":
             c.execute(sa.delete(waits).where(waits.c.id == wait_id))
             return self.taker.take(c, now, row.run, key, Event("due", row.step, row.attempt))

@@ -27,6 +27,7 @@ ENDED = {
     "outdated": "change drifted",
     "unsure": "change unsure",
     "failed": "change failed",
+    "frozen": "change frozen",
     "cancelled": "change cancelled",
 }
 UNMADE = frozenset(ENDED) - {"given"}

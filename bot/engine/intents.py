@@ -7,9 +7,12 @@ nothing. A refusal consumes nothing and is said to that person alone.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Literal, Protocol
 
-from bot.engine.record import ApprovalRecord, Origin, QuestionRecord, RunRecord
+from bot.access.acts import Act, Frozen
+from bot.access.member import Member
+from bot.engine.record import ApprovalRecord, OpenReview, Origin, QuestionRecord, RunRecord
 from bot.runbook.outline import Outline
 from bot.store.chain import Entry
 from bot.store.verifying import Verdict
@@ -36,12 +39,13 @@ class Started:
 class Refusal:
     """
     Why not, and what to do. `fields` names the inputs that are wrong, for a modal; `nearest` are
-    ids that may have been meant.
+    ids that may have been meant; `decided_by` are the ids of those who were first.
     """
 
     why: str
     fields: Mapping[str, str] = field(default_factory=dict)
     nearest: tuple[str, ...] = ()
+    decided_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -62,16 +66,11 @@ class StartRun:
 
 
 @dataclass(frozen=True)
-class Member:
-    """Somebody of the workspace as the directory knows them now."""
+class NotedStart:
+    """A start that was acknowledged and is not begun, and for how long."""
 
-    user_id: str
-    name: str
-    roles: frozenset[str]
-    is_active: bool = True
-    is_guest: bool = False
-    is_bot: bool = False
-    same_human_as: frozenset[str] = frozenset()  #: Other accounts of the same person.
+    intent: StartRun
+    waited: timedelta
 
 
 class Directory(Protocol):
@@ -90,7 +89,26 @@ class Desk(Protocol):
     def on_paper(self) -> Mapping[str, str]:
         """Runbooks that people still follow in prose: title by id."""
 
-    async def start_run(self, intent: StartRun) -> Started | Refusal: ...
+    async def judge(self, by: Actor, act: Act, about: str = "") -> Member | Refusal:
+        """Whether they may do this now. A refusal is an entry in the audit log, with `about`."""
+
+    def why_not(self, member: Member, act: Act) -> str:
+        """For menus, which offer only what one may do: '' when they may. Nothing is written."""
+
+    async def note_start(self, intent: StartRun) -> Noted | Refusal:
+        """
+        Durable when it answers, and not judged: `start_run` does that. Refused is what can be seen
+        to be wrong without asking anybody.
+        """
+
+    async def start_run(self, intent: StartRun) -> Started | Refusal:
+        """Judged now. Once begun, it is noted no more."""
+
+    async def forget_start(self, key: str) -> None:
+        """It was refused, and its person told."""
+
+    async def noted_starts(self) -> Sequence[NotedStart]:
+        """Left by an earlier life, oldest first."""
 
     async def pick(self, run_id: str, step: str, by: Actor, key: str) -> Noted | Refusal:
         """Ask for the plan of an action of a pick or standby section."""
@@ -113,6 +131,17 @@ class Desk(Protocol):
     ) -> Noted | Refusal:
         """`typed`: what was typed to approve a DESTROY. A denial needs a reason."""
 
+    async def break_glass(
+        self, approval_id: str, by: Actor, reason: str, typed: str, key: str
+    ) -> Noted | Refusal:
+        """A pending plan goes through without its quorum, and also while changes are frozen."""
+
+    async def review(self, approval_id: str, by: Actor, found: str, key: str) -> Noted | Refusal:
+        """Somebody else has looked at a broken glass, and says what they found."""
+
+    async def reviews(self) -> Sequence[OpenReview]:
+        """Broken glass that nobody else has looked at yet, the oldest first."""
+
     async def answer(
         self, question_id: str, by: Actor, answer: Mapping[str, Any], key: str
     ) -> Noted | Refusal:
@@ -122,6 +151,14 @@ class Desk(Protocol):
         self, question_id: str, by: Actor, truth: Truth, key: str
     ) -> Noted | Refusal:
         """A person says whether an unsure change happened."""
+
+    async def freeze(self, by: Actor, reason: str, key: str) -> Noted | Refusal:
+        """Stops all changes to outside systems at once."""
+
+    async def thaw(self, by: Actor, reason: str, key: str) -> Noted | Refusal: ...
+
+    async def freezes(self) -> Sequence[Frozen]:
+        """What is not to be changed now, and why."""
 
     async def turned_away(self, why: str, by: str, more: int) -> None:
         """Notes what was refused at the door, and how many more there were before it."""
@@ -143,9 +180,6 @@ class Desk(Protocol):
 
     async def verdict_until(self, seq: int) -> Verdict:
         """Whether the audit log is whole from its beginning to this entry."""
-
-    async def refused_a_look(self, by: Actor, refusal: Refusal) -> None:
-        """Notes that somebody wanted to see something and may not."""
 
     async def menus(self, book_id: str) -> Mapping[str, Sequence[str]]:
         """Live choices for input fields. A field that cannot be read is left out."""

@@ -9,8 +9,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot.engine.access import still_approved
-from bot.engine.applying import Applier, Ended, Job
+from bot.engine.access import Access, Lapsed
+from bot.engine.applying import Applier, Ended, Job, kept_back
 from bot.engine.calling import (
     Answered,
     Surroundings,
@@ -21,7 +21,6 @@ from bot.engine.calling import (
     report_of,
 )
 from bot.engine.clock import Clock
-from bot.engine.intents import Directory
 from bot.engine.plans import parse
 from bot.engine.reading import run_record
 from bot.engine.record import ApprovalRecord
@@ -65,7 +64,7 @@ class Performer:
     books: Mapping[str, Runbook]
     around: Surroundings
     applier: Applier
-    directory: Directory
+    access: Access
     clock: Clock
 
     async def perform(self, work: Claimed) -> tuple[Event, Report]:
@@ -143,12 +142,17 @@ class Performer:
     async def _permit(self, work: Claimed) -> Ended | None:
         """Why the next change of the plan may not be made any more; asked before each of them."""
         approval = await self._approval(work)
-        why = await self._not_approved(approval)  # may take its time
+        lapsed = await self._lapsed(approval)  # may take its time
         if not _has_made(approval) and self.clock.now() > approval.good_until.timestamp():
-            return Ended("outdated", Report("Not applied: it was approved too long ago"))
-        if not why:
+            given = "the glass was broken" if approval.glass else "it was approved"
+            return Ended("outdated", Report(f"Not applied: {given} too long ago"))
+        if lapsed is None:
             return None
-        says = f"Not applied: the approval does not hold any more, {why}. Nothing was changed."
+        if lapsed.frozen:
+            return kept_back(lapsed.why, {one.state for one in approval.changes})
+        basis = "broken glass" if approval.glass else "approval"
+        why = f"the {basis} does not hold any more, {lapsed.why}"
+        says = f"Not applied: {why}. Nothing was changed."
         return Ended("failed", Report(says))
 
     async def _approval(self, work: Claimed) -> ApprovalRecord:
@@ -157,15 +161,15 @@ class Performer:
         assert record
         return record.approvals[work.plan]
 
-    async def _not_approved(self, approval: ApprovalRecord) -> str:
+    async def _lapsed(self, approval: ApprovalRecord) -> Lapsed | None:
         """A directory that is away for a moment does not cost an approval."""
         until = self.clock.monotonic() + DIRECTORY_PATIENCE_S
         while True:
             try:
-                return await still_approved(self.directory, approval)
+                return await self.access.lapsed(self.store, approval)
             except StepError as error:
                 if self.clock.monotonic() >= until:
-                    return f"roles cannot be read ({error})"
+                    return Lapsed(f"roles cannot be read ({error})")
             await self.clock.sleep(DIRECTORY_AGAIN_S)
 
 

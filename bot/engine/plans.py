@@ -6,10 +6,12 @@ arguments and what it expects to replace.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from bot.access.acts import Touched
 from bot.runbook.changes import Change, Plan, digest, dump, load
+from bot.runbook.errors import Outdated
 from bot.runbook.outline import Outline
 
 #: Every kind of change that can be made here, by its name.
@@ -48,10 +50,27 @@ def what_to_type(changes: Sequence[Change]) -> str:
     return worst.target().rsplit("/", 1)[-1] if worst else ""
 
 
-def readable(text: str, plan_digest: str, plan: Plan[Change]) -> str:
-    """The plan as people read it whole: each command, what it replaces, and the stored text."""
+def touched(changes: Iterable[Change]) -> tuple[Touched, ...]:
+    """What the policy judges of them."""
+    return tuple(Touched(one.effect.name, one.target(), one.ours) for one in changes)
+
+
+def is_readable(text: str, kinds: Kinds) -> bool:
+    """Whether this version of the bot would carry out the plan as it was made."""
+    try:
+        return bool(parse(text, kinds).changes)
+    except Outdated:
+        return False
+
+
+def readable(text: str, plan_digest: str, plan: Plan[Change], besides: Iterable[str] = ()) -> str:
+    """
+    The plan as people read it whole: each command, what it replaces, and the stored text.
+    `besides`: what else is to be known of it.
+    """
     stored = json.loads(text)
     lines = [f"{stored['book']} {stored['step']}, run {stored['run']}", f"sha-256 {plan_digest}"]
+    lines += besides
     for number, change in enumerate(plan.changes, start=1):
         undo = change.undo()
         lines += [

@@ -8,9 +8,12 @@ from typing import Any
 import sqlalchemy as sa
 from pydantic import ValidationError
 
+from bot.access.acts import Frozen, Touched
+from bot.engine.freezes import standing
+from bot.engine.glass import glass_of
 from bot.engine.locking import blocked_by
 from bot.engine.made import made_by
-from bot.engine.plans import Kinds, what_to_type
+from bot.engine.plans import Kinds, touched, what_to_type
 from bot.engine.record import (
     ApprovalRecord,
     ChangeRecord,
@@ -27,14 +30,14 @@ from bot.runbook.errors import Outdated
 from bot.runbook.outline import Outline
 from bot.runbook.showing import details_from_json
 from bot.store.rooms import room_of
-from bot.store.tables import changes, decisions, plans, runs, steps, waits, work
+from bot.store.tables import changes, decisions, events, plans, runs, steps, waits, work
 
 QUESTIONS = ("ask", "confirm", "unsure")
 
 
 def run_record(c: sa.Connection, run_id: str, kinds: Kinds) -> RunRecord | None:
     row = c.execute(sa.select(runs).where(runs.c.id == run_id)).first()
-    return None if row is None else _run(c, row, kinds)
+    return None if row is None else _run(c, row, kinds, standing(c))
 
 
 def recent_runs(c: sa.Connection, limit: int, active: bool, kinds: Kinds) -> tuple[RunRecord, ...]:
@@ -42,7 +45,14 @@ def recent_runs(c: sa.Connection, limit: int, active: bool, kinds: Kinds) -> tup
     query = sa.select(runs).order_by(runs.c.started_at.desc(), runs.c.id).limit(limit)
     if active:
         query = query.where(runs.c.status.in_(("new", "running", "cancelling")))
-    return tuple(_run(c, row, kinds) for row in c.execute(query).all())
+    frozen = standing(c)
+    return tuple(_run(c, row, kinds, frozen) for row in c.execute(query).all())
+
+
+def was_here(c: sa.Connection, key: str) -> str:
+    """What was answered to this delivery when it came before; a space when that was nothing."""
+    answer = c.execute(sa.select(events.c.answer).where(events.c.key == key)).scalar()
+    return "" if answer is None else answer or " "
 
 
 def run_of_plan(c: sa.Connection, plan_id: str) -> str | None:
@@ -62,10 +72,10 @@ def _moment(seconds: float | None) -> datetime | None:
     return None if seconds is None else moment(seconds)
 
 
-def _run(c: sa.Connection, row: Any, kinds: Kinds) -> RunRecord:
+def _run(c: sa.Connection, row: Any, kinds: Kinds, frozen: tuple[Frozen, ...]) -> RunRecord:
     outline = Outline.from_json(json.loads(row.outline))
     state = RunState.from_json(json.loads(row.state))
-    approvals = {one.id: one for one in _approvals(c, row.id, outline, kinds)}
+    approvals = {one.id: one for one in _approvals(c, row.id, outline, kinds, frozen)}
     questions = {one.id: one for one in _questions(c, row.id, outline)}
     room = room_of(c, row.id)
     return RunRecord(
@@ -88,6 +98,7 @@ def _run(c: sa.Connection, row: Any, kinds: Kinds) -> RunRecord:
         room_name=room.name if room else "",
         room_id=(room.channel or "") if room else "",
         dry=bool(row.dry),
+        frozen=frozen,
     )
 
 
@@ -156,13 +167,15 @@ def _waiting_for_locks(c: sa.Connection, run_id: str) -> dict[str, str]:
 
 
 def _approvals(
-    c: sa.Connection, run_id: str, outline: Outline, kinds: Kinds
+    c: sa.Connection, run_id: str, outline: Outline, kinds: Kinds, frozen: tuple[Frozen, ...]
 ) -> Iterator[ApprovalRecord]:
     query = sa.select(plans).where(plans.c.run == run_id).order_by(plans.c.asked_at, plans.c.id)
     for row in c.execute(query).all():
         calls, because, beware = json.loads(row.text)["plan"]
         planned = [(kind, fields, _known(kind, fields, kinds)) for kind, fields in calls]
         changes = [change for _, _, change in planned if change]
+        strange = [Touched("DESTROY", kind) for kind, _, change in planned if change is None]
+        touches = (*touched(changes), *strange)
         yield ApprovalRecord(
             id=row.id,
             step=row.step,
@@ -181,6 +194,10 @@ def _approvals(
             decisions=tuple(_decisions(c, row.id)),
             outcome=row.outcome,
             type_to_approve=what_to_type(changes) if row.effect == "DESTROY" else "",
+            type_to_break=what_to_type(changes),
+            touches=touches,
+            frozen=next((one for one in frozen if any(map(one.covers, touches))), None),
+            glass=glass_of(c, row.id),
         )
 
 

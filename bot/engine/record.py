@@ -5,11 +5,12 @@ timeline and the tests read. Built from rows; holds nothing that could alter any
 Times are aware UTC datetimes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
 
+from bot.access.acts import Frozen, Touched
 from bot.runbook.findings import Details
 from bot.runbook.outline import Outline
 from bot.store.deliveries import Delivery
@@ -34,7 +35,17 @@ StepStatus = Literal[
     "failed",
     "cancelled",
 ]
-ApprovalStatus = Literal["pending", "approved", "denied", "expired", "outdated", "cancelled"]
+ApprovalStatus = Literal[
+    "pending",
+    "approved",
+    "denied",
+    "expired",
+    "outdated",
+    "cancelled",
+    "frozen",  # approved, and not applied because of a freeze
+    "glass broken",  # goes through without its quorum; never called approved
+]
+GLASS_BROKEN: ApprovalStatus = "glass broken"
 
 
 @dataclass(frozen=True)
@@ -69,6 +80,48 @@ class Decision:
 
 
 @dataclass(frozen=True)
+class Glass:
+    """A plan went through without its quorum, and somebody else has to look at that."""
+
+    by: str  #: The immutable user id.
+    reason: str
+    at: datetime
+    despite: str = ""  #: The freeze that stood in the way, in words.
+    reminded: int = 0  #: How often it was said that the review is open.
+    reviewed_by: str = ""
+    review: str = ""  #: What they found.
+    reviewed_at: datetime | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self.reviewed_at is None
+
+    def says(self, missing: str) -> Iterator[str]:
+        """For a text that is no message. `missing`: who else would have had to approve."""
+        yield f"GLASS BROKEN by {self.by} at {self.at:%Y-%m-%d %H:%M} UTC: {self.reason}"
+        yield f"went through without approval: {missing} had to give it"
+        if self.despite:
+            yield f"changes were {self.despite}"
+        if self.reviewed_at:
+            at = f"{self.reviewed_at:%Y-%m-%d %H:%M} UTC"
+            yield f"REVIEWED by {self.reviewed_by} at {at}: {self.review}"
+        else:
+            yield "NOT REVIEWED YET"
+
+
+@dataclass(frozen=True)
+class OpenReview:
+    """A broken glass that nobody else has looked at yet."""
+
+    plan: str
+    run: str
+    book: str
+    title: str  #: Of the step.
+    requested_by: str
+    glass: Glass
+
+
+@dataclass(frozen=True)
 class ApprovalRecord:
     id: str  #: Opaque; the only thing that a button carries.
     step: str
@@ -87,10 +140,20 @@ class ApprovalRecord:
     decisions: tuple[Decision, ...] = ()
     outcome: str = ""  #: Afterwards, in a sentence: applied when, seen done when; or why not.
     type_to_approve: str = ""  #: DESTROY: what an approver types, such as complyai-prod.
+    type_to_break: str = ""  #: What is typed to break the glass, whatever the effect.
+    touches: tuple[Touched, ...] = ()  #: What its changes are done to, as the policy judges them.
+    frozen: Frozen | None = None  #: Why it cannot be approved now.
+    glass: Glass | None = None  #: It was broken for this.
 
     @property
     def missing(self) -> int:
         return max(0, self.people - sum(decision.approves for decision in self.decisions))
+
+    @property
+    def lacking(self) -> str:
+        """Who must approve it still, or would have had to."""
+        more = " more" if any(decision.approves for decision in self.decisions) else ""
+        return f"{self.missing}{more} of role {self.role}"
 
     @property
     def good_until(self) -> datetime:
@@ -98,6 +161,7 @@ class ApprovalRecord:
         if not self.people:
             return datetime.max.replace(tzinfo=UTC)
         given = [decision.at for decision in self.decisions if decision.approves]
+        given += [self.glass.at] if self.glass else []
         return max([self.asked_at, *given]) + (self.expires_at - self.asked_at)
 
 
@@ -157,6 +221,7 @@ class RunRecord:
     room_name: str = ""  #: The channel's name once it is open, without #.
     room_id: str = ""  #: Its id, so that people can be led there.
     dry: bool = False  #: Nothing is asked and nothing is applied.
+    frozen: tuple[Frozen, ...] = ()  #: What is not to be changed now, in any run.
 
     def section_steps(self, section_key: str) -> tuple[StepRecord, ...]:
         return tuple(step for step in self.steps.values() if step.section == section_key)
@@ -170,8 +235,11 @@ SaidKind = Literal[
     "step ended",
     "approval asked",
     "approval changed",  # decided by somebody, expired, outdated, or applied
+    "review due",  # of a broken glass, for as long as nobody has reviewed it
+    "glass reviewed",
     "question asked",
     "question closed",
+    "freeze changed",  # changes are frozen, or go on
     "room opened",
 ]
 
@@ -184,6 +252,16 @@ class Said:
     about: str = ""  #: The step's key, the approval's id or the question's id.
 
 
+@dataclass(frozen=True)
+class Thaw:
+    """The end of a freeze. A window ends by itself."""
+
+    at: datetime
+    why: str = ""
+    by: str = ""
+    by_name: str = ""
+
+
 class Announcer(Protocol):
     """
     Turns what happened into what is to be seen. Called within the transaction that makes it true,
@@ -191,3 +269,6 @@ class Announcer(Protocol):
     """
 
     def announce(self, run: RunRecord, said: Sequence[Said]) -> Sequence[Delivery]: ...
+
+    def announce_freeze(self, frozen: Frozen, thaw: Thaw | None = None) -> Sequence[Delivery]:
+        """That it began; or, with `thaw`, that it is over."""

@@ -18,8 +18,9 @@ PLANS_AT_MOST = 3
 EventKind = Literal[
     "started",
     "returned",  # a step's function answered; outcome: see CALL_OUTCOMES
-    "applied",  # a plan was carried out; outcome: given | unsure | outdated | failed | cancelled
-    "decided",  # a plan was judged; outcome: approved | denied | expired
+    # a plan was carried out; outcome: given | unsure | outdated | failed | cancelled | frozen
+    "applied",
+    "decided",  # a plan was judged; outcome: approved | glass broken | denied | expired
     "answered",
     "resolved",  # a person said what an unsure change did; outcome: done | not done | stop
     "due",  # the next reading of a watch

@@ -17,6 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from bot.engine import entries, locking
 from bot.engine.audit import Note, note
 from bot.engine.conductor import conduct
+from bot.engine.glass import REVIEW
 from bot.engine.plans import Kinds, compose, parse
 from bot.engine.reading import run_record
 from bot.engine.record import Announcer, Said, SaidKind
@@ -81,7 +82,7 @@ class Taker:
         after, effects = conduct(outline, before, event)
         if after is before:
             return Taken(answer=answer)
-        page = _Page(c, now, run_id, row, outline, after, self)
+        page = _Page(c, now, run_id, row, outline, after, self, event.outcome)
         return page.write(before, event, report or Report(), effects, answer)
 
     def tell(self, c: sa.Connection, run_id: str, said: Sequence[Said]) -> None:
@@ -112,6 +113,7 @@ class _Page:
     outline: Outline
     run: RunState
     taker: Taker
+    outcome: str  #: Of the event.
     taken: Taken = field(default_factory=lambda: Taken(moved=True))
     said: list[Said] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
@@ -275,6 +277,7 @@ class _Page:
             waits.c.run == self.run_id,
             waits.c.step == effect.step,
             waits.c.attempt == effect.attempt,
+            waits.c.kind != REVIEW,
         )
         for row in self.c.execute(sa.select(waits.c.id, waits.c.kind, waits.c.body).where(mine)):
             if row.kind == "approval":
@@ -295,7 +298,7 @@ class _Page:
     def _free(self, effect: Effect, report: Report) -> None:
         plan = self._plan(effect)
         is_anew = self.run.status_of(effect.step) in ("waiting", "working")
-        status = "outdated" if is_anew else None
+        status = "outdated" if is_anew else "frozen" if self.outcome == "frozen" else None
         self.c.execute(
             sa.update(plans)
             .where(plans.c.id == plan.id)

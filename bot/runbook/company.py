@@ -29,6 +29,7 @@ class Vendor(Value):
 class Company(Value):
     name: str = "ComplyAI"
     time_zone: str = "UTC"
+    environment: str = "production"  #: Which one this bot serves, as the policy calls it.
     cluster: str = "production"
     services: tuple[ServicePlace, ...] = (
         ServicePlace(name="complyai-core", health_url="https://api.complyai.io/health"),

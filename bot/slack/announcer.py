@@ -9,41 +9,62 @@ because edits notify nobody.
     <run>/step/<key>#<attempt>    what a step found, below the card; /plot /table /file with it.
                                   A step that failed is said in the channel itself
     <run>/approval/<id>           /plan below it, when the card cannot show all of it
+    <run>/glass/<id>              that the glass was broken for it: /alerts in the channel for
+                                  everybody, and in the room; /due/<n> that its review is open
     <run>/question/<id>
     <run>/result                  how it ended; /result/origin where it was started
+    freeze/<which>/<since>        that changes are stopped; /over that they go on
     <run>/started                 where it was started, when it goes on in a room of its own
 """
 
 import base64
+import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
 
-from bot.engine.record import RunRecord, Said, SaidKind, StepRecord, StepStatus
+from bot.access.acts import Frozen
+from bot.engine.record import RunRecord, Said, SaidKind, StepRecord, StepStatus, Thaw
 from bot.runbook.findings import Details
 from bot.runbook.showing import details_as_json
 from bot.slack.views.approval import approval_card, needs_file
 from bot.slack.views.card import card
 from bot.slack.views.changes import plan_file, whole_plan_text
 from bot.slack.views.escape import one_line
+from bot.slack.views.freezes import announced
+from bot.slack.views.glass import glass_card, review_due
 from bot.slack.views.kit import Rendered
 from bot.slack.views.plots import alt_text
 from bot.slack.views.question import closed_question_card, question_card
 from bot.slack.views.results import finished, started
 from bot.slack.views.step import needs_table_file, step_detail, table_file, table_text
+from bot.slack.views.words import ENDED
 from bot.store.deliveries import Delivery, Priority, message
 
 #: What a step says in the thread; what only did not happen is on the card.
 TOLD: frozenset[StepStatus] = frozenset({"ok", "warning", "problem", "unknown", "given", "failed"})
+AT_WORK: frozenset[StepStatus] = frozenset({"working", "applying"})
 NOT_IN_A_NAME = re.compile(r"[^\w.-]+", re.ASCII)
 REDIRECT = "https://slack.com/app_redirect?channel="
 
 
 class SlackAnnouncer:
-    """`deciders`: by role, the ids of people and user groups that a new approval notifies."""
+    """
+    `deciders`: by role, the ids of people and user groups that a new approval notifies.
+    `channel`: the id of the one where everybody is told of a freeze and of a broken glass; empty:
+    only the runs' own say it. `breakable`: the policy lets somebody break the glass; `reviewers`:
+    the ids of who may review that.
+    """
 
-    def __init__(self, deciders: Mapping[str, Sequence[str]] | None = None) -> None:
-        self._deciders = dict(deciders or {})
+    def __init__(
+        self,
+        deciders: Mapping[str, Sequence[str]] | None = None,
+        channel: str = "",
+        breakable: bool = False,
+        reviewers: Sequence[str] = (),
+    ) -> None:
+        self._deciders, self._channel = dict(deciders or {}), channel
+        self._breakable, self._reviewers = breakable, reviewers
 
     def announce(self, run: RunRecord, said: Sequence[Said]) -> Sequence[Delivery]:
         if not said:
@@ -54,11 +75,22 @@ class SlackAnnouncer:
             deliveries += self._told(run, one, said)
         return deliveries
 
+    def announce_freeze(self, frozen: Frozen, thaw: Thaw | None = None) -> Sequence[Delivery]:
+        if not self._channel:
+            return ()
+        which = hashlib.sha256(frozen.window.encode()).hexdigest()[:8] if frozen.window else "all"
+        since = frozen.since.timestamp() if frozen.since else 0
+        name = f"freeze/{which}/{since:.3f}" + ("/over" if thaw else "")
+        shown = announced(frozen, thaw)
+        return (_said(name, shown, Priority.APPROVAL, place=self._channel),)
+
     def _card(self, run: RunRecord, kinds: Set[SaidKind]) -> Delivery:
-        priority = Priority.POST if "run started" in kinds else Priority.EDIT
+        name, shown = f"{run.id}/card", card(run)
         if "run ended" in kinds:
-            priority = Priority.FINAL
-        return _said(f"{run.id}/card", card(run), priority)
+            return _said(name, shown, Priority.FINAL)
+        if "run started" in kinds:
+            return _said(name, shown, Priority.POST)
+        return _said(name, shown, Priority.EDIT if _is_at_work(run) else Priority.FINAL)
 
     def _told(self, run: RunRecord, one: Said, said: Sequence[Said]) -> Iterator[Delivery]:
         if one.kind == "room opened":
@@ -69,6 +101,20 @@ class SlackAnnouncer:
             yield from _step(run, run.steps[one.about])
         elif one.kind in ("approval asked", "approval changed"):
             yield from self._approval(run, one)
+            yield from self._glass(run, one.about)
+        elif one.kind == "review due":
+            yield from self._glass(run, one.about)
+            yield from self._reminders(run, one.about, only_newest=True)
+        elif one.kind == "glass reviewed":
+            yield from self._approval(run, one)
+            yield from self._glass(run, one.about)
+            yield from self._reminders(run, one.about)
+            if run.status in ENDED:
+                yield from _result(run)
+        elif one.kind == "freeze changed":
+            for approval in run.approvals.values():
+                if approval.status == "pending":
+                    yield from self._approval(run, Said("approval changed", approval.id))
         elif one.kind == "question asked" and one.about in run.questions:
             yield from _question(run, one.about)
         elif one.kind == "question closed":
@@ -82,7 +128,7 @@ class SlackAnnouncer:
         is_new = one.kind == "approval asked"
         deciders = self._deciders.get(approval.role, ()) if is_new else ()
         name = f"{run.id}/approval/{approval.id}"
-        shown = approval_card(approval, run, deciders)
+        shown = approval_card(approval, run, deciders, self._breakable)
         yield _said(name, shown, Priority.APPROVAL if is_new else Priority.FINAL)
         if is_new and needs_file(approval):
             whole = whole_plan_text(approval, run)
@@ -90,6 +136,36 @@ class SlackAnnouncer:
             yield Delivery(
                 f"{name}/plan", "file", payload, thread=name, priority=Priority.APPROVAL
             )
+
+    def _glass(self, run: RunRecord, plan: str) -> Iterator[Delivery]:
+        """Where everybody reads it and where the run speaks; a new message, then edited."""
+        approval = run.approvals.get(plan)
+        if approval is None or approval.glass is None:
+            return
+        shown = glass_card(approval, run, self._reviewers)
+        name = f"{run.id}/glass/{plan}"
+        if self._channel:
+            there = f"{name}/alerts"
+            yield _said(there, shown, Priority.APPROVAL, place=self._channel)
+        speaks_there = (run.room_id or run.origin.channel_id or self._channel) == self._channel
+        if not (self._channel and speaks_there):
+            yield _said(name, shown, Priority.APPROVAL)
+
+    def _reminders(
+        self, run: RunRecord, plan: str, only_newest: bool = False
+    ) -> Iterator[Delivery]:
+        approval = run.approvals.get(plan)
+        if approval is None or approval.glass is None:
+            return
+        shown, newest = review_due(approval, run, self._reviewers), approval.glass.reminded
+        for number in range(newest if only_newest else 1, newest + 1):
+            name = f"{run.id}/glass/{plan}/due/{number}"
+            yield _said(name, shown, Priority.APPROVAL, place=self._channel or "run")
+
+
+def _is_at_work(run: RunRecord) -> bool:
+    """Whether its card will change by itself. If not, it waits for people, and they for it."""
+    return any(step.status in AT_WORK for step in run.steps.values())
 
 
 def _said(

@@ -22,6 +22,9 @@ from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.runbook.errors import StepError
+from bot.secrets.vault import Credential, NotAccepted
+from bot.slack.calls import NOT_ACCEPTED
 from bot.slack.errands import Errands
 from bot.slack.listeners.visit import misshapen
 from bot.slack.turned_away import TurnedAway
@@ -30,7 +33,8 @@ log = logging.getLogger(__name__)
 
 #: Slack gives an answer to a person up after 3 s, so nothing is worth waiting for longer.
 ANSWER_LIMIT_S = 3.0
-CONNECT_ERRORS = (SlackApiError, aiohttp.ClientError, OSError, TimeoutError)
+LATER = "read whenever a connection is opened"
+CONNECT_ERRORS = (SlackApiError, StepError, aiohttp.ClientError, OSError, TimeoutError)
 
 
 class Connection:
@@ -42,7 +46,7 @@ class Connection:
     def __init__(
         self,
         app: AsyncApp,
-        app_token: str,
+        app_token: Credential,
         client: AsyncWebClient,
         errands: Errands,
         turned_away: TurnedAway,
@@ -103,7 +107,12 @@ class Connection:
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(self._look_every_s)
-            await self.look()
+            try:
+                await self.look()
+            except (
+                Exception
+            ):  # whatever Slack's client raises: nobody else would mend the next break
+                log.exception("the watch over the connection to Slack failed once; it goes on")
 
     async def _connect_anew(self) -> None:
         """Breaks whatever hangs; whoever was at it goes on with a new address, else we do."""
@@ -134,14 +143,15 @@ class _Intake(AsyncSocketModeHandler):
     def __init__(
         self,
         app: AsyncApp,
-        app_token: str,
+        token: Credential,
         client: AsyncWebClient,
         turned_away: TurnedAway,
         ping_interval_s: float,
     ) -> None:
-        super().__init__(
-            app, app_token, logger=_socket_log(), web_client=client, ping_interval=ping_interval_s
-        )
+        log, every = _socket_log(), ping_interval_s
+        super().__init__(app, LATER, logger=log, web_client=client, ping_interval=every)
+        self._token, self._ask_address = token, self.client.issue_new_wss_url
+        self.client.issue_new_wss_url = self._address  # type: ignore[method-assign]
         self._takes_in, self._turned_away = True, turned_away
         self._unanswered: set[asyncio.Task[None]] = set()
 
@@ -154,6 +164,27 @@ class _Intake(AsyncSocketModeHandler):
         self._unanswered.add(answering)
         answering.add_done_callback(self._unanswered.discard)
         await answering
+
+    async def _address(self) -> str:
+        """Of the next connection, asked for with the token that holds now."""
+        try:
+            return await self._token.use(self._address_for)
+        except NotAccepted as error:
+            log.error("%s", error)
+            raise
+
+    async def _address_for(self, token: str) -> str:
+        self.client.app_token = token
+        try:
+            return await self._ask_address()
+        except SlackApiError as error:
+            why = str(error.response["error"])
+            if why not in NOT_ACCEPTED:
+                raise
+            raise NotAccepted(
+                f"Slack does not accept the app token ({why}). Put a valid one (xapp-..., with"
+                f" connections:write) where it is kept: {self._token.reference}"
+            ) from None
 
     async def stop(self, limit_s: float) -> None:
         self._takes_in = False
@@ -176,5 +207,5 @@ class _WithoutAddresses(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         record.msg = re.sub(r"(wss?://[^\s?'\"]+)\?[^\s'\"]*", r"\1?...", record.getMessage())
         record.args = None
-        record.exc_info = None  # The same sentence again, with the address.
+        record.exc_info = record.exc_text = None  # The same sentence again, with the address.
         return True

@@ -7,6 +7,7 @@ are refused too, and never an error of ours. Who may do what is judged later, as
 """
 
 import asyncio
+import logging
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -16,12 +17,16 @@ from slack_bolt.adapter.aiohttp import to_aiohttp_response
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_sdk.signature import SignatureVerifier
-from sqlalchemy.exc import DBAPIError
 
+from bot.runbook.errors import StepError
+from bot.secrets.vault import Credential, NotAccepted
 from bot.slack.connection import ANSWER_LIMIT_S
 from bot.slack.errands import Errands
 from bot.slack.listeners.visit import misshapen
 from bot.slack.turned_away import TurnedAway
+from bot.store.store import STORE_AWAY
+
+log = logging.getLogger(__name__)
 
 EVENTS, HEALTH = "/slack/events", "/health"
 #: Slack: a request that is older may be a replay; the signature covers the time.
@@ -30,6 +35,7 @@ SIGNED_WITHIN_S = 300
 LONGEST_BODY = 2_000_000
 #: Seconds within which a whole request must be here, and within which the store must answer.
 READ_WITHIN_S, HEALTHY_WITHIN_S = 2.0, 2.0
+STAMPED, SIGNED = "X-Slack-Request-Timestamp", "X-Slack-Signature"
 TIMESTAMP, SIGNATURE = re.compile(r"[0-9]{1,12}"), re.compile(r"v0=[0-9a-f]{64}")
 
 
@@ -42,7 +48,7 @@ class HttpIntake:
     def __init__(
         self,
         app: AsyncApp,
-        signing_secret: str,
+        signing_secret: Credential,
         place: tuple[str, int],
         errands: Errands,
         turned_away: TurnedAway,
@@ -52,7 +58,7 @@ class HttpIntake:
     ) -> None:
         self._app, self._place, self._errands = app, place, errands
         self._turned_away, self._look, self._now = turned_away, look, now
-        self._verifier = SignatureVerifier(signing_secret, _ClockOf(now))  # type: ignore[arg-type]
+        self._signing_secret = signing_secret
         self._seen: dict[str, float] = {}  #: Genuine signatures, and when they came.
         self._takes_in = True
         self._unanswered: set[asyncio.Task[web.Response]] = set()
@@ -88,7 +94,12 @@ class HttpIntake:
                 body = await request.read()
         except TimeoutError:
             return web.Response(status=408, text="The request did not come in time.")
-        if why := self._why_not(request.headers, body):
+        try:
+            why = await self._why_not(request.headers, body)
+        except StepError as error:
+            log.error("no request can be judged: %s", error)
+            return web.Response(status=503, text="The bot cannot read its signing secret.")
+        if why:
             self._turned_away.note(why)
             return web.Response(status=401, text="This is not a fresh request signed by Slack.")
         answering = asyncio.ensure_future(self._answer(request, body.decode()))
@@ -109,21 +120,27 @@ class HttpIntake:
             return web.Response(status=400, text="The body could not be read.")
         return await to_aiohttp_response(await self._app.async_dispatch(asked))
 
-    def _why_not(self, headers: Mapping[str, str], body: bytes) -> str:
+    async def _why_not(self, headers: Mapping[str, str], body: bytes) -> str:
         """Why the request is not taken in, or ''. The order is from cheap to dear."""
-        timestamp = headers.get("X-Slack-Request-Timestamp", "")
-        signature = headers.get("X-Slack-Signature", "")
+        timestamp, signature = headers.get(STAMPED, ""), headers.get(SIGNED, "")
         if not TIMESTAMP.fullmatch(timestamp) or not SIGNATURE.fullmatch(signature):
             return "a request without a well-formed signature"
         if abs(self._now() - int(timestamp)) > SIGNED_WITHIN_S:
             return "a request whose signature is too old, or not yet valid"
         try:
-            genuine = self._verifier.is_valid(body, timestamp, signature)
+            await self._signing_secret.use(lambda secret: self._check(secret, body, headers))
         except UnicodeDecodeError:
             return "a request that is not UTF-8"
-        if not genuine:
-            return "a request with a wrong signature"
+        except NotAccepted as wrong:
+            return str(wrong)
         return "" if self._comes_first(signature) else "a copy of a request that came before"
+
+    async def _check(self, secret: str, body: bytes, headers: Mapping[str, str]) -> None:
+        """Raises NotAccepted, UnicodeDecodeError."""
+        verifier = SignatureVerifier(secret, _ClockOf(self._now))  # type: ignore[arg-type]
+        timestamp, signature = headers[STAMPED], headers[SIGNED]
+        if not verifier.is_valid(body, timestamp, signature):
+            raise NotAccepted("a request with a wrong signature")
 
     def _comes_first(self, signature: str) -> bool:
         now = self._now()
@@ -141,7 +158,7 @@ class HttpIntake:
         try:
             async with asyncio.timeout(HEALTHY_WITHIN_S):
                 await self._look()
-        except (DBAPIError, OSError):
+        except STORE_AWAY:
             return web.json_response({"status": "the store does not answer"}, status=503)
         return web.json_response({"status": "ok"})
 

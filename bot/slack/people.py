@@ -1,21 +1,21 @@
 """
-Who is who, as Slack and the settings say. It fails closed: what cannot be read is Unreachable,
+Who is who, as Slack and the policy say. It fails closed: what cannot be read is Unreachable,
 never "has no role" and never what was true a while ago.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
+from bot.access.member import Member, humans
+from bot.access.policy import RoleMembers
 from bot.engine.clock import Clock
-from bot.engine.intents import Member
 from bot.runbook.errors import Unreachable
-from bot.settings import RoleSettings
 from bot.slack.calls import Answer, Calls
 
-#: Slack lets a workspace ask for a group's members 20 times a minute. Seconds that an answer is
-#: good enough to decide by, and to show a name or a role by.
+#: Seconds that an answer is good enough to decide by, and to show a name or a role by. Slack lets
+#: us ask for the groups 20 times a minute: as one question about all of them that is 6 at most.
 DECIDES_FOR_S, SHOWS_FOR_S = 10.0, 60.0
 
 
@@ -28,13 +28,13 @@ class People:
     def __init__(
         self,
         calls: Calls,
-        roles: Mapping[str, RoleSettings],
+        roles: Mapping[str, RoleMembers],
         aliases: Iterable[Iterable[str]] = (),
         clock: Clock | None = None,
     ) -> None:
         self._reader = _Reader(calls, clock or Clock())
         self._roles = roles
-        self._humans = _merged(aliases)
+        self._humans = humans(aliases)
 
     async def member(self, user_id: str) -> Member:
         """To decide by: at most 10 s old. Raises Unreachable."""
@@ -45,15 +45,14 @@ class People:
         return await self._member(user_id, SHOWS_FOR_S)
 
     async def _member(self, user_id: str, for_s: float) -> Member:
-        groups = sorted({group for role in self._roles.values() for group in role.groups})
-        user, *listed = await asyncio.gather(
-            self._reader.user(user_id, for_s),
-            *(self._reader.group(group, for_s) for group in groups),
+        named = {group for role in self._roles.values() for group in role.groups}
+        user, members = await asyncio.gather(
+            self._reader.user(user_id, for_s), self._reader.groups(named, for_s)
         )
         return Member(
             user_id=user_id,
             name=_name(user),
-            roles=self._roles_of(user_id, dict(zip(groups, listed, strict=True))),
+            roles=self._roles_of(user_id, members),
             is_active=not user.get("deleted", False),
             is_guest=any(
                 user.get(what) for what in ("is_restricted", "is_ultra_restricted", "is_stranger")
@@ -86,30 +85,35 @@ class _Reader:
         self._reads: dict[tuple[str, str], _Read] = {}
 
     async def user(self, user_id: str, for_s: float) -> Mapping[str, Any]:
-        answer = await self._read("users.info", "user", user_id, for_s)
+        answer = await self._read("users.info", user_id, for_s, user=user_id)
         user = answer.get("user")
         if not isinstance(user, Mapping) or user.get("id") != user_id:
             raise _unreadable("users.info", user_id, "its answer is about somebody else")
         return user
 
-    async def group(self, group_id: str, for_s: float) -> Sequence[str]:
-        answer = await self._read("usergroups.users.list", "usergroup", group_id, for_s)
-        users = answer.get("users")
-        if not isinstance(users, list):
-            raise _unreadable("usergroups.users.list", group_id, "its answer names no users")
-        return users
+    async def groups(self, named: Set[str], for_s: float) -> Mapping[str, Sequence[str]]:
+        """Who is in each of these groups."""
+        if not named:
+            return {}
+        answer = await self._read("usergroups.list", "the groups", for_s, include_users="true")
+        found = {group.get("id"): group.get("users") for group in answer.get("usergroups") or ()}
+        for group in sorted(named):
+            if not isinstance(found.get(group), list):
+                why = "its answer has no members of it; it may be disabled"
+                raise _unreadable("usergroups.list", group, why)
+        return {group: found[group] for group in named}
 
-    async def _read(self, method: str, argument: str, value: str, for_s: float) -> Answer:
-        read = self._reads.setdefault((method, value), _Read())
+    async def _read(self, method: str, what: str, for_s: float, **asked: str) -> Answer:
+        read = self._reads.setdefault((method, what), _Read())
         async with read.lock:
             now = self._clock.now()
             age = now - read.asked_at
             # A clock that was set back makes nothing young again.
             if read.answer is not None and 0 <= age <= for_s:
                 return read.answer
-            answer = await self._calls.call(method, **{argument: value})
+            answer = await self._calls.call(method, **asked)
             if not answer["ok"]:
-                raise _unreadable(method, value, str(answer.get("error", "no reason given")))
+                raise _unreadable(method, what, str(answer.get("error", "no reason given")))
             read.answer, read.asked_at = answer, now
         self._forget_old(now)
         return answer
@@ -135,12 +139,3 @@ def _name(user: Mapping[str, Any]) -> str:
     profile = user.get("profile") or {}
     names = (profile.get("display_name"), profile.get("real_name"), user.get("real_name"))
     return next((str(name) for name in names if name), str(user.get("name") or user["id"]))
-
-
-def _merged(aliases: Iterable[Iterable[str]]) -> dict[str, frozenset[str]]:
-    """Every id with all ids of the same human; groups that share an id are one human."""
-    humans: dict[str, frozenset[str]] = {}
-    for group in aliases:
-        together = frozenset(group).union(*(humans.get(one, frozenset()) for one in group))
-        humans.update(dict.fromkeys(together, together))
-    return humans

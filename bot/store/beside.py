@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from bot.store.store import BUSY_TIMEOUT_S, Transaction
+from bot.store.store import BUSY_TIMEOUT_S, STORE_AWAY, Transaction
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -30,6 +29,10 @@ class NoStore(Exception):
     """It cannot be looked into, and says why."""
 
 
+class NotThere(NoStore):
+    """There is none."""
+
+
 class Look:
     """Every `read` sees the store as it is at one moment."""
 
@@ -40,18 +43,18 @@ class Look:
         """Raises NoStore."""
         try:
             found: T = await self._within(lambda c: run(c, *args, **kwargs))
-        except (DBAPIError, OSError) as error:
+        except STORE_AWAY as error:
             why = getattr(error, "orig", None) or error
             raise NoStore(
-                f"The store has no audit log that can be read: {why}. If an older version of the"
-                " bot made it, start this one on it once."
+                f"The store cannot be read: {why}. If an older version of the bot made it, start"
+                " this one on it once."
             ) from None
         return found
 
 
 @asynccontextmanager
 async def beside(url: sa.URL) -> AsyncIterator[Look]:
-    """Raises NoStore when there is no such file."""
+    """Raises NotThere when there is no such file."""
     if url.get_backend_name() == "sqlite":
         yield Look(_of_file(Path(url.database or "")))
         return
@@ -70,7 +73,7 @@ async def beside(url: sa.URL) -> AsyncIterator[Look]:
 
 def _of_file(path: Path) -> Callable[[Callable[[sa.Connection], Any]], Any]:
     if not path.is_file():
-        raise NoStore(f"There is no store {path}.")
+        raise NotThere(f"There is no store {path}.")
     engine = sa.create_engine("sqlite://", creator=lambda: _connect(path), poolclass=NullPool)
     sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("begin"))
 

@@ -6,8 +6,9 @@ Every mark leaves a row alone that is over: what was sent cannot become unsent.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,6 +17,9 @@ from bot.store.deliveries import DeliveryKind, Priority
 from bot.store.outbox import OPEN, RowState, newest, op_id
 from bot.store.outbox_tables import messages, outbox, outbox_lease, rooms
 from bot.store.rooms import Room, room_from
+
+#: Owns the lease when its holder gave it back.
+NOBODY = ""
 
 
 @dataclass(frozen=True)
@@ -32,17 +36,10 @@ class Waiting:
     kind: DeliveryKind
     priority: int
     state: RowState
-    attempts: int
     not_before: float | None
-    created_at: float
     sending_at: float | None
-    sure_at: float | None
     remote: str | None
     tried: str
-
-    @property
-    def due_at(self) -> float:
-        return max(self.created_at, self.not_before or 0.0)
 
 
 @dataclass(frozen=True)
@@ -62,6 +59,10 @@ class Board:
     rows: Sequence[Waiting]  #: In the order to keep.
     sent: Mapping[str, Sent]
     rooms: Mapping[str, Room]
+
+    @cached_property
+    def names(self) -> Set[str]:
+        return {row.name for row in self.rows}
 
 
 _LIGHT = [outbox.c[name] for name in Waiting.__dataclass_fields__]
@@ -84,29 +85,39 @@ def board(c: sa.Connection) -> Board:
     return Board(rows, sent, where)
 
 
-def lead(c: sa.Connection, owner: str, now: float, for_s: float, alone: bool) -> bool:
+@dataclass(frozen=True)
+class Lease:
+    owner: str
+    until: (
+        float  #: As its holder's clock says. It shows a renewal; nobody compares it with a time.
+    )
+
+
+def lead(c: sa.Connection, owner: str, until: float, over: Lease | None, alone: bool) -> Lease:
     """
-    Whether this process is the one that delivers, until `now + for_s`. `alone`: no other process
-    can have this store open, so a dead predecessor's lease is not waited for.
+    Takes the lease or renews it, unless somebody else has it; what stands there then. `over`: a
+    lease that ran out. `alone`: no other process can have this store open.
     """
     row = c.execute(sa.select(outbox_lease).with_for_update()).first()
-    values = {"owner": owner, "until": now + for_s}
+    mine = Lease(owner, until)
     if row is None:
-        c.execute(sa.insert(outbox_lease).values(id=1, **values))
-        return True
-    if row.owner != owner and row.until > now and not alone:
-        return False
-    c.execute(sa.update(outbox_lease).values(**values))
-    return True
+        c.execute(sa.insert(outbox_lease).values(id=1, owner=owner, until=until))
+        return mine
+    there = Lease(row.owner, row.until)
+    if there.owner not in (owner, NOBODY) and there != over and not alone:
+        return there
+    c.execute(sa.update(outbox_lease).values(owner=owner, until=until))
+    return mine
 
 
-def take(
-    c: sa.Connection, row_id: str, owner: str, now: float, sure_at: float
-) -> Mapping[str, Any] | None:
+def resign(c: sa.Connection, owner: str) -> None:
+    mine = outbox_lease.c.owner == owner
+    c.execute(sa.update(outbox_lease).where(mine).values(owner=NOBODY))
+
+
+def take(c: sa.Connection, row_id: str, owner: str, now: float) -> Mapping[str, Any] | None:
     """The payload of a pending row that is `sending` from now on; None: not ours to send."""
-    mine = sa.select(outbox_lease.c.id).where(
-        outbox_lease.c.owner == owner, outbox_lease.c.until > now
-    )
+    mine = sa.select(outbox_lease.c.id).where(outbox_lease.c.owner == owner)
     if c.execute(mine).first() is None:
         return None
     taken = (
@@ -115,7 +126,6 @@ def take(
         .values(
             state="sending",
             sending_at=sa.func.coalesce(outbox.c.sending_at, now),
-            sure_at=sure_at,
             attempts=outbox.c.attempts + 1,
         )
         .returning(outbox.c.payload)
@@ -136,16 +146,19 @@ def mark_sent(
     now: float,
     at: Sent | None = None,
     note: str | None = None,
-) -> None:
-    """`at`: where the message is. Older revisions of its name are forgotten."""
+) -> bool:
+    """
+    `at`: where the message is. Older revisions of its name are forgotten; whether one of them was
+    given up.
+    """
     row = c.execute(sa.select(outbox).where(outbox.c.id == row_id)).first()
     if row is None or row.state not in OPEN:
-        return
+        return False
     payload = "{}" if row.kind == "file" else row.payload
     error = note or row.error
     _set_open(c, row_id, state="sent", sent_at=now, payload=payload, error=error)
     older = (outbox.c.name == row.name) & (outbox.c.revision < row.revision)
-    c.execute(sa.delete(outbox).where(older))
+    states = c.execute(sa.delete(outbox).where(older).returning(outbox.c.state)).scalars().all()
     if at:
         c.execute(sa.delete(messages).where(messages.c.name == row.name))
         c.execute(
@@ -160,6 +173,7 @@ def mark_sent(
                 sent_at=at.sent_at,
             )
         )
+    return "dead" in states
 
 
 def mark_pending(c: sa.Connection, row_id: str) -> None:
@@ -167,9 +181,9 @@ def mark_pending(c: sa.Connection, row_id: str) -> None:
     _set_open(c, row_id, state="pending")
 
 
-def mark_unknown(c: sa.Connection, row_id: str, sure_at: float) -> None:
-    """The answer was lost. What Slack does not show at `sure_at` is not there."""
-    _set_open(c, row_id, state="unknown", sure_at=sure_at)
+def mark_unknown(c: sa.Connection, row_id: str) -> None:
+    """The answer was lost."""
+    _set_open(c, row_id, state="unknown")
 
 
 def mark_dead(c: sa.Connection, row_id: str, why: str) -> None:
@@ -213,7 +227,6 @@ def restate_cards(c: sa.Connection, runs: Iterable[str], now: float) -> None:
                 "attempts": 0,
                 "created_at": now,
                 "sending_at": None,
-                "sure_at": None,
                 "sent_at": None,
             }
             del again["seq"]

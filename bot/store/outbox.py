@@ -2,19 +2,22 @@
 The outbox as rows: what wants to be seen is put here in the transaction that makes it true.
 
 Posts are never merged. A revision that was not sent yet is replaced by a newer one of its name;
-what may already be at Slack is never touched by anybody but the deliverer.
+what may already be at Slack is never touched by anybody but the deliverer. No secret gets in: a
+delivery is redacted here, its files too, before anything is made of it.
 """
 
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import sqlalchemy as sa
 
+from bot.secrets.redaction import REDACTOR
 from bot.store.deliveries import Delivery, DeliveryKind
-from bot.store.outbox_tables import outbox
+from bot.store.outbox_tables import messages, outbox
+from bot.store.store import Clean
 
 RowState = Literal["pending", "sending", "sent", "unknown", "dead"]
 OPEN: tuple[RowState, ...] = ("pending", "sending", "unknown")
@@ -35,7 +38,8 @@ def put(
 
 
 def _put_one(c: sa.Connection, run_id: str, delivery: Delivery, now: float) -> None:
-    payload = json.dumps(dict(delivery.payload), sort_keys=True, ensure_ascii=False)
+    clean = _redacted(delivery.payload)
+    payload = Clean(json.dumps(clean, sort_keys=True, ensure_ascii=False))
     digest = hashlib.sha256(payload.encode()).hexdigest()
     last = newest(c, delivery.name)
     if last is None or last.state == "dead":
@@ -46,6 +50,12 @@ def _put_one(c: sa.Connection, run_id: str, delivery: Delivery, now: float) -> N
         _replace(c, last, payload, digest, priority)
     elif last.hash != digest and delivery.kind not in ONCE:
         _insert(c, run_id, delivery, payload, digest, last.revision + 1, now)
+
+
+def _redacted(payload: Mapping[str, Any]) -> dict[str, Any]:
+    file = payload.get("content")
+    clean: dict[str, Any] = REDACTOR.tree({k: v for k, v in payload.items() if k != "content"})
+    return clean if file is None else clean | {"content": REDACTOR.base64(file)}
 
 
 def _replace(
@@ -114,8 +124,29 @@ def states(c: sa.Connection, names: Iterable[str]) -> dict[str, RowState]:
     return {row.name: row.state for row in c.execute(query.order_by(outbox.c.revision))}
 
 
-def dead(c: sa.Connection, limit: int = 100) -> list[tuple[str, str]]:
+def recall(c: sa.Connection, name: str) -> bool:
+    """Whether nobody has seen this name: what was still waiting to be sent is withdrawn."""
+    last = newest(c, name)
+    if last is None or last.state == "dead":
+        return True
+    sent = sa.select(messages.c.name).where(messages.c.name == name)
+    if last.state != "pending" or c.execute(sent).first():
+        return False
+    c.execute(sa.delete(outbox).where(outbox.c.id == last.id))
+    return True
+
+
+def dead(c: sa.Connection, since: float = 0.0, limit: int = 100) -> list[tuple[str, str]]:
     """What could not be delivered and why, newest first: for the doctor and the operator."""
-    query = sa.select(outbox.c.id, outbox.c.error).where(outbox.c.state == "dead")
+    query = sa.select(outbox.c.id, outbox.c.error).where(
+        outbox.c.state == "dead", outbox.c.created_at >= since
+    )
     latest = query.order_by(outbox.c.seq.desc()).limit(limit)
     return [(row.id, row.error or "") for row in c.execute(latest)]
+
+
+def dead_of(c: sa.Connection, run: str, kinds: Collection[DeliveryKind]) -> list[tuple[str, str]]:
+    """The names that a run could not deliver, and why."""
+    mine = (outbox.c.run == run) & (outbox.c.state == "dead") & outbox.c.kind.in_(kinds)
+    query = sa.select(outbox.c.name, outbox.c.error).where(mine).order_by(outbox.c.seq)
+    return [(row.name, row.error or "") for row in c.execute(query)]

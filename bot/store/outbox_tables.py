@@ -26,7 +26,6 @@ outbox = sa.Table(
     sa.Column("not_before", sa.Double),
     sa.Column("created_at", sa.Double, nullable=False),
     sa.Column("sending_at", sa.Double),  #: When it was first handed to Slack.
-    sa.Column("sure_at", sa.Double),  #: From then on, what Slack does not show is not there.
     sa.Column("sent_at", sa.Double),
     sa.Column("remote", sa.Text),  #: Slack's id of an uploaded file that is not yet shared.
     sa.Column("tried", sa.Text, nullable=False),  #: Channels that were closed to it, by commas.
@@ -70,5 +69,5 @@ outbox_lease = sa.Table(
     metadata,
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("owner", sa.Text, nullable=False),
-    sa.Column("until", sa.Double, nullable=False),
+    sa.Column("until", sa.Double, nullable=False),  #: As its holder's clock says.
 )

@@ -2,14 +2,20 @@
 Where the bot's rows are: one SQLite file, or PostgreSQL when there are several replicas.
 
 Transactions are synchronous functions of a connection. On SQLite one thread writes and one reads,
-so a transaction never waits for the event loop and the loop never waits for the disk.
+so a transaction never waits for the event loop and the loop never waits for the disk. What waits
+at the same time is committed together: fifty commands at once are written once.
+
+No secret becomes a row: every text on its way into a statement is redacted here.
 """
 
 import asyncio
 import fcntl
 import os
+import time
+from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -17,14 +23,23 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import StaticPool
 
+from bot.secrets.redaction import REDACTOR
 from bot.store.migrate import migrate
 
 T = TypeVar("T")
 P = ParamSpec("P")
 Transaction = Callable[Concatenate[sa.Connection, P], T]
 
+#: What a store raises that does not answer now: its connection is gone, or none is free.
+STORE_AWAY = (OSError, sa.exc.DBAPIError, sa.exc.TimeoutError)
 #: Seconds a statement waits for another process's lock on the file, such as a backup's.
 BUSY_TIMEOUT_S = 30
+#: Seconds after which no more transactions join those that are committed together.
+TOGETHER_S = 0.01
+
+
+class Clean(str):
+    """A text that was redacted already, where it was still known what its parts are."""
 
 
 class StoreInUse(Exception):
@@ -48,7 +63,11 @@ class Store:
 
     async def tx(self, run: Transaction[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs `run(connection, ...)` as one transaction that writes."""
-        return await self._side.tx(run, *args, **kwargs)
+        return await self._side.tx(False, run, *args, **kwargs)
+
+    async def tx_first(self, run: Transaction[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """As `tx`, before whatever waits to be written: for what somebody waits for."""
+        return await self._side.tx(True, run, *args, **kwargs)
 
     async def read(self, run: Transaction[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs `run(connection, ...)` where it only reads."""
@@ -58,12 +77,40 @@ class Store:
         await self._side.close()
 
 
+@dataclass
+class _Asked:
+    """One transaction among those that are committed together: it fails alone."""
+
+    call: Callable[[sa.Connection], Any]
+    future: Future[Any] = field(default_factory=Future)
+    result: Any = None
+    error: BaseException | None = None
+
+    def run(self, connection: sa.Connection) -> None:
+        """Raises when SQLite has taken everything back, as it does when the disk is full."""
+        connection.exec_driver_sql("savepoint one")
+        try:
+            self.result = self.call(connection)
+        except BaseException as error:
+            self.error = error
+            connection.exec_driver_sql("rollback to one")
+        connection.exec_driver_sql("release one")
+
+    def answer(self) -> None:
+        if self.error:
+            self.future.set_exception(self.error)
+        else:
+            self.future.set_result(self.result)
+
+
 class _Sqlite:
     def __init__(self, url: sa.URL) -> None:
         self._path = Path(url.database or "")
         self._url = sa.URL.create("sqlite", database=str(self._path))
         self._writer_thread = ThreadPoolExecutor(1, "store-write")
         self._reader_thread = ThreadPoolExecutor(1, "store-read")
+        self._first: deque[_Asked] = deque()
+        self._asked: deque[_Asked] = deque()
         self._lock: int | None = None
 
     async def open(self) -> None:
@@ -73,12 +120,40 @@ class _Sqlite:
         self._writer, self._reader = self._engine(), self._engine()
         sa.event.listen(self._writer, "begin", _begin_immediate)
 
-    async def tx(self, run: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-        def whole() -> T:
-            with self._writer.begin() as connection:
-                return run(connection, *args, **kwargs)
+    async def tx(self, first: bool, run: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        asked = _Asked(lambda connection: run(connection, *args, **kwargs))
+        (self._first if first else self._asked).append(asked)
+        asyncio.get_running_loop().run_in_executor(self._writer_thread, self._write)
+        written: T = await asyncio.wrap_future(asked.future)
+        return written
 
-        return await asyncio.get_running_loop().run_in_executor(self._writer_thread, whole)
+    def _write(self) -> None:
+        """Whatever waits by now, in one commit, and no answer before it."""
+        asked = self._next()
+        if asked is None:
+            return  # It went with what was asked before it.
+        taken = [asked]
+        try:
+            with self._writer.begin() as connection:
+                until = time.monotonic() + TOGETHER_S
+                asked.run(connection)
+                while time.monotonic() < until and (asked := self._next()):
+                    taken.append(asked)
+                    asked.run(connection)
+        except BaseException as error:  # Not committed: whoever was in it is told so.
+            for asked in taken:
+                asked.future.set_exception(asked.error or error)
+        else:
+            for asked in taken:
+                asked.answer()
+
+    def _next(self) -> _Asked | None:
+        """The next one that was not given up meanwhile."""
+        while waiting := self._first or self._asked:
+            asked = waiting.popleft()
+            if asked.future.set_running_or_notify_cancel():
+                return asked
+        return None
 
     async def read(self, run: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         def whole() -> T:
@@ -119,9 +194,13 @@ class _Sqlite:
 
     def _engine(self) -> sa.Engine:
         engine = sa.create_engine(
-            self._url, poolclass=StaticPool, connect_args={"check_same_thread": False}
+            self._url,
+            poolclass=StaticPool,
+            connect_args={"check_same_thread": False},
+            hide_parameters=True,
         )
         sa.event.listen(engine, "connect", _pragmas)
+        _redact(engine)
         return engine
 
 
@@ -140,16 +219,42 @@ def _begin_immediate(connection: sa.Connection) -> None:
     connection.exec_driver_sql("begin immediate")
 
 
+def _redact(engine: sa.Engine) -> None:
+    """`hide_parameters` keeps them out of errors; this, secrets out of rows."""
+
+    def before_execute(
+        _connection: object, _cursor: object, statement: str, given: Any, *_: object
+    ) -> tuple[str, Any]:
+        return statement, _redacted(given)
+
+    sa.event.listen(engine, "before_cursor_execute", before_execute, retval=True)
+
+
+def _redacted(given: Any) -> Any:
+    """Parameters as drivers take them: one set, or a list of several."""
+    if isinstance(given, str):
+        return given if isinstance(given, Clean) else REDACTOR.text(given)
+    if isinstance(given, dict):
+        return {name: _redacted(value) for name, value in given.items()}
+    if isinstance(given, list | tuple):
+        return type(given)(map(_redacted, given))
+    return given
+
+
 class _Postgres:
     def __init__(self, url: sa.URL) -> None:
         self._engine: AsyncEngine = create_async_engine(
-            url.set(drivername="postgresql+asyncpg"), pool_size=8, max_overflow=0
+            url.set(drivername="postgresql+asyncpg"),
+            pool_size=8,
+            max_overflow=0,
+            hide_parameters=True,
         )
+        _redact(self._engine.sync_engine)
 
     async def open(self) -> None:
         return None
 
-    async def tx(self, run: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    async def tx(self, _first: bool, run: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         async with self._engine.begin() as connection:
             return await connection.run_sync(run, *args, **kwargs)
 

@@ -55,6 +55,29 @@ events = _table(
     _time("at", nullable=False),
 )
 
+#: What people typed into forms as secrets, sealed by bot/secrets/keeping.py.
+kept_secrets = _table(
+    "kept_secrets",
+    _text("name", primary_key=True),
+    _text("version", primary_key=True),
+    sa.Column("sealed", sa.LargeBinary, nullable=False),
+    _time("at", nullable=False),
+)
+
+#: Starts that were acknowledged and are not begun yet; the key is the delivery's own id.
+starts = _table(
+    "starts",
+    _text("key", primary_key=True),
+    _text("book", nullable=False),
+    _text("inputs", nullable=False),  #: As they were asked for, not judged yet.
+    _number("dry", nullable=False),
+    _text("by", nullable=False),
+    _text("team", nullable=False),
+    _text("channel"),
+    _text("channel_name", nullable=False),
+    _time("at", nullable=False),
+)
+
 steps = _table(
     "steps",
     _text("run", primary_key=True),
@@ -101,7 +124,7 @@ plans = _table(
     _text("requested_by", nullable=False),
     _time("asked_at", nullable=False),
     _time("expires_at", nullable=False),
-    _text("status", nullable=False),
+    _text("status", nullable=False),  #: ApprovalStatus of bot/engine/record.py.
     _text("outcome", nullable=False),
 )
 
@@ -112,6 +135,21 @@ decisions = _table(
     _number("approves", nullable=False),
     _text("reason", nullable=False),
     _time("at", nullable=False),
+)
+
+#: A plan that went through without its quorum: who broke the glass for it and why, and who looked
+#: at that afterwards.
+broken_glass = _table(
+    "broken_glass",
+    _text("plan", primary_key=True),
+    _text("by", nullable=False),
+    _text("reason", nullable=False),
+    _text("despite", nullable=False),  #: The freeze that stood in the way, in words.
+    _time("at", nullable=False),
+    _number("reminded", nullable=False),  #: How often it was said that the review is open.
+    _text("reviewed_by"),
+    _text("review", nullable=False),  #: What they found.
+    _time("reviewed_at"),
 )
 
 #: How far each change of a plan is. `intent_at` is written before the call, never after.
@@ -126,14 +164,15 @@ changes = _table(
     _time("at"),
 )
 
-#: Something a run waits for that is not work: a person, or the time for the next reading.
+#: Something a run waits for that is not work: a person, or the time for the next reading. A review
+#: is waited for also when the run is over; its deadline is that of the next reminder.
 waits = _table(
     "waits",
     _text("id", primary_key=True),
     _text("run", nullable=False, index=True),
     _text("step", nullable=False),
     _number("attempt", nullable=False),
-    _text("kind", nullable=False),  #: tick | approval | ask | confirm | unsure
+    _text("kind", nullable=False),  #: tick | approval | ask | confirm | unsure | review
     _text("body", nullable=False),
     _time("deadline", index=True),
 )
@@ -145,6 +184,20 @@ locks = _table(
     _text("holder"),  #: The id of the work.
     _number("token", nullable=False),
     _time("since"),
+)
+
+#: What is not to be changed now. The row without a name is the stop switch, and always there.
+freezes = _table(
+    "freezes",
+    _text("name", primary_key=True),  #: Of a window of the policy.
+    _number("stands", nullable=False),
+    _number("told", nullable=False),  #: Whether the cards of all runs say so already.
+    _text("why", nullable=False),
+    _text("lasts", nullable=False),  #: Of a window, in words.
+    _text("targets", nullable=False),
+    _text("by", nullable=False),
+    _text("by_name", nullable=False),
+    _time("since", nullable=False),
 )
 
 #: Who did what: a chain (bot/store/chain.py), written by bot/engine/audit.py and by nobody else.

@@ -55,8 +55,15 @@ class AwsCall:
 
 
 class Overlay:
-    def __init__(self, timeline: Timeline, parts: Mapping[str, Part], faults: Faults) -> None:
-        self._timeline, self._parts, self._faults = timeline, parts, faults
+    def __init__(
+        self,
+        timeline: Timeline,
+        parts: Mapping[str, Part],
+        faults: Faults,
+        tell: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`tell` is called, in any thread, when a call has come and when it is carried out."""
+        self._timeline, self._parts, self._faults, self._tell = timeline, parts, faults, tell
         self.calls: deque[AwsCall] = deque(maxlen=MOST_CALLS)
         self._stopping = threading.Event()
         self._moto: Application | None = None
@@ -68,6 +75,7 @@ class Overlay:
         shown, now = without_secrets(params), self._timeline.clock.now()
         self.calls.append(AwsCall(request.service, request.operation, shown, now))
         fault = self._faults.take(request)
+        self._tell()
         if fault is None:
             return self._answer(environ, self._dated(start), request, params)
         return self._struck(fault, environ, self._dated(start), request, params)
@@ -115,6 +123,7 @@ class Overlay:
                 raise AwsError(code, f"The sandbox does not know {request.operation}.")
             request.check(params)
             response = answered(request, handler(params))
+            self._tell()
         except AwsError as error:
             response = self._refused(request, error)
         return _send(start, response)

@@ -27,6 +27,7 @@ from sandbox.aws.timeline import Timeline
 
 TICK_S = 0.02
 WriterMoved = Callable[[str, str], None]
+Asked = Callable[[], None]
 
 
 class AwsWorld:
@@ -47,12 +48,15 @@ class AwsWorld:
         self._database = database
         self._timeline = Timeline(self.clock, scale)
         self._parts = Parts(self._timeline, self.company, self._tell_writer_moved)
-        self._overlay = Overlay(self._timeline, by_service(self._parts), self.faults)
+        self._overlay = Overlay(
+            self._timeline, by_service(self._parts), self.faults, self._tell_asked
+        )
         self._server: Server | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopped = threading.Event()
         self._time = threading.Thread(target=self._tick, name="aws-time", daemon=True)
         self._listeners: list[WriterMoved] = []
+        self._asked: list[Asked] = []
 
     async def start(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -114,6 +118,11 @@ class AwsWorld:
         with self._timeline.up_to_date():
             return self._parts.ecs.versions(self._parts.service(service))
 
+    def rollouts(self, service: str) -> int:
+        """How many deployments it has had, whoever asked for them and however often."""
+        with self._timeline.up_to_date():
+            return len(self._parts.service(service).record)
+
     def newest_deployment(self, service: str) -> tuple[timedelta, bool]:
         """How old it is, and whether its version does well."""
         with self._timeline.up_to_date():
@@ -137,6 +146,13 @@ class AwsWorld:
         reboot with failover tells of the same instance twice: it is in another zone now.
         """
         self._listeners.append(tell)
+
+    def on_asked(self, tell: Asked) -> None:
+        """
+        `tell` is called in the loop the world was started in, when a call has come and again when
+        it is carried out.
+        """
+        self._asked.append(tell)
 
     def set_database_endpoints(self, endpoints: Mapping[str, tuple[str, int]]) -> None:
         """Where each instance really listens: host and port, shown as its endpoint."""
@@ -181,6 +197,13 @@ class AwsWorld:
 
     def _tell_writer_moved(self, old: str, new: str) -> None:
         for tell in list(self._listeners):
-            with suppress(RuntimeError):  # The loop has been closed: nobody listens any more.
-                if self._loop:
-                    self._loop.call_soon_threadsafe(tell, old, new)
+            self._in_loop(tell, old, new)
+
+    def _tell_asked(self) -> None:
+        for tell in list(self._asked):
+            self._in_loop(tell)
+
+    def _in_loop(self, tell: Callable[..., None], *what: str) -> None:
+        with suppress(RuntimeError):  # The loop has been closed: nobody listens any more.
+            if self._loop:
+                self._loop.call_soon_threadsafe(tell, *what)

@@ -1,5 +1,6 @@
 """GitHub: as much of its REST API as makes issues and lists them."""
 
+import secrets
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -40,11 +41,12 @@ class GitHub(Peer):
     def __init__(
         self,
         repository: str = "complyai/operations",
-        token: str = "sandbox-github",
+        token: str = "",
         slow_s: float = 30.0,
     ) -> None:
         super().__init__(slow_s)
-        self.repository, self.token = Repository(repository), token
+        self.repository = Repository(repository)
+        self.token = token or f"ghp_{secrets.token_hex(18)}"
 
     @property
     def issues(self) -> list[Issue]:

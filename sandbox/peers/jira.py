@@ -7,6 +7,7 @@ made.
 
 import base64
 import re
+import secrets
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -38,11 +39,12 @@ class Jira(Peer):
         self,
         project: str = "OPS",
         user: str = "bot@example.com",
-        token: str = "sandbox-jira",
+        token: str = "",
         slow_s: float = 30.0,
     ) -> None:
         super().__init__(slow_s)
-        self.project, self.user, self.token = project, user, token
+        self.project, self.user = project, user
+        self.token = token or f"ATATT3xFfGF0{secrets.token_urlsafe(32)}"
         self.issues: list[Issue] = []
 
     def routes(self) -> list[web.RouteDef]:

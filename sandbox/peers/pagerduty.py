@@ -6,6 +6,7 @@ Events with a key of an open incident join it; after it is resolved they open an
 PagerDuty, an incident made of events has no key of its own, and is found by its alerts' key.
 """
 
+import secrets
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -50,13 +51,14 @@ class PagerDuty(Peer):
 
     def __init__(
         self,
-        routing_key: str = "R" * KEY_LENGTH,
-        api_token: str = "sandbox-pagerduty",
+        routing_key: str = "",
+        api_token: str = "",
         on_call: tuple[User | tuple[User, ...], ...] = (ALICE, BOB),
         slow_s: float = 30.0,
     ) -> None:
         super().__init__(slow_s)
-        self.routing_key, self.api_token = routing_key, api_token
+        self.routing_key = routing_key or secrets.token_hex(KEY_LENGTH // 2)
+        self.api_token = api_token or f"u+{secrets.token_urlsafe(13)}"
         self.on_call = on_call  #: By escalation level, the first first; of one level, one or more.
         self.incidents: list[Incident] = []
 

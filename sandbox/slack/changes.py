@@ -34,6 +34,10 @@ class Changes:
         for subscription in self._subscriptions:
             if user_id in (None, subscription.user_id):
                 subscription.events.put_nowait(event)
+        self.look_again()
+
+    def look_again(self) -> None:
+        """Something else may have changed that somebody waits for."""
         for waiting in self._waiting:
             waiting.set()
 

@@ -16,6 +16,7 @@ FaultName = Literal[
     "drop_after_storing",  # it happened, the answer is lost
     "delay",  # nothing happens for `seconds`
     "late_answer",  # it happens at once, the answer comes after `seconds`
+    "late_shares",  # files.info does not show yet where a file is shared
     "rate_limit",  # 429 with Retry-After: `seconds`
     "server_error",  # HTTP 503
     "refuse",  # Slack says no with the error name `error`
@@ -62,6 +63,9 @@ class Faults:
 
     def late_answer(self, method: str, seconds: float, times: int = 1) -> Fault:
         return self.add(Fault("late_answer", method, times, seconds))
+
+    def late_shares(self, times: int = 1) -> Fault:
+        return self.add(Fault("late_shares", "files.info", times))
 
     def rate_limit(self, method: str, times: int = 1, retry_after_s: int = 1) -> Fault:
         return self.add(Fault("rate_limit", method, times, retry_after_s))

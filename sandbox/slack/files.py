@@ -29,9 +29,10 @@ class File:
     def mimetype(self) -> str:
         return mimetypes.guess_type(self.name)[0] or "application/octet-stream"
 
-    def shape(self, base_url: str) -> Json:
+    def shape(self, base_url: str, shows_shares: bool = True) -> Json:
+        shares = self.shares if shows_shares else {}
         kind = self.name.rsplit(".", 1)[-1].lower() if "." in self.name else "binary"
-        by_kind = {kind: list(places) for kind, places in self.shares.items()}
+        by_kind = {kind: list(places) for kind, places in shares.items()}
         shown: Json = {
             "id": self.id,
             "created": self.created,
@@ -52,7 +53,7 @@ class File:
             "channels": by_kind.get("public", []),
             "groups": by_kind.get("private", []),
             "ims": by_kind.get("im", []),
-            "shares": self.shares,
+            "shares": shares,
         }
         return shown | ({"alt_txt": self.alt_text} if self.alt_text else {})
 

@@ -284,5 +284,9 @@ class Workspace:
         """What `predicate` returns once it is true; looked at anew with every change."""
         return await self.team.changes.wait_for(predicate, timeout)
 
+    def look_again(self) -> None:
+        """Something outside changed that whoever waits may be waiting for."""
+        self.team.changes.look_again()
+
     async def wait_connected(self) -> None:
         await self.wait_for(lambda: self.socket_mode.connections)

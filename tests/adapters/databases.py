@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from adapters.postgres import Connectivity, Postgres
+from tests.credentials import given
 
 PASSWORD = "pg-password-not-to-be-shown"
 LIMIT_S = 0.8
@@ -23,7 +24,8 @@ Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 async def look(dsn: str, replica_dsn: str = "", timeout_s: float = 5.0) -> Connectivity:
     """Without ever hanging, and without a word of whom it asked, as whom, with which password."""
     async with asyncio.timeout(TOO_LONG_S):
-        found = await Postgres(dsn, replica_dsn, timeout_s).connectivity()
+        writer, replica = (given(one) if one else None for one in (dsn, replica_dsn))
+        found = await Postgres(writer, replica, timeout_s).connectivity()
     for user, password, place in map(parts_of, filter(None, (dsn, replica_dsn))):
         assert not [one for one in (user, password, place) if one in f"{found!r} {found.says()}"]
     return found

@@ -6,14 +6,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from aiohttp import web
-from pydantic import SecretStr
 
 from adapters.http_calls import HttpCalls
 from adapters.pager import Page, Pager
 from bot.runbook import Run
+from bot.secrets.vault import Credential
 from bot.settings import PagerSettings
 from sandbox.peers.pagerduty import POLICY, PagerDuty
 from tests.adapters.written_room import WrittenRoom
+from tests.credentials import given
 
 ROUTING_KEY, API_TOKEN = "0123456789abcdef0123456789abcdef", "pd-token-not-to-be-shown"
 CORE = "complyai-core"
@@ -49,18 +50,28 @@ class Duty(PagerDuty):
 async def pager_of(duty: Duty, room: WrittenRoom) -> AsyncIterator[Pager]:
     calls = HttpCalls(timeout_s=0.7)
     settings = PagerSettings(
-        routing_key=SecretStr(ROUTING_KEY),
         events_url=duty.url,
-        api_token=SecretStr(API_TOKEN),
         api_url=duty.url,
         escalation_policy=POLICY,
         on_call_group="S0ONCALL",
         people={"Alice@Example.com": "U-ALICE"},
     )
-    yield Pager(calls, settings, room)
+    yield Pager(calls, settings, room, given(ROUTING_KEY), given(API_TOKEN))
     await calls.close()
 
 
-def changed(pager: Pager, **settings: Any) -> Pager:
-    """A pager with other settings, as after a restart."""
-    return Pager(pager._calls, pager._settings.model_copy(update=settings), pager._room)
+def changed(
+    pager: Pager, routing_key: str | None = None, api_token: str | None = None, **settings: Any
+) -> Pager:
+    """A pager with other settings, as after a restart. None: the same key; empty: none."""
+    return Pager(
+        pager._calls,
+        pager._settings.model_copy(update=settings),
+        pager._room,
+        _other(pager._routing_key, routing_key),
+        _other(pager._api_token, api_token),
+    )
+
+
+def _other(before: Credential | None, value: str | None) -> Credential | None:
+    return before if value is None else given(value) if value else None

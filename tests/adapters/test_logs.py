@@ -48,11 +48,17 @@ async def test_a_log_group_that_is_not_there_is_not_a_log_without_errors(
 @pytest.mark.parametrize(
     ("line", "safe"),
     [
-        ("ERROR Authorization: Bearer eyJhbGci.x.y refused", "ERROR Authorization: Bearer ***"),
-        ("error password=hunter2 for app", "error password=*** for app"),
-        ('{"level":"error","api_key":"abc123"}', '{"level":"error","api_key":"***"}'),
-        ("Error postgresql://app:hunter2@db/prod timed out", "Error postgresql://app:***@db/prod"),
-        ("error with sk_live_51Habc", "error with ***"),
+        (
+            "ERROR Authorization: Bearer eyJhbGci.x.y refused",
+            "ERROR Authorization: Bearer [secret]",
+        ),
+        ("error password=hunter2 for app", "error password=[secret] for app"),
+        ('{"level":"error","api_key":"abc123"}', '{"level":"error","api_key":"[secret]"}'),
+        (
+            "Error postgresql://app:hunter2@db/prod timed out",
+            "Error postgresql://app:[secret]@db/prod",
+        ),
+        ("error with sk_live_51Habc", "error with [secret]"),
     ],
 )
 async def test_what_looks_like_a_credential_is_left_out(

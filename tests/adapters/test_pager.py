@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
-from pydantic import SecretStr
 
 from adapters import http_calls
 from adapters.pager import Pager
@@ -40,7 +39,7 @@ async def pager(
 
 
 def unreadable(pager: Pager) -> Pager:
-    return changed(pager, api_token=SecretStr(""))
+    return changed(pager, api_token="")
 
 
 async def test_a_page_is_before_then_applied(pager: Pager, duty: Duty) -> None:
@@ -123,7 +122,7 @@ async def test_only_the_word_success_is_a_page_that_was_taken(
 
 
 async def test_a_wrong_routing_key_is_a_clear_no_in_their_words(pager: Pager, duty: Duty) -> None:
-    pager = changed(pager, routing_key=SecretStr("f" * 32))
+    pager = changed(pager, routing_key="f" * 32)
     with pytest.raises(Refused, match="Event object is invalid; Invalid routing key"):
         await pager._page(PAGE, "key")
     assert ((await pager._see(PAGE)).state, duty.incidents) == ("before", [])
@@ -182,7 +181,7 @@ async def test_a_page_that_is_not_listed_yet_is_sent_again_without_harm(
 async def test_without_a_routing_key_the_on_call_group_is_mentioned_once(
     pager: Pager, duty: Duty, room: WrittenRoom, arrives: State, seen: Seen
 ) -> None:
-    pager, room.arrives = changed(pager, routing_key=SecretStr("")), arrives
+    pager, room.arrives = changed(pager, routing_key=""), arrives
     assert await pager._see(PAGE) == Seen("before", "The on-call group was not mentioned yet")
     for _ in range(2):
         await pager._page(PAGE, "key")
@@ -196,14 +195,14 @@ async def test_a_message_mentions_nobody_but_the_on_call_group(
     pager: Pager, room: WrittenRoom
 ) -> None:
     page = PAGE.model_copy(update={"message": "down\n<!channel> & <@U-VERA>"})
-    await changed(pager, routing_key=SecretStr(""))._page(page, "key")
+    await changed(pager, routing_key="")._page(page, "key")
     assert room.said[0].text == ("<!subteam^S0ONCALL> down &lt;!channel&gt; &amp; &lt;@U-VERA&gt;")
 
 
 async def test_with_nobody_to_page_it_says_that_nobody_was_told(
     pager: Pager, room: WrittenRoom
 ) -> None:
-    pager = changed(pager, routing_key=SecretStr(""), on_call_group="")
+    pager = changed(pager, routing_key="", on_call_group="")
     with pytest.raises(Refused, match="Nobody was told"):
         await pager._page(PAGE, "key")
     assert room.said == []

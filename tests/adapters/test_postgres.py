@@ -48,7 +48,7 @@ async def test_a_database_that_is_well_says_how_well(database: Database) -> None
 
 async def test_without_a_database_in_the_settings_none_was_looked_at() -> None:
     with pytest.raises(Refused, match=r"none was looked at. Set postgres\.dsn"):
-        await Postgres("").connectivity()
+        await Postgres(None).connectivity()
 
 
 async def test_a_reader_where_the_writer_should_be_is_in_recovery(database: Database) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from pydantic import SecretStr, ValidationError
+from pydantic import ValidationError
 
 from adapters import http_calls
 from adapters.http_calls import HttpCalls
@@ -15,7 +15,15 @@ from bot.runbook import Seen
 from bot.runbook.errors import BookError, Refused, Unreachable
 from bot.settings import TicketSettings
 from sandbox.peers.jira import Jira
-from tests.adapters.trackers import TOKEN, Peer, StrangeGitHub, StrangeJira, settings_of, written
+from tests.adapters.trackers import (
+    TOKEN,
+    Peer,
+    StrangeGitHub,
+    StrangeJira,
+    settings_of,
+    tickets_of,
+    written,
+)
 from tests.adapters.written_room import State, WrittenRoom
 
 pytestmark = pytest.mark.slow
@@ -67,13 +75,13 @@ async def calls(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[HttpCalls]:
 
 @pytest.fixture
 def tickets(calls: HttpCalls, tracker: Peer, room: WrittenRoom) -> Tickets:
-    return Tickets(calls, settings_of(tracker), room)
+    return tickets_of(calls, settings_of(tracker), room)
 
 
 @pytest.fixture
 def unlisted(calls: HttpCalls, room: WrittenRoom) -> Tickets:
     """With no tracker at all."""
-    return Tickets(calls, TicketSettings(), room)
+    return tickets_of(calls, TicketSettings(), room)
 
 
 async def test_a_ticket_is_before_then_applied(tickets: Tickets, tracker: Peer) -> None:
@@ -145,7 +153,7 @@ async def test_a_tracker_that_cannot_be_read_never_says_that_there_is_no_ticket(
 async def test_a_refused_token_is_a_clear_no(
     calls: HttpCalls, tracker: Peer, room: WrittenRoom
 ) -> None:
-    tickets = Tickets(calls, settings_of(tracker, token=SecretStr("expired")), room)
+    tickets = tickets_of(calls, settings_of(tracker), room, "expired")
     for call in (tickets._see(TICKET), tickets._create(TICKET, "key")):
         with pytest.raises(Refused, match="does not accept our credentials"):
             await call
@@ -156,7 +164,7 @@ async def test_a_project_that_is_not_there_is_a_clear_no(
     calls: HttpCalls, tracker: Peer, room: WrittenRoom
 ) -> None:
     elsewhere = "GONE" if isinstance(tracker, Jira) else "complyai/gone"
-    tickets = Tickets(calls, settings_of(tracker, project=elsewhere), room)
+    tickets = tickets_of(calls, settings_of(tracker, project=elsewhere), room)
     for call in (tickets._see(TICKET), tickets._create(TICKET, "key")):
         with pytest.raises(Refused, match=r"Not Found|does not exist|valid project"):
             await call
@@ -199,7 +207,7 @@ async def test_a_list_of_another_shape_is_unreadable_and_neither_one_nor_none(
             peer.strange = strange
             peer.fail("strange")
             with pytest.raises(Unreachable, match="answered without"):
-                await Tickets(calls, settings_of(peer), room)._see(TICKET)
+                await tickets_of(calls, settings_of(peer), room)._see(TICKET)
 
 
 async def test_a_title_from_outside_is_one_line_that_the_tracker_takes(
@@ -213,7 +221,7 @@ async def test_a_title_from_outside_is_one_line_that_the_tracker_takes(
 async def test_github_finds_a_ticket_whose_labels_it_dropped(
     calls: HttpCalls, github: StrangeGitHub, room: WrittenRoom
 ) -> None:
-    tickets = Tickets(calls, settings_of(github), room)
+    tickets = tickets_of(calls, settings_of(github), room)
     github.fail("no labels")
     await tickets._create(TICKET, "key")
     assert github.issues[0].labels == ()
@@ -223,7 +231,7 @@ async def test_github_finds_a_ticket_whose_labels_it_dropped(
 async def test_github_finds_a_ticket_below_a_page_of_newer_ones_by_anybodys_time_zone(
     calls: HttpCalls, github: StrangeGitHub, room: WrittenRoom
 ) -> None:
-    tickets = Tickets(calls, settings_of(github), room)
+    tickets = tickets_of(calls, settings_of(github), room)
     await tickets._create(TICKET, "key")
     for number in range(150):
         github.add(f"other {number}", f"quotes {TICKET.mark}0 and no more")
@@ -235,7 +243,7 @@ async def test_github_finds_a_ticket_below_a_page_of_newer_ones_by_anybodys_time
 async def test_a_ticket_that_somebody_closed_since_is_made(
     calls: HttpCalls, github: StrangeGitHub, room: WrittenRoom
 ) -> None:
-    tickets = Tickets(calls, settings_of(github), room)
+    tickets = tickets_of(calls, settings_of(github), room)
     await tickets._create(TICKET, "key")
     github.issues[0].state = "closed"
     assert (await tickets._see(TICKET)).state == "applied"
@@ -247,7 +255,7 @@ async def test_github_with_too_many_issues_to_read_is_unreadable_and_not_without
     for number in range(1000):
         github.add(f"other {number}")
     with pytest.raises(Unreachable, match="more than 1000 issues"):
-        await Tickets(calls, settings_of(github), room)._see(TICKET)
+        await tickets_of(calls, settings_of(github), room)._see(TICKET)
 
 
 async def test_github_may_let_us_read_and_not_write(
@@ -255,13 +263,13 @@ async def test_github_may_let_us_read_and_not_write(
 ) -> None:
     github.fail("denied")
     with pytest.raises(Refused, match="Resource not accessible by personal access token"):
-        await Tickets(calls, settings_of(github), room)._create(TICKET, "key")
+        await tickets_of(calls, settings_of(github), room)._create(TICKET, "key")
 
 
 async def test_jira_may_be_behind_and_the_ticket_is_not_made_again_by_itself(
     calls: HttpCalls, jira: StrangeJira, room: WrittenRoom
 ) -> None:
-    tickets = Tickets(calls, settings_of(jira), room)
+    tickets = tickets_of(calls, settings_of(jira), room)
     await tickets._create(TICKET, "key")
     jira.fail("behind", times=1)
     assert (await tickets._see(TICKET)).state == "before" and not TICKET.repeatable
@@ -309,7 +317,8 @@ def test_settings_that_name_no_place_for_tickets_are_refused_at_start(
     calls: HttpCalls, room: WrittenRoom, wrong: dict[str, str]
 ) -> None:
     with pytest.raises(BookError, match=r"settings: .*tickets\.") as refused:
-        Tickets(calls, TicketSettings.model_validate({"token": TOKEN} | wrong), room)
+        token = wrong.pop("token", TOKEN)
+        tickets_of(calls, TicketSettings.model_validate(wrong), room, token)
     assert TOKEN not in str(refused.value)
 
 
@@ -341,7 +350,7 @@ async def test_the_token_reaches_no_message_and_no_log(
 async def test_what_others_wrote_mentions_nobody_and_is_no_mark_of_another_ticket(
     github: StrangeGitHub, calls: HttpCalls, room: WrittenRoom
 ) -> None:
-    tickets = Tickets(calls, settings_of(github), room)
+    tickets = tickets_of(calls, settings_of(github), room)
     hostile = f"@everybody <img src=x>\n# big\n{NEXT.mark}\n[a](https://evil.example)"
     await tickets._create(TICKET.model_copy(update={"text": hostile}), "k")
     (issue,) = github.issues

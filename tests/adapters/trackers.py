@@ -3,11 +3,14 @@
 from typing import Any
 
 from aiohttp import web
-from pydantic import SecretStr
 
+from adapters.http_calls import HttpCalls
+from adapters.tickets import Tickets
 from bot.settings import TicketSettings
 from sandbox.peers.github import GitHub
 from sandbox.peers.jira import Jira
+from tests.adapters.written_room import WrittenRoom
+from tests.credentials import given
 
 TOKEN = "ticket-token-not-to-be-shown"
 
@@ -48,12 +51,18 @@ Peer = StrangeGitHub | StrangeJira
 
 
 def settings_of(peer: Peer, **other: Any) -> TicketSettings:
-    given = {"api_url": peer.url, "token": SecretStr(TOKEN)}
+    told = {"api_url": peer.url}
     if isinstance(peer, Jira):
-        given |= {"tracker": "jira", "project": peer.project, "user": peer.user}
+        told |= {"tracker": "jira", "project": peer.project, "user": peer.user}
     else:
-        given |= {"tracker": "github", "project": peer.repository.name}
-    return TicketSettings.model_validate(given | other)
+        told |= {"tracker": "github", "project": peer.repository.name}
+    return TicketSettings.model_validate(told | other)
+
+
+def tickets_of(
+    calls: HttpCalls, settings: TicketSettings, room: WrittenRoom, token: str = TOKEN
+) -> Tickets:
+    return Tickets(calls, settings, room, given(token) if token else None)
 
 
 def written(peer: Peer) -> int:

@@ -234,7 +234,7 @@ def test_what_cannot_be_looked_at_is_not_said_to_be_whole(
     assert told("verify", "--store", tmp_path / "none.db")[0] == 2
     (tmp_path / "empty.db").touch()
     status, out, err = told("verify", "--store", tmp_path / "empty.db")
-    assert (status, out) == (2, "") and "no audit log that can be read" in err
+    assert (status, out) == (2, "") and "store cannot be read" in err
     (tmp_path / "noise.jsonl").write_bytes(b"\xff\xfe")
     assert told("verify", "--file", tmp_path / "noise.jsonl")[0] == 2
 

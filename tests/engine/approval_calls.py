@@ -6,7 +6,8 @@ in time, and with the consent of people who might give it when it was made.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bot.engine.intents import Member, Noted
+from bot.access.member import Member
+from bot.engine.intents import Noted
 from tests.engine.approval_ledger import Click, Paper, Rows
 from tests.engine.approval_town import LookedUp, Town, name
 from tests.engine.approval_world import EXPIRES_S, GONE, MARGIN_S, Call, World

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bot.engine.intents import Member, Noted, Refusal
+from bot.access.member import Member
+from bot.engine.intents import Noted, Refusal
 from bot.engine.turns import held_at, open_pick
 from tests.engine.approval_book import NEEDS, OUTLINE
 from tests.engine.approval_calls import CallRules, is_let_in_at_all, is_same, unfit

@@ -7,7 +7,8 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from bot.engine.intents import Actor, Member
+from bot.access.member import Member
+from bot.engine.intents import Actor
 from bot.runbook.errors import Refused, Unreachable
 
 OPERATOR, DBA = frozenset({"operator", "responder"}), frozenset({"operator", "responder", "dba"})

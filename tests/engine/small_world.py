@@ -1,21 +1,25 @@
 """A small outside world, a book about it, and an engine that runs the book: for engine tests."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 from pydantic import Field
 
+from bot.access.acts import Frozen
+from bot.access.member import Member
+from bot.access.policy import DEFAULT, Policy
 from bot.engine.applying import ApplyTiming
 from bot.engine.calling import Surroundings
 from bot.engine.clock import Clock
 from bot.engine.desk import EngineDesk
 from bot.engine.engine import Engine
-from bot.engine.intents import Actor, Member, Started, StartRun
-from bot.engine.record import Origin, RunRecord, Said, StepRecord
+from bot.engine.intents import Actor, Started, StartRun
+from bot.engine.record import Origin, RunRecord, Said, StepRecord, Thaw
 from bot.engine.runners.local import LocalRunner
 from bot.engine.systems import Systems
 from bot.runbook import (
@@ -41,6 +45,7 @@ from bot.runbook.errors import Refused, Unreachable
 from bot.runbook.words import not_yet, nothing, ok, plan, problem, question
 from bot.store.deliveries import Delivery
 from bot.store.store import Store
+from bot.store.tables import audit
 
 
 class Lamp(Facts):
@@ -112,6 +117,7 @@ class World:
     blind_after_loss: bool = False  #: Nothing can be seen once an answer was lost.
     hold: asyncio.Event | None = None  #: A call waits for this before it takes effect.
     calling: asyncio.Event = field(default_factory=asyncio.Event)
+    on_look: Callable[[str], Awaitable[None]] | None = None  #: Before a look for a change's sake.
     sent: list[str] = field(default_factory=list)  #: Every call that was made.
     vanish: bool = False  #: Calls get lost on their way there.
     looked: asyncio.Event = field(default_factory=asyncio.Event)  #: Somebody looked at a lamp.
@@ -128,6 +134,8 @@ class Lamps(Adapter):
         return Lamp(color=self._world.lamps[name])
 
     async def _see_paint(self, change: Paint) -> Seen:
+        if self._world.on_look:
+            await self._world.on_look(change.lamp)
         now = (await self.lamp(change.lamp)).color
         if now == change.color:
             return Seen("applied", f"{change.lamp} is {now}")
@@ -187,6 +195,7 @@ class Inputs(RunbookInputs):
 
 def make_book() -> Runbook:
     book = Runbook(id="RB-T-001", title="Lamps", severity="P3", category="Test", inputs=Inputs)
+    once_more = book.next_hop("RB-T-001", "Once more")
     first = book.section("First", holds=False)
 
     @first.action("Say hello", unattended="our own voice")
@@ -195,7 +204,7 @@ def make_book() -> Runbook:
 
     @first.ask("Who leads?", meanwhile=True)
     def leader() -> Question[Person]:
-        return question(Person, "Who leads?")
+        return question(Person, "Who leads?", proposed=Person(user_id="U2"))
 
     look = book.section("Look", together=True)
 
@@ -203,7 +212,7 @@ def make_book() -> Runbook:
     async def color(inputs: Inputs, lamps: Lamps) -> Found[Lamp]:
         lamp = await lamps.lamp(inputs.lamp)
         if lamp.color == "red":
-            return problem(f"{inputs.lamp} is red", lamp)
+            return problem(f"{inputs.lamp} is red", lamp, next_hops=(once_more(),))
         return ok(f"{inputs.lamp} is {lamp.color}", lamp)
 
     @look.check("Is the attic there?")
@@ -221,6 +230,11 @@ def make_book() -> Runbook:
     @cure.action("Smash it", suggested_by=color)
     def smash(inputs: Inputs) -> Plan[Smash]:
         return plan(Smash(lamp=inputs.lamp))
+
+    @cure.action("Paint both of them")
+    async def paint_both(lamps: Lamps) -> Plan[Paint]:
+        colors = {name: (await lamps.lamp(name)).color for name in ("hall", "attic")}
+        return plan(*(Paint(lamp=n, color="green", replacing=was) for n, was in colors.items()))
 
     @cure.watch(
         "Watch it", every=seconds(0.01), lasting=seconds(30), until="ok", proves=(paint, smash)
@@ -274,9 +288,14 @@ class Silent:
 
     def __init__(self) -> None:
         self.said: list[Said] = []
+        self.freezes: list[tuple[Frozen, Thaw | None]] = []
 
     def announce(self, run: RunRecord, said: Sequence[Said]) -> Sequence[Delivery]:
         self.said.extend(said)
+        return ()
+
+    def announce_freeze(self, frozen: Frozen, thaw: Thaw | None = None) -> Sequence[Delivery]:
+        self.freezes.append((frozen, thaw))
         return ()
 
 
@@ -325,6 +344,11 @@ class Bot:
         await self.until(run_id, lambda run: run.open_pick == "cure")
         return run_id
 
+    async def noted(self, what: str) -> list[Any]:
+        """The entries of the audit log that are called so, oldest first."""
+        query = sa.select(audit).where(audit.c.what == what).order_by(audit.c.seq)
+        return await self.engine.store.read(lambda c: list(c.execute(query).all()))
+
     async def planned(self, run_id: str, step: str = "paint") -> str:
         """Picks an action; the id of its approval."""
         await self.desk.pick(run_id, step, DANA, f"pick {step} {run_id}")
@@ -362,6 +386,7 @@ async def living_bot(
     world: World | None = None,
     url: str | None = None,
     store: type[Store] = Store,
+    policy: Policy = DEFAULT,
     book: Runbook = BOOK,
     people: People | None = None,
     clock: Clock | None = None,
@@ -381,6 +406,7 @@ async def living_bot(
         _nowhere,
         people,
         LocalRunner(),
+        policy=policy,
         clock=clock,
         timing=timing,
         expires_after_s=expires_after_s,

@@ -9,9 +9,10 @@ import asyncpg
 import pytest
 import sqlalchemy as sa
 
+from bot.access.member import Member
 from bot.engine.audit import note
 from bot.engine.entries import of_event
-from bot.engine.intents import Member, Noted, Refusal, StartRun
+from bot.engine.intents import Noted, Refusal, StartRun
 from bot.engine.record import Origin
 from bot.engine.reports import Report
 from bot.engine.state import Event

@@ -1,18 +1,18 @@
 """The whole sandbox and the whole bot in it, for each scenario."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
+import pytest_asyncio
 
-from assembly.serving import serve
 from sandbox.box import Box
+from sandbox.postgres import Database
+from tests.scenarios.company import bot_in, company_in, credentials
 from tests.scenarios.stage import Person
-
-#: Seconds of real time that a second of AWS's rollouts takes here.
-SCALE = 0.1
+from tests.scenarios.stories import Stage, Story, chosen
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -22,30 +22,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture
-async def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Box]:
-    """The company, and nobody to help it yet."""
-    found = Box(tmp_path, scale=SCALE)
-    for name, value in found.credentials.items():
-        monkeypatch.setenv(name, value)
-    async with found.running():
+async def box(tmp_path: Path) -> AsyncIterator[Box]:
+    """The company of one test."""
+    async with company_in(tmp_path) as found:
         yield found
-
-
-@asynccontextmanager
-async def bot_in(box: Box) -> AsyncIterator[None]:
-    """The bot, connected."""
-    stop = asyncio.Event()
-    serving = asyncio.create_task(serve(box.settings(), stop))
-    connected = asyncio.create_task(box.slack.wait_connected())
-    await asyncio.wait({serving, connected}, return_when=asyncio.FIRST_COMPLETED)
-    if serving.done():
-        serving.result()
-    await connected
-    try:
-        yield
-    finally:
-        stop.set()
-        await serving
 
 
 @pytest.fixture
@@ -53,6 +33,47 @@ async def company(box: Box) -> AsyncIterator[Box]:
     """The company with its bot."""
     async with bot_in(box):
         yield box
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Box]:
+    """
+    One company for all scenarios of a module. Its database has no tables, and its bot has run
+    something: what it does for the first time takes it longer.
+    """
+    folder = tmp_path_factory.mktemp("company")
+    async with (
+        Database(organizations=0) as database,
+        company_in(folder, database) as found,
+        bot_in(found),
+    ):
+        await Person(found, "U0DANA").insists("dry RB-INC-001 brief_desc=first-of-all")
+        yield found
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def stories(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Mapping[Story, asyncio.Task[Any]]]:
+    """All that are wanted, while they are told. Whoever ends leaves the others credentials."""
+    with credentials(Box(tmp_path_factory.mktemp("nowhere"))):
+        async with Database(organizations=0) as database:
+            stage = Stage(tmp_path_factory, database)
+            wanted = chosen(request.session.items)
+            telling = {story: asyncio.create_task(story.tell(stage)) for story in wanted}
+            yield telling
+            for task in telling.values():
+                task.cancel()
+            await asyncio.gather(*telling.values(), return_exceptions=True)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def told(
+    request: pytest.FixtureRequest, stories: Mapping[Story, asyncio.Task[Any]]
+) -> object:
+    """What the story of this test has come to, once all are told: none is left standing still."""
+    await asyncio.wait(stories.values())
+    return await stories[request.param]
 
 
 @pytest.fixture

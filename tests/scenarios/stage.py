@@ -6,20 +6,31 @@ person sees is what was really posted.
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from bot.slack.views import names
 from sandbox.box import Box
 from sandbox.slack.acks import Ack
+from sandbox.slack.answers import CannotDo
 
 T = TypeVar("T")
 GENERAL = "C0GENERAL"
 #: Seconds that anything in a scenario may take on a busy machine.
-PATIENCE_S = 60.0
+PATIENCE_S = 90.0
+
+#: What a person is told who cannot be let through because Slack does not say who they are.
+UNREADABLE = "Roles cannot be read now"
+#: What a person is told whose command took longer than Slack waits.
+TOO_SLOW = "took too long to note this"
 
 Message = Mapping[str, Any]
+#: An op of the outbox: the run, what it is about, and which revision.
+OF_A_RUN = re.compile(r"[2-9A-Z]{4}/(?P<name>.+)#\d+")
+ONE_OF_MANY = re.compile(r"^(approval|question)/.+")
 
 
 @dataclass(frozen=True)
@@ -30,10 +41,25 @@ class Person:
     async def types(self, text: str, channel: str = GENERAL) -> Ack:
         return await self.box.slack.command(self.id, channel, "/runbook", text)
 
+    async def insists(self, text: str) -> None:
+        """
+        Types it again for as long as the bot could not look who is asking. Where it was too slow
+        to say whether a run has begun, they look first, as they are told to.
+        """
+        while True:
+            ack = await self.types(text)
+            said = str(ack.payload)
+            if "has begun" in said:
+                return
+            is_slow = TOO_SLOW in said or not ack.acked
+            if is_slow and "Running now" in str((await self.types("status")).payload):
+                return
+            assert is_slow or UNREADABLE in said, ack
+
     async def starts(self, text: str = "RB-INC-001 brief_desc=core-5xx") -> "Incident":
         """Starts the outage runbook by command, and goes to the channel it opens."""
         before = {channel.id for channel in self.box.slack.channels()}
-        assert (await self.types(text)).acked
+        await self.insists(text)
         return await incident(self.box, before)
 
     async def presses(
@@ -42,6 +68,12 @@ class Person:
         return await self.box.slack.click(
             self.id, channel, str(message["ts"]), None, action, value
         )
+
+    async def keeps_pressing(self, message: Message, channel: str, action: str) -> None:
+        """Again when Slack says that the app did not respond, and the button is still there."""
+        with suppress(CannotDo):
+            while not (await self.presses(message, channel, action)).acked:
+                await until(self.box, lambda: self.box.slack.socket_mode.connections or None)
 
     async def sees_form(self, callback: str) -> Mapping[str, Any]:
         def there() -> Mapping[str, Any] | None:
@@ -54,6 +86,7 @@ class Person:
         return await self.box.slack.submit_view(self.id, str(view["id"]), values)
 
     def was_told(self, words: str, channel: str = GENERAL) -> bool:
+        """In private: seen by this person alone."""
         return any(words in one["text"] for one in self.box.slack.ephemerals(self.id, channel))
 
     async def is_told(self, words: str, channel: str = GENERAL) -> None:
@@ -86,6 +119,15 @@ class Incident:
     async def says(self, words: str) -> Message:
         """Waits until a message of the channel (not of a thread) has these words."""
         return (await until(self.box, lambda: self.saying(words)))[-1]
+
+    def reads(self, words: str) -> bool:
+        """In the channel, on its cards or in a thread."""
+        said = self.box.slack.channel(self.channel).messages.values()
+        return any(words in json.dumps(one, ensure_ascii=False) for one in said)
+
+    async def shows(self, words: str) -> None:
+        """Waits until that is to be read somewhere in the channel."""
+        await until(self.box, lambda: self.reads(words))
 
     async def offers(self, action: str) -> Message:
         """Waits until the card has this button."""
@@ -133,6 +175,18 @@ def _shown(box: Box) -> str:
             thread = box.slack.messages(channel.id, str(top["ts"]))[1:]
             lines += [f"    {one['text']}" for one in thread]
     return "\n".join(lines)
+
+
+def ops(box: Box, channel: str | None = None) -> list[str]:
+    """
+    What runs have said in this channel, or in all, as the outbox names it: without its run, and
+    without what makes an approval or a question one of many.
+    """
+    places = [box.slack.channel(channel)] if channel else box.slack.channels()
+    said = [one for place in places for one in place.messages.values()]
+    stamps = [(one.get("metadata") or {}).get("event_payload", {}).get("op", "") for one in said]
+    named = [found["name"] for stamp in stamps if (found := OF_A_RUN.fullmatch(stamp))]
+    return [ONE_OF_MANY.sub(r"\1", name) for name in named]
 
 
 def has(message: Message, action: str) -> bool:

@@ -14,7 +14,7 @@ from assembly.serving import running_bot
 from bot.settings import AuditSettings
 from bot.slack.views import names
 from sandbox.box import Box
-from tests.scenarios.conftest import bot_in
+from tests.scenarios.company import bot_in
 from tests.scenarios.stage import Person, until
 
 ALERTS, BUCKET = "C0ALERTS", "anchors"
@@ -33,7 +33,7 @@ async def test_who_did_what_is_proved_offline_by_an_anchor_in_a_bucket_and_a_cha
         assert (await omar.types(f"audit {run_id}")).acked
         await omar.is_told("whole up to entry")
         assert (await dana.types(f"audit {run_id}")).acked
-        await dana.is_told("read by the roles")
+        await dana.is_told("read the audit log")
 
     settings = box.settings().model_copy(update={"audit": AuditSettings(bucket=BUCKET)})
     async with running_bot(settings):  # a day later, as far as anchors are concerned

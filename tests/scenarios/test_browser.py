@@ -13,7 +13,7 @@ from playwright.async_api import expect
 
 from sandbox.box import Box
 from tests.scenarios.browser import chromium, window
-from tests.scenarios.conftest import bot_in
+from tests.scenarios.company import bot_in
 from tests.scenarios.screen import Screen
 
 START = "/runbook RB-INC-001 brief_desc=core-down"
@@ -160,7 +160,7 @@ async def test_what_destroys_needs_its_name_typed_by_two_people(
     await screen.types("complyai-prod")
     await screen.picture("the second of two people")
     await screen.presses_key("Enter")
-    done = await screen.reads("complyai-prod-2 writes")
+    done = await screen.reads("complyai-prod is available, complyai-prod-2 writes")
     await expect(done).to_contain_text("APPROVED · DESTROY")
     assert company.aws.writer() == "complyai-prod-2"
 

@@ -13,19 +13,23 @@ from bot.store import delivering, outbox
 from bot.store.deliveries import Delivery
 from bot.store.rooms import begin_room
 from bot.store.store import Store
-from tests.slack.small_slack import SmallSlack
+from tests.slack.small_slack import START, SmallSlack
 
 
 class StillClock(Clock):
-    """Time stands still until it is moved."""
+    """Time stands still until it is moved. Setting `time` sets the clock on the wall alone."""
 
     def __init__(self) -> None:
-        self.time = 1_700_000_000.0
+        self.time = START
+        self._passed = 0.0
         self._waiting: list[tuple[float, asyncio.Event]] = []
         self._rests = asyncio.Event()
 
     def now(self) -> float:
         return self.time
+
+    def monotonic(self) -> float:
+        return self._passed
 
     async def sleep(self, seconds: float) -> None:
         await self.wait(asyncio.Event(), seconds)
@@ -33,7 +37,7 @@ class StillClock(Clock):
     async def wait(self, event: asyncio.Event, seconds: float) -> None:
         if seconds <= 0:
             return
-        waits = (self.time + seconds, event)
+        waits = (self._passed + seconds, event)
         self._waiting.append(waits)
         self._rests.set()
         try:
@@ -44,8 +48,9 @@ class StillClock(Clock):
 
     def move(self, seconds: float) -> None:
         self.time += seconds
+        self._passed += seconds
         for until, event in self._waiting:
-            if until <= self.time:
+            if until <= self._passed:
                 event.set()
 
     async def at_rest(self) -> None:
@@ -61,6 +66,7 @@ class World:
     def __init__(self, path: Path, calls: Calls | None = None) -> None:
         self._url = f"sqlite:///{path}/bot.db"
         self.clock, self.slack = StillClock(), SmallSlack()
+        self.slack.now = lambda: START + self.clock.monotonic()
         self.calls = calls or self.slack
 
     async def open(self, origin: str = "C-ORIGIN") -> "World":
@@ -114,11 +120,11 @@ class World:
                 return
             await asyncio.wait(list(self.outbox._flying.values()))
 
-    async def after(self, seconds: float) -> None:
-        """Second by second, as the outbox sees it."""
+    async def after(self, seconds: float, step_s: float = 1.0) -> None:
+        """Second by second, as the outbox sees it; or in longer steps."""
         while seconds > 0:
-            self.clock.move(min(1.0, seconds))
-            seconds -= 1.0
+            self.clock.move(min(step_s, seconds))
+            seconds -= step_s
             self.outbox.wake()
             await self.quiet()
 

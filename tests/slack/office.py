@@ -19,10 +19,13 @@ from bot.slack.calls import Calls, open_calls
 from bot.slack.connection import Connection
 from bot.slack.errands import Errands
 from bot.slack.http_intake import EVENTS, HttpIntake
+from bot.slack.listeners.front import Front
+from bot.slack.listeners.telling import Telling
 from bot.slack.turned_away import TurnedAway
 from bot.slack.views.kit import Rendered
 from sandbox.slack.acks import Ack
 from sandbox.slack.workspace import Workspace
+from tests.credentials import Changing, given
 from tests.slack.small_desk import SmallDesk, SmallDirectory
 
 GENERAL, DANA, LENA = "C0GENERAL", "U0DANA", "U0LENA"
@@ -36,9 +39,14 @@ class Office:
     desk: SmallDesk
     directory: SmallDirectory
     errands: Errands
+    front: Front = field(init=False)
     app: AsyncApp = field(init=False)
     kept: list[tuple[str, str]] = field(default_factory=list)  #: Secrets: field and value.
     url: str = ""  #: Where the bot listens, over HTTP.
+    signing: Changing = field(init=False)  #: The signing secret, as the bot has it.
+
+    def __post_init__(self) -> None:
+        self.signing = Changing(self.slack.signing_secret)
 
     async def type(self, text: str, user: str = DANA, channel: str = GENERAL) -> Ack:
         return await self.slack.command(user, channel, "/runbook", text)
@@ -48,6 +56,13 @@ class Office:
         ack = await self.type(text, user)
         assert ack.payload["response_type"] == "ephemeral", ack
         return str(ack.payload["text"])
+
+    async def answered(self, text: str, user: str = DANA, channel: str = GENERAL) -> str:
+        """What `/runbook text` is answered with once it is acknowledged, to that person alone."""
+        ack = await self.type(text, user, channel)
+        assert ack.acked and not ack.payload, ack
+        await self.settled()
+        return await self.whispered(user, channel)
 
     async def post(self, says: Rendered, thread: str | None = None) -> str:
         said = await self.calls.call(
@@ -103,13 +118,16 @@ async def office(with_secret_store: bool = True, over_http: bool = False) -> Asy
     slack.add_person(LENA, "lena")
     slack.add_channel("general", [DANA, LENA], id=GENERAL)
     await slack.start()
-    settings = SlackSettings(bot_token=SecretStr(slack.bot_token), api_url=slack.api_url)
-    async with open_calls(settings) as calls:
-        made = Office(slack, calls, SmallDesk(), SmallDirectory(), Errands())
+    settings = SlackSettings(api_url=slack.api_url)
+    async with open_calls(settings, given(slack.bot_token)) as calls:
+        directory = SmallDirectory()
+        made = Office(slack, calls, SmallDesk(directory), directory, Errands())
         keep = made.keep if with_secret_store else None
         away = TurnedAway(made.desk.turned_away, made.errands)
         identity = await identify(calls)
-        made.app = build_app(made.desk, made.directory, calls, identity, made.errands, away, keep)
+        telling = Telling(calls, made.errands)
+        made.front = Front(made.desk, telling, identity.team_id, away, keep)
+        made.app = build_app(made.front, identity)
         intake = await (_listening if over_http else _connected)(made, away)
         try:
             yield made
@@ -119,7 +137,7 @@ async def office(with_secret_store: bool = True, over_http: bool = False) -> Asy
 
 
 async def _connected(made: Office, away: TurnedAway) -> Connection:
-    token, client = made.slack.app_token, made.calls.client
+    token, client = given(made.slack.app_token), made.calls.client
     connection = Connection(made.app, token, client, made.errands, away)
     await connection.open()
     await made.slack.wait_connected()
@@ -129,7 +147,7 @@ async def _connected(made: Office, away: TurnedAway) -> Connection:
 async def _listening(made: Office, away: TurnedAway) -> HttpIntake:
     slack, place = made.slack, ("127.0.0.1", 0)
     intake = HttpIntake(
-        made.app, slack.signing_secret, place, made.errands, away, made.desk.look,
+        made.app, made.signing.credential, place, made.errands, away, made.desk.look,
         now=slack.clock.now,
     )  # fmt: skip
     await intake.open()

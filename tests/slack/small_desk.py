@@ -12,10 +12,24 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from bot.engine.intents import Actor, Member, Noted, Refusal, Started, StartRun, Truth
+from bot.access.acts import Act, Denied, Frozen, Moment, Touched
+from bot.access.deciding import may
+from bot.access.member import Member
+from bot.access.policy import DEFAULT, Policy
+from bot.engine.intents import (
+    Actor,
+    Noted,
+    NotedStart,
+    Refusal,
+    Started,
+    StartRun,
+    Truth,
+)
 from bot.engine.record import (
     ApprovalRecord,
     ChangeRecord,
+    Glass,
+    OpenReview,
     Origin,
     QuestionRecord,
     RunRecord,
@@ -96,6 +110,8 @@ def approval(effect: Literal["CHANGE", "DESTROY"]) -> ApprovalRecord:
         requested_by="U0DANA", asked_at=AT, expires_at=AT + timedelta(minutes=15),
         digest="0" * 64, status="pending",
         type_to_approve="complyai-prod" if effect == "DESTROY" else "",
+        type_to_break="complyai-prod",
+        touches=(Touched(effect, "ecs/core"),),
     )  # fmt: skip
 
 
@@ -103,7 +119,13 @@ def approval(effect: Literal["CHANGE", "DESTROY"]) -> ApprovalRecord:
 class SmallDesk:
     """`noted` is every intent that took effect, as (name, arguments)."""
 
+    directory: "SmallDirectory"
+    policy: Policy = DEFAULT
+    frozen: tuple[Frozen, ...] = ()
     noted: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    starts: dict[str, StartRun] = field(default_factory=dict)  #: Noted, and not begun.
+    waited: timedelta = timedelta(seconds=1)  #: How long they have been there.
+    strange: Refusal | None = None  #: What a start is refused with before it is noted.
     refusal: Refusal | None = None
     says: str = ""
     breaks: Exception | None = None  #: What the store does to every intent.
@@ -116,6 +138,8 @@ class SmallDesk:
     away: list[tuple[str, str, int]] = field(default_factory=list)  #: What was turned away.
     log: list[Entry] = field(default_factory=list)
     refused: list[tuple[str, str, str]] = field(default_factory=list)
+    glass: Glass | None = None  #: Of the approval.
+    to_review: tuple[OpenReview, ...] = ()
     _keys: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -130,10 +154,48 @@ class SmallDesk:
     def on_paper(self) -> Mapping[str, str]:
         return {"RB-INC-003": "Database Performance Degradation"}
 
+    async def judge(self, by: Actor, act: Act, about: str = "") -> Member | Refusal:
+        try:
+            member = await self.directory.member(by.user_id)
+        except Unreachable as error:
+            return Refusal(f"Roles cannot be read, so nobody is let through: {error}")
+        why = self.why_not(member, act)
+        if why:
+            self.refused.append((type(act).__name__, by.user_id, why))
+        return Refusal(why) if why else member
+
+    def why_not(self, member: Member, act: Act) -> str:
+        answer = may(self.policy, member, act, Moment(AT))
+        return answer.why if isinstance(answer, Denied) else ""
+
+    async def freeze(self, by: Actor, reason: str, key: str) -> Noted | Refusal:
+        return await self._note("freeze", key, by, reason=reason)
+
+    async def thaw(self, by: Actor, reason: str, key: str) -> Noted | Refusal:
+        return await self._note("thaw", key, by, reason=reason)
+
+    async def freezes(self) -> Sequence[Frozen]:
+        return self.frozen
+
+    async def note_start(self, intent: StartRun) -> Noted | Refusal:
+        if self.breaks:
+            raise self.breaks
+        if self.strange:
+            return self.strange
+        self.starts[intent.key] = intent
+        return Noted()
+
+    async def forget_start(self, key: str) -> None:
+        self.starts.pop(key, None)
+
+    async def noted_starts(self) -> Sequence[NotedStart]:
+        return [NotedStart(intent, self.waited) for intent in self.starts.values()]
+
     async def start_run(self, intent: StartRun) -> Started | Refusal:
         refusal = await self._meet()
         if refusal:
             return refusal
+        self.starts.pop(intent.key, None)
         if intent.key in self._keys:
             return Started(self._keys[intent.key], is_new=False)
         self._keys[intent.key] = f"RUN{len(self._keys) + 1}"
@@ -165,6 +227,17 @@ class SmallDesk:
             "decide", key, by, id=approval_id, approves=approves, reason=reason, typed=typed
         )
 
+    async def break_glass(
+        self, approval_id: str, by: Actor, reason: str, typed: str, key: str
+    ) -> Noted | Refusal:
+        return await self._note("break", key, by, id=approval_id, reason=reason, typed=typed)
+
+    async def review(self, approval_id: str, by: Actor, found: str, key: str) -> Noted | Refusal:
+        return await self._note("review", key, by, id=approval_id, found=found)
+
+    async def reviews(self) -> Sequence[OpenReview]:
+        return self.to_review
+
     async def answer(
         self, question_id: str, by: Actor, answer: Mapping[str, Any], key: str
     ) -> Noted | Refusal:
@@ -190,7 +263,12 @@ class SmallDesk:
         return list(self.runs.values())[:limit]
 
     async def approval(self, approval_id: str) -> tuple[ApprovalRecord, RunRecord] | None:
-        return (approval(self.effect), run()) if approval_id == "ap1" else None
+        if approval_id != "ap1":
+            return None
+        asked = approval(self.effect)
+        if self.glass:
+            asked = replace(asked, glass=self.glass, status="glass broken")
+        return asked, run()
 
     async def plan_text(self, approval_id: str, by: Actor) -> str | None:
         return self.text if approval_id == "ap1" else None
@@ -202,9 +280,6 @@ class SmallDesk:
 
     async def verdict_until(self, seq: int) -> Verdict:
         return verify([one for one in self.log if one.seq <= seq])
-
-    async def refused_a_look(self, by: Actor, refusal: Refusal) -> None:
-        self.refused.append(("look", by.user_id, refusal.why))
 
     async def question(self, question_id: str) -> tuple[QuestionRecord, RunRecord] | None:
         asked = self.asked.get(question_id)
@@ -231,7 +306,7 @@ class SmallDesk:
 
 @dataclass
 class SmallDirectory:
-    """Everybody is a responder; `members` are the exceptions."""
+    """Everybody is an operator; `members` are the exceptions."""
 
     members: dict[str, Member] = field(default_factory=dict)
     is_down: bool = False
@@ -239,7 +314,7 @@ class SmallDirectory:
     async def member(self, user_id: str) -> Member:
         if self.is_down:
             raise Unreachable("Slack did not answer users.info")
-        everyone = Member(user_id, user_id.lower(), frozenset({"responder"}))
+        everyone = Member(user_id, user_id.lower(), frozenset({"operator"}))
         return self.members.get(user_id, everyone)
 
     def make_guest(self, user_id: str) -> None:

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
-from bot.engine.record import RunRecord, Said, SaidKind
+from bot.access.acts import Frozen
+from bot.engine.record import Glass, Origin, RunRecord, Said, SaidKind, Thaw
 from bot.runbook import Plot
 from bot.runbook.findings import Details
 from bot.runbook.showing import details_from_json
 from bot.slack.announcer import SlackAnnouncer
+from bot.slack.views import names
 from bot.slack.views.kit import Rendered
 from bot.slack.views.plots import draw
 from bot.store.deliveries import Delivery, Priority
@@ -41,11 +43,24 @@ def announced(run: RunRecord, *said: tuple[SaidKind, str], **more: Any) -> dict[
     return by_name
 
 
+def working() -> RunRecord:
+    """A check is still at it."""
+    run = outage()
+    return replace(
+        run, steps={**run.steps, "vendors": replace(run.steps["vendors"], status="working")}
+    )
+
+
 def test_there_is_one_card_whatever_happens() -> None:
-    made = announced(outage(), ("step started", "services"), ("step ended", "database"))
+    made = announced(working(), ("step started", "services"), ("step ended", "database"))
     assert made["7F3K/card"].priority is Priority.EDIT
     assert announced(outage(), ("run started", ""))["7F3K/card"].priority is Priority.POST
     assert announced(outage(), ("run ended", ""))["7F3K/card"].priority is Priority.FINAL
+
+
+def test_a_card_that_waits_for_people_goes_before_progress() -> None:
+    made = announced(outage(), ("step ended", "database"))
+    assert made["7F3K/card"].priority is Priority.FINAL
 
 
 def test_nothing_said_is_nothing_to_see() -> None:
@@ -62,6 +77,124 @@ def test_a_step_is_told_below_the_card_with_its_plot_and_file() -> None:
     assert isinstance(read, Plot)
     assert draw(read).startswith(b"\x89PNG")
     assert plot.payload["alt_text"]
+
+
+def test_a_freeze_is_told_in_the_channel_for_everybody_and_its_end_as_a_message_of_its_own() -> (
+    None
+):
+    announcer = SlackAnnouncer({}, "C0ALERTS0")
+    stopped = Frozen("odd", by="U0LENA0000", by_name="lena", since=after(0))
+    window = replace(stopped, window="Black Friday", lasts="all day", by="")
+    told_as = set()
+    for frozen in (stopped, window):
+        for thaw in (None, Thaw(after(60), "well", "U0LENA0000", "lena")):
+            (told,) = announcer.announce_freeze(frozen, thaw)
+            assert told.place == "C0ALERTS0" and told.priority is Priority.APPROVAL
+            assert_message(Rendered(told.payload["text"], told.payload["blocks"]))
+            told_as.add(told.name)
+    assert len(told_as) == 4
+    assert SlackAnnouncer({}).announce_freeze(stopped) == ()
+
+
+def test_a_freeze_is_put_on_the_card_and_on_what_waits_for_approval() -> None:
+    stopped = Frozen("odd", by="U0LENA0000", by_name="lena", since=after(0))
+    asked = approval(frozen=stopped)
+    run = replace(with_approval(outage(), asked), frozen=(stopped,))
+    made = announced(run, ("freeze changed", ""))
+    assert set(made) == {"7F3K/card", f"7F3K/approval/{asked.id}"}
+    for one in made.values():
+        assert "ALL CHANGES ARE STOPPED" in one.payload["text"]
+    done = approval(status="approved")
+    assert set(announced(with_approval(outage(), done), ("freeze changed", ""))) == {"7F3K/card"}
+
+
+GLASS = Glass("U0DANA0000", "nobody else is here", after(300))
+
+
+def broken(run: RunRecord, **more: Any) -> RunRecord:
+    one = approval(status="glass broken", glass=replace(GLASS, **more))
+    return with_approval(run, one)
+
+
+def told_of(
+    run: RunRecord, kind: SaidKind = "approval changed", **more: Any
+) -> dict[str, Delivery]:
+    known: dict[str, Any] = {
+        "channel": "C0ALERTS0",
+        "breakable": True,
+        "reviewers": ("S0SEC0000",),
+    }
+    return announced(run, (kind, approval().id), **(known | more))
+
+
+def test_a_broken_glass_is_told_in_the_channel_for_everybody_and_where_the_run_speaks() -> None:
+    made = told_of(broken(outage()))
+    name = f"7F3K/glass/{approval().id}"
+    there, here = made[f"{name}/alerts"], made[name]
+    assert (there.place, here.place) == ("C0ALERTS0", "run")
+    assert there.priority is here.priority is Priority.APPROVAL
+    for one in (there, here):
+        assert one.thread is None and "GLASS BROKEN" in one.payload["text"]
+        assert "<!subteam^S0SEC0000>" in one.payload["text"]
+        assert names.REVIEW in str(one.payload["blocks"])
+    assert "GLASS BROKEN" in made[f"7F3K/approval/{approval().id}"].payload["text"]
+    assert "GLASS BROKEN" in made["7F3K/card"].payload["text"]
+
+
+def test_a_broken_glass_is_told_once_where_both_are_the_same_place() -> None:
+    name = f"7F3K/glass/{approval().id}"
+    run = broken(outage())
+    for same in (
+        replace(run, room_id="C0ALERTS0"),
+        replace(run, room_id="", origin=Origin("C0ALERTS0", "alerts")),
+        replace(run, room_id="", origin=Origin(None)),  # speaks where runs without a channel do
+    ):
+        assert f"{name}/alerts" in told_of(same) and name not in told_of(same)
+    assert name in told_of(run, channel="") and f"{name}/alerts" not in told_of(run, channel="")
+
+
+def test_what_becomes_of_it_is_an_edit_of_the_same_message() -> None:
+    run = broken(outage())
+    before = set(told_of(run))
+    assert set(told_of(run)) == before
+    done = approval(status="glass broken", glass=GLASS, outcome="Seen done 14:09:12")
+    after_it = told_of(with_approval(outage(), done))
+    assert set(after_it) == before
+    assert "Seen done" in str(after_it[f"7F3K/glass/{done.id}/alerts"].payload["blocks"])
+
+
+def test_an_open_review_is_said_each_time_as_a_message_of_its_own() -> None:
+    name = f"7F3K/glass/{approval().id}"
+    second = told_of(broken(outage(), reminded=2), "review due")
+    assert second[f"{name}/due/2"].place == "C0ALERTS0" and f"{name}/due/1" not in second
+    assert "REVIEW STILL OPEN" in second[f"{name}/due/2"].payload["text"]
+    alone = told_of(broken(outage(), reminded=1), "review due", channel="")
+    assert alone[f"{name}/due/1"].place == "run"
+
+
+def test_a_review_is_shown_wherever_it_was_waited_for() -> None:
+    known = {"reviewed_by": "U0LENA0000", "review": "right to do so", "reviewed_at": after(9999)}
+    run = broken(outage(), reminded=2, **known)
+    name = f"7F3K/glass/{approval().id}"
+    shown = {name, f"{name}/alerts", f"{name}/due/1", f"{name}/due/2"}
+    shown |= {f"7F3K/approval/{approval().id}", "7F3K/card"}
+    made = told_of(run, "glass reviewed")
+    assert set(made) == shown
+    over = replace(run, status="finished", ended_at=after(900))
+    made = told_of(over, "glass reviewed")
+    assert set(made) == shown | {"7F3K/result", "7F3K/result/origin"}
+    for one in made.values():
+        assert "REVIEWED by <@U0LENA0000>" in one.payload["text"], one.name
+        assert names.REVIEW not in str(one.payload["blocks"])
+
+
+def test_the_button_is_on_a_request_only_where_the_policy_lets_somebody() -> None:
+    run = with_approval(outage(), approval())
+    card = f"7F3K/approval/{approval().id}"
+    asked = told_of(run, "approval asked")[card]
+    assert names.BREAK_GLASS in str(asked.payload["blocks"])
+    asked = told_of(run, "approval asked", breakable=False)[card]
+    assert names.BREAK_GLASS not in str(asked.payload["blocks"])
 
 
 def test_a_step_that_is_done_again_is_told_anew() -> None:
@@ -164,8 +297,8 @@ def test_every_hostile_run_can_be_announced(malice: str) -> None:
     run = hostile_run(malice)
     ended: list[tuple[SaidKind, str]] = [("step ended", key) for key in run.steps]
     made = announced(run, ("room opened", ""), *ended, ("run ended", ""))
-    names = [one.payload["filename"] for one in made.values() if one.kind == "file"]
-    assert all(name.isascii() and "/" not in name and len(name) <= 100 for name in names)
+    files = [one.payload["filename"] for one in made.values() if one.kind == "file"]
+    assert all(name.isascii() and "/" not in name and len(name) <= 100 for name in files)
 
 
 def test_a_card_of_sixty_steps_takes_a_few_milliseconds() -> None:

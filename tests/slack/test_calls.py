@@ -5,10 +5,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp import web
-from pydantic import SecretStr
 
+from bot.runbook.errors import Refused
 from bot.settings import SlackSettings
 from bot.slack.calls import Calls, Limited, Lost, NotSent, open_calls
+from tests.credentials import given
 
 pytestmark = pytest.mark.slow
 TOKEN = "xoxb-very-secret"
@@ -22,7 +23,11 @@ class Peer:
         self.bodies: list[object] = []
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
-        self.bodies.append(await request.json() if request.can_read_body else dict(request.query))
+        if "upload" in request.path:
+            self.bodies.append(await request.read())
+        else:
+            asked = await request.json() if request.can_read_body else dict(request.query)
+            self.bodies.append(asked)
         if self.answer is None:
             assert request.transport
             request.transport.abort()
@@ -51,8 +56,8 @@ async def peer() -> Peer:
 @pytest.fixture
 async def calls(peer: Peer) -> AsyncIterator[Calls]:
     async with serving(peer) as url:
-        settings = SlackSettings(bot_token=SecretStr(TOKEN), api_url=url, timeout_s=1.0)
-        async with open_calls(settings) as calls:
+        settings = SlackSettings(api_url=url, timeout_s=1.0)
+        async with open_calls(settings, given(TOKEN)) as calls:
             yield calls
 
 
@@ -89,14 +94,14 @@ async def test_a_limit_says_for_how_long(calls: Calls, peer: Peer) -> None:
     peer.answer = web.json_response(body, status=429, headers=headers)
     with pytest.raises(Limited) as limited:
         await calls.call("chat.update", channel="C1")
-    assert (limited.value.method, limited.value.retry_after_s) == ("chat.update", 7.0)
+    assert (limited.value.method, limited.value.again_after_s) == ("chat.update", 7.0)
 
 
 async def test_a_peer_that_is_not_there_got_nothing() -> None:
     async with serving(Peer()) as url:
         pass
-    settings = SlackSettings(bot_token=SecretStr(TOKEN), api_url=url, timeout_s=1.0)
-    async with open_calls(settings) as calls:
+    settings = SlackSettings(api_url=url, timeout_s=1.0)
+    async with open_calls(settings, given(TOKEN)) as calls:
         with pytest.raises(NotSent):
             await calls.call("chat.postMessage", channel="C1")
 
@@ -116,6 +121,46 @@ async def test_no_error_carries_the_token(calls: Calls, peer: Peer) -> None:
     assert TOKEN not in f"{lost.value!r} {lost.value.__context__!r} {lost.value.__cause__!r}"
 
 
+def upload_url(calls: Calls) -> str:
+    return calls.client.base_url.replace("/api/", "/upload/v1/ticket")
+
+
+async def test_a_file_goes_where_slack_said(calls: Calls, peer: Peer) -> None:
+    await calls.upload(upload_url(calls), b"rows")
+    assert peer.bodies == [b"rows"]
+
+
+@pytest.mark.parametrize("status", [400, 403, 413])
+async def test_a_file_that_is_refused_is_not_tried_again(
+    calls: Calls, peer: Peer, status: int
+) -> None:
+    peer.answer = web.Response(status=status)
+    with pytest.raises(Refused, match=f"HTTP {status}"):
+        await calls.upload(upload_url(calls), b"rows")
+
+
+@pytest.mark.parametrize("status", [408, 500, 503])
+async def test_an_upload_that_failed_for_now_had_no_effect(
+    calls: Calls, peer: Peer, status: int
+) -> None:
+    peer.answer = web.Response(status=status)
+    with pytest.raises(NotSent, match=f"HTTP {status}"):
+        await calls.upload(upload_url(calls), b"rows")
+
+
+async def test_an_upload_without_an_answer_had_no_effect(calls: Calls, peer: Peer) -> None:
+    peer.answer = None
+    with pytest.raises(NotSent):
+        await calls.upload(upload_url(calls), b"rows")
+
+
+async def test_an_upload_that_is_limited_says_for_how_long(calls: Calls, peer: Peer) -> None:
+    peer.answer = web.Response(status=429, headers={"Retry-After": "9"})
+    with pytest.raises(Limited) as limited:
+        await calls.upload(upload_url(calls), b"rows")
+    assert limited.value.again_after_s == 9.0
+
+
 async def test_a_file_is_not_uploaded_in_the_clear_to_a_stranger(calls: Calls) -> None:
-    with pytest.raises(NotSent, match="not encrypted"):
+    with pytest.raises(Refused, match="not encrypted"):
         await calls.upload("http://files.example/upload", b"rows")

@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
-from pydantic import SecretStr
 from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
@@ -20,7 +19,8 @@ from bot.slack.connection import Connection
 from bot.slack.errands import Errands
 from bot.slack.turned_away import TurnedAway
 from sandbox.slack.workspace import Workspace
-from tests.slack.small_desk import SmallDesk
+from tests.credentials import given
+from tests.slack.small_desk import SmallDesk, SmallDirectory
 
 pytestmark = pytest.mark.slow
 
@@ -33,10 +33,17 @@ class Bot:
 
     slack: Workspace
     now: float = 0.0
+    stumbles: int = 0  #: So often its clock fails, as nobody expects.
     errands: Errands = field(default_factory=Errands)
     may_answer: asyncio.Event = field(default_factory=asyncio.Event)
     taken: asyncio.Event = field(default_factory=asyncio.Event)
     connection: Connection = field(init=False)
+
+    def clock(self) -> float:
+        if self.stumbles:
+            self.stumbles -= 1
+            raise RuntimeError("no clock")
+        return self.now
 
     def app(self) -> AsyncApp:
         async def authorize(**_: object) -> AuthorizeResult:
@@ -60,13 +67,13 @@ class Bot:
 
 @asynccontextmanager
 async def connected(slack: Workspace, ping_interval_s: float = 0.05) -> AsyncIterator[Bot]:
-    async with open_calls(settings_for(slack)) as calls:
+    async with open_calls(settings_for(slack), given(slack.bot_token)) as calls:
         bot = Bot(slack)
         bot.may_answer.set()
-        away = TurnedAway(SmallDesk().turned_away, bot.errands)
+        away = TurnedAway(SmallDesk(SmallDirectory()).turned_away, bot.errands)
         bot.connection = Connection(
-            bot.app(), slack.app_token, calls.client, bot.errands, away,
-            ping_interval_s=ping_interval_s, look_every_s=0.02, clock=lambda: bot.now,
+            bot.app(), given(slack.app_token), calls.client, bot.errands, away,
+            ping_interval_s=ping_interval_s, look_every_s=0.02, clock=bot.clock,
         )  # fmt: skip
         await bot.connection.open()
         await slack.wait_connected()
@@ -119,6 +126,19 @@ async def test_silence_makes_it_connect_anew(slack: Workspace) -> None:
         await slack.wait_for(lambda: tickets(slack) > before)
         await slack.wait_connected()
         assert await bot.command() == "noted"
+
+
+async def test_the_watch_goes_on_after_an_error_that_nobody_expected(
+    slack: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with connected(slack, ping_interval_s=1000.0) as bot:
+        await bot.command()
+        before = tickets(slack)
+        bot.stumbles, bot.now = 1, 61.0
+        await slack.wait_for(lambda: tickets(slack) > before)
+        await slack.wait_connected()
+        assert await bot.command() == "noted"
+    assert "the watch over the connection to Slack failed once" in caplog.text
 
 
 async def test_a_word_from_slack_now_and_then_is_no_silence(bot: Bot) -> None:
@@ -185,7 +205,7 @@ async def test_no_log_has_a_ticket_of_socket_mode(
 
 
 async def test_the_bot_learns_who_it_is_once_at_boot(slack: Workspace) -> None:
-    async with open_calls(settings_for(slack)) as calls:
+    async with open_calls(settings_for(slack), given(slack.bot_token)) as calls:
         identity = await identify(calls)
     assert (identity.team_id, identity.user_id) == (slack.team.id, slack.bot_user_id)
 
@@ -193,22 +213,21 @@ async def test_the_bot_learns_who_it_is_once_at_boot(slack: Workspace) -> None:
 async def test_a_wrong_token_is_answered_with_where_the_right_one_belongs(
     slack: Workspace,
 ) -> None:
-    wrong = SlackSettings(bot_token=SecretStr("xoxb-wrong-wrong"), api_url=slack.api_url)
-    async with open_calls(wrong) as calls:
-        with pytest.raises(Refused, match="RUNBOOK_BOT_SLACK__BOT_TOKEN") as refused:
+    async with open_calls(settings_for(slack), given("xoxb-wrong-wrong")) as calls:
+        with pytest.raises(Refused, match="env:GIVEN_BY_A_TEST") as refused:
             await identify(calls)
     assert "xoxb-wrong-wrong" not in str(refused.value)
 
 
 async def test_a_slack_that_does_not_answer_at_boot_is_unreachable(slack: Workspace) -> None:
     slack.faults.server_error("auth.test")
-    async with open_calls(settings_for(slack)) as calls:
+    async with open_calls(settings_for(slack), given(slack.bot_token)) as calls:
         with pytest.raises(Unreachable):
             await identify(calls)
 
 
 def settings_for(slack: Workspace) -> SlackSettings:
-    return SlackSettings(bot_token=SecretStr(slack.bot_token), api_url=slack.api_url)
+    return SlackSettings(api_url=slack.api_url)
 
 
 def tickets(slack: Workspace) -> int:

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
+import sqlalchemy as sa
 
 from bot.slack.http_intake import EVENTS, HEALTH, LONGEST_BODY
 from bot.slack.views import names
@@ -131,11 +132,12 @@ async def test_a_body_that_is_too_long_or_never_ends_is_not_waited_for() -> None
         writer.close()
 
 
-async def test_the_balancer_is_told_when_the_store_is_away() -> None:
+@pytest.mark.parametrize("error", [OSError("no disk"), sa.exc.TimeoutError("none is free")])
+async def test_the_balancer_is_told_when_the_store_is_away(error: Exception) -> None:
     async with http_office() as (made, session):
         async with session.get(f"{made.url}{HEALTH}") as answer:
             assert (answer.status, await answer.json()) == (200, {"status": "ok"})
-        made.desk.breaks = OSError("no disk")
+        made.desk.breaks = error
         async with session.get(f"{made.url}{HEALTH}") as answer:
             assert answer.status == 503
             assert "store" in json.dumps(await answer.json())

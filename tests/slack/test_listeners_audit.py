@@ -70,7 +70,7 @@ async def test_a_guest_and_somebody_of_another_company_are_written_down(bot: Off
     await _delivered(bot, body | {"team_id": "T0OTHER"})
     await bot.settled()
     (guest,) = bot.desk.refused
-    assert guest[:2] == ("look", LENA) and "full members" in guest[2]
+    assert guest[:2] == ("Read", LENA) and "full members" in guest[2]
     assert bot.desk.away == [("somebody of another workspace", DANA, 0)]
 
 

@@ -184,9 +184,10 @@ async def test_a_late_decision_says_so_and_loses_no_word(bot: Office) -> None:
     ts = await approving(bot, "CHANGE")
     await bot.press(ts, names.DENY, user=LENA)
     await bot.form(names.DENY_MODAL, LENA)
-    bot.desk.refusal = Refusal("This was approved already.")
+    bot.desk.refusal = Refusal("This was approved already.", decided_by=("U0RAVI",))
     ack = await bot.submit(LENA, reason="not now")
     assert ack.errors == {"reason": "This was approved already."}
+    assert "Decided by <@U0RAVI>" in await bot.whispered(LENA)
 
 
 async def test_the_whole_plan_is_shown_to_who_asks(bot: Office) -> None:

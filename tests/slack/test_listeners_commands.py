@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 from slack_bolt.request.async_request import AsyncBoltRequest
 
+from bot.access.acts import Frozen
+from bot.access.member import Member
+from bot.access.policy import DEFAULT, RunRule
 from bot.engine.intents import Refusal, StartRun
 from bot.engine.record import Origin
 from bot.slack.listeners import front
@@ -31,7 +34,7 @@ def started(bot: Office) -> StartRun:
 
 
 async def test_a_runbook_with_all_its_inputs_starts_at_once(bot: Office) -> None:
-    said = await bot.told('rb-inc-001 brief_desc="core-down" services=a,b severity=P2')
+    said = await bot.answered('rb-inc-001 brief_desc="core-down" services=a,b severity=P2')
     intent = started(bot)
     assert intent.book_id == "RB-INC-001"
     assert intent.inputs == {"brief_desc": "core-down", "services": ["a", "b"], "severity": "P2"}
@@ -42,7 +45,7 @@ async def test_a_runbook_with_all_its_inputs_starts_at_once(bot: Office) -> None
 
 
 async def test_dry_starts_a_dry_run(bot: Office) -> None:
-    assert "dry run" in await bot.told("dry DAILY-001")
+    assert "dry run" in await bot.answered("dry DAILY-001")
     assert started(bot).dry
 
 
@@ -69,7 +72,7 @@ async def test_an_unknown_id_is_answered_with_the_nearest_and_a_button(bot: Offi
 
 
 async def test_a_wrong_input_is_answered_with_its_name_and_what_is_allowed(bot: Office) -> None:
-    bot.desk.refusal = Refusal("Some inputs are not right.", {"severity": "This is not one."})
+    bot.desk.strange = Refusal("Some inputs are not right.", {"severity": "This is not one."})
     said = await bot.told("RB-INC-001 brief_desc=abc severity=P9")
     assert "severity: This is not one. (one of P1, P2)" in said
 
@@ -82,9 +85,12 @@ async def test_an_input_that_does_not_exist_starts_nothing(bot: Office) -> None:
 async def test_the_same_command_delivered_twice_starts_one_run(bot: Office) -> None:
     channel = bot.slack.channel(GENERAL)
     body = payloads.slash_command(bot.slack.team, DANA, channel, "/runbook", "DAILY-001")
-    answers = [await _delivered(bot, body) for _ in range(2)]
+    for _ in range(2):
+        await _delivered(bot, body)
+    await bot.settled()
     assert len(bot.desk.noted) == 1
-    assert answers[0] == answers[1]
+    first, second = bot.slack.ephemerals(DANA, GENERAL)
+    assert first["text"] == second["text"]
 
 
 async def test_list_shows_what_there_is_and_finds_by_word(bot: Office) -> None:
@@ -117,6 +123,60 @@ async def test_help_names_every_word(bot: Office) -> None:
     ack = await bot.type("help")
     for word in ("show", "list", "dry", "status", "history", "cancel"):
         assert f"/runbook {word}" in str(ack.payload["blocks"])
+
+
+async def test_a_viewer_is_offered_nothing_that_they_may_not_do(bot: Office) -> None:
+    bot.directory.members[LENA] = Member(LENA, "lena", frozenset({"viewer"}))
+    told = await bot.type("help", LENA)
+    shown = str(told.payload["blocks"])
+    assert "/runbook status" in shown and "to read: You need the role" in shown
+    for word in ("dry", "cancel", "freeze", "thaw"):
+        assert f"/runbook {word}" not in shown
+    unknown = await bot.type("RB-INC-01", LENA)
+    assert "RB-INC-001 Service Outage" in unknown.payload["text"]
+    assert "rb.run_book" not in str(unknown.payload["blocks"])
+    run = str((await bot.type("status 7f3k", LENA)).payload["blocks"])
+    assert names.TIMELINE in run and names.CANCEL not in run and names.AGAIN not in run
+    own = str((await bot.type("status 7f3k")).payload["blocks"])
+    assert names.CANCEL in own
+
+
+async def test_a_viewer_reads_a_runbook_and_is_told_who_may_start_it(bot: Office) -> None:
+    bot.directory.members[LENA] = Member(LENA, "lena", frozenset({"viewer"}))
+    await bot.type("", LENA)
+    await bot.form(names.CATALOGUE_MODAL, LENA)
+    await bot.press_in_form("rb.show_book:RB-REC-001", user=LENA)
+    shown = await bot.slack.wait_for(
+        lambda: (view := bot.slack.views(LENA)[-1])["title"]["text"] == "RB-REC-001" and view
+    )
+    assert shown and not shown.get("submit") and "You need the role" in str(shown["blocks"])
+    await bot.type("RB-REC-001", LENA)
+    assert "You need the role" in await bot.whispered(LENA)
+    assert [one["callback_id"] for one in bot.slack.views(LENA)] == [names.CATALOGUE_MODAL]
+
+
+async def test_a_runbook_is_offered_to_whom_the_policy_lets_start_it(bot: Office) -> None:
+    rule = RunRule(roles=("operator",), runbooks=("RB-REC-*",))
+    bot.desk.policy = DEFAULT.model_copy(update={"start": (rule,)})
+    shown = str((await bot.type("list")).payload["blocks"])
+    assert shown.count("to read: No rule of the bot's policy lets anybody start") == 3
+    assert "/runbook dry" in shown
+
+
+async def test_freeze_and_thaw_ask_the_desk_with_the_reason_as_it_was_typed(bot: Office) -> None:
+    bot.desk.says = "All changes to outside systems are stopped."
+    assert "are stopped" in await bot.told("freeze it's burning")
+    assert bot.desk.last == ("freeze", {"by": DANA, "reason": "it's burning"})
+    await bot.type("thaw")
+    assert bot.desk.last == ("thaw", {"by": DANA, "reason": ""})
+
+
+async def test_status_and_home_say_what_is_frozen(bot: Office) -> None:
+    bot.desk.frozen = (Frozen("the sale", "Black Friday", "all day"),)
+    assert "CHANGE FREEZE Black Friday" in await bot.told("status")
+    await bot.slack.open_home(DANA)
+    home = await bot.slack.wait_for(lambda: bot.slack.home(DANA))
+    assert home and "CHANGE FREEZE Black Friday" in str(home["blocks"])
 
 
 async def test_cancel_asks_the_desk(bot: Office) -> None:
@@ -250,14 +310,14 @@ async def test_somebody_of_another_company_is_turned_away(bot: Office) -> None:
 
 async def test_a_run_started_where_the_bot_is_not_speaks_to_the_person(bot: Office) -> None:
     hidden = bot.slack.add_channel("hidden", [DANA], private=True, with_bot=False)
-    await bot.type("DAILY-001", channel=hidden)
+    await bot.answered("DAILY-001", channel=hidden)
     origin = started(bot).origin
     assert origin.channel_id and origin.channel_id.startswith("D")
 
 
 async def test_a_run_started_in_a_private_channel_of_the_bot_speaks_there(bot: Office) -> None:
     ours = bot.slack.add_channel("ours", [DANA], private=True)
-    await bot.type("DAILY-001", channel=ours)
+    await bot.answered("DAILY-001", channel=ours)
     assert started(bot).origin.channel_id == ours
 
 

@@ -45,6 +45,10 @@ def refusal(text: str) -> str:
         ("status 7f3k", Order("status", "7F3K")),
         ("cancel 7f3k", Order("cancel", "7F3K")),
         ("help", Order("help")),
+        ("freeze", Order("freeze")),
+        ("FREEZE it's burning, don't touch", Order("freeze", "it's burning, don't touch")),
+        ('freeze\u00a0"the primary is odd"', Order("freeze", "the primary is odd")),
+        ("thaw all well", Order("thaw", "all well")),
     ],
 )
 def test_a_word_means_what_the_help_says(text: str, order: Order) -> None:

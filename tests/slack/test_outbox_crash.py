@@ -2,7 +2,8 @@
 
 import asyncio
 import base64
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from bot.slack.calls import Answer
 from bot.store.deliveries import Delivery, message
 from tests.slack.delivering import World
-from tests.slack.small_slack import SmallSlack
+from tests.slack.small_slack import Message, Mishap, Rule
 
 WORK = (
     message("7F3K/card", "card 1"),
@@ -55,21 +56,40 @@ async def test_a_kill_at_any_moment_neither_loses_nor_doubles_anything(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     moments = 0
-    while await survives(tmp_path / str(moments), moments + 1, monkeypatch):
+    while await survives(tmp_path / str(moments), moments + 1, monkeypatch, ORDINARY):
         moments += 1
     assert moments > 40
 
 
-async def survives(path: Path, at: int, monkeypatch: pytest.MonkeyPatch) -> bool:
+@pytest.mark.slow
+async def test_a_kill_at_any_moment_of_giving_up_leaves_nothing_unsaid(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every seventh moment: it takes minutes to give up."""
+    moments = 0
+    while await survives(tmp_path / str(moments), 7 * moments + 1, monkeypatch, POISONED):
+        moments += 1
+    assert moments > 15
+
+
+@dataclass(frozen=True)
+class Story:
+    life: Callable[[World], Coroutine[Any, Any, None]]
+    ends_well: Callable[[World, int], Awaitable[None]]
+    rule: Rule | None = None
+
+
+async def survives(path: Path, at: int, monkeypatch: pytest.MonkeyPatch, story: Story) -> bool:
     """False: there is no such moment any more."""
     world = await World(path).open()
+    world.slack.rule = story.rule
     await world.quiet()
     death = Death(at)
     with monkeypatch.context() as patch:
         patch.setattr(world.store, "tx", death.around(world.store.tx))
         patch.setattr(world.store, "read", death.around(world.store.read))
         patch.setattr(world.slack, "call", death.around(world.slack.call))
-        live = asyncio.create_task(whole_life(world))
+        live = asyncio.create_task(story.life(world))
         dying = asyncio.create_task(death.came.wait())
         await asyncio.wait((live, dying), return_when=asyncio.FIRST_COMPLETED)
         await world.kill()
@@ -77,8 +97,8 @@ async def survives(path: Path, at: int, monkeypatch: pytest.MonkeyPatch) -> bool
             task.cancel()
         await asyncio.gather(live, dying, return_exceptions=True)
     world.start()
-    await whole_life(world)
-    everything_is_there_once(world.slack, at)
+    await story.life(world)
+    await story.ends_well(world, at)
     await world.close()
     return death.came.is_set()
 
@@ -92,11 +112,33 @@ async def whole_life(world: World) -> None:
     await world.deliver(message("7F3K/card", "card 2"))
 
 
-def everything_is_there_once(slack: SmallSlack, at: int) -> None:
+async def everything_is_there_once(world: World, at: int) -> None:
+    slack = world.slack
     assert sorted(slack.texts("C-ORIGIN")) == ["card 2", "detail", "finished"], at
     card = next(m for m in slack.messages["C-ORIGIN"] if m["text"] == "card 2")
     assert [(channel, ts) for _, channel, ts in slack.shared] == [("C-ORIGIN", card["ts"])], at
     assert slack.pinned == [card["ts"]], at
+
+
+async def poisoned_life(world: World) -> None:
+    await world.put(message("7F3K/step/1", "poison"), message("7F3K/approval/1", "approve?"))
+    await world.after(600, step_s=20.0)
+
+
+async def all_but_the_poison_is_said(world: World, at: int) -> None:
+    notice, approval = sorted(world.slack.texts("C-ORIGIN"))
+    assert "step/1: given up" in notice, at
+    assert approval == "approve?", at
+    assert await world.states("7F3K/step/1", "7F3K/approval/1") == ["dead", "sent"], at
+
+
+def poison(method: str, given: Message) -> Mishap | str | None:
+    is_it = method == "chat.postMessage" and given["text"] == "poison"
+    return "internal_error" if is_it else None
+
+
+ORDINARY = Story(whole_life, everything_is_there_once)
+POISONED = Story(poisoned_life, all_but_the_poison_is_said, poison)
 
 
 async def test_what_was_being_sent_at_the_kill_is_looked_for_first(tmp_path: Path) -> None:

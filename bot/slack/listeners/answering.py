@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from bot.access.acts import Answer as Answering
 from bot.engine.intents import Refusal, Truth
+from bot.engine.record import RunRecord
 from bot.slack.listeners.front import Front
 from bot.slack.listeners.leading import said
 from bot.slack.listeners.secrets import with_secrets_kept
@@ -11,7 +13,7 @@ from bot.slack.listeners.visit import Answer, Open, Private, Visit
 from bot.slack.listeners.wrong import wrong
 from bot.slack.views import names
 from bot.slack.views.answers import read_values
-from bot.slack.views.ephemeral import sentence
+from bot.slack.views.ephemeral import refused, sentence
 from bot.slack.views.kit import Rendered, View
 from bot.slack.views.names import Strange
 from bot.slack.views.question import answer_modal
@@ -56,7 +58,10 @@ async def answer_form(front: Front, visit: Visit) -> Answer:
 
     async def build() -> View | Rendered:
         found = await front.desk.question(question_id)
-        return answer_modal(*found) if found else sentence(SETTLED)
+        if found is None:
+            return sentence(SETTLED)
+        member = await front.desk.judge(visit.actor, to_answer(found[1]))
+        return refused(member) if isinstance(member, Refusal) else answer_modal(*found)
 
     return Open(build, "Press the button again.")
 
@@ -69,11 +74,15 @@ async def answered(front: Front, visit: Visit) -> Answer:
         return Private(sentence(SETTLED))
     schema: Mapping[str, Any] = found[0].answer_schema or {}
     values = read_values(schema, visit.filled)
-    given = await with_secrets_kept(front, visit, schema, values)
+    given = await with_secrets_kept(front, visit, to_answer(found[1]), schema, values)
     if isinstance(given, Refusal):
         return wrong(visit, given, schema)
     done = await front.desk.answer(about, visit.actor, given, visit.key)
     return wrong(visit, done, schema) if isinstance(done, Refusal) else said(done)
+
+
+def to_answer(run: RunRecord) -> Answering:
+    return Answering(run.outline.book, run.inputs)
 
 
 async def settle(front: Front, visit: Visit) -> Answer:

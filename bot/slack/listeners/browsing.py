@@ -4,11 +4,13 @@ The catalogue, the Home tab, and what else only shows what there is.
 
 from dataclasses import replace
 
+from bot.access.acts import Read
+from bot.engine.intents import Refusal
 from bot.slack.listeners.front import Front
+from bot.slack.listeners.offered import closed_books, own_card
 from bot.slack.listeners.starting import start_form
 from bot.slack.listeners.visit import Answer, Instead, Later, Next, Open, Private, Redraw, Visit
 from bot.slack.views import names
-from bot.slack.views.card import card
 from bot.slack.views.catalogue import catalogue_modal, summaries
 from bot.slack.views.ephemeral import refused, sentence
 from bot.slack.views.home import home
@@ -27,7 +29,7 @@ async def open_catalogue(front: Front, visit: Visit) -> Answer:
     kept = Metadata(channel=where.channel_id or "", channel_name=where.channel_name)
 
     async def build() -> View:
-        return await _catalogue(front, kept, None)
+        return await _catalogue(front, visit, kept, None)
 
     return Open(build, "Type `/runbook list` instead.")
 
@@ -43,7 +45,7 @@ async def browse(front: Front, visit: Visit) -> Answer:
         chosen = pressed.id or None
 
     async def build() -> View:
-        return await _catalogue(front, kept, chosen)
+        return await _catalogue(front, visit, kept, chosen)
 
     return Redraw(build) if visit.is_modal else Open(build, "Type `/runbook list` instead.")
 
@@ -54,17 +56,16 @@ async def submitted(front: Front, visit: Visit) -> Answer:
     if not kept.book:
         typed = visit.filled.get(SEARCH_BLOCK, {}).get(names.SEARCH, {}).get("value")
         kept = replace(kept, search=str(typed or ""), page=0)
-        return Instead(await _catalogue(front, kept, None))
-    found = start_form(front, visit, kept.book, {})
-    if isinstance(found, Private):
-        return found
-    form = await found.build()
+        return Instead(await _catalogue(front, visit, kept, None))
+    form = await start_form(front, visit, kept.book, {}).build()
     return Private(form) if isinstance(form, Rendered) else Next(form)
 
 
 async def show_run(front: Front, visit: Visit) -> Answer:
     run = await front.desk.record(visit.pressed.id)
-    return Private(card(run) if run else sentence(f"There is no run {visit.pressed.id} any more."))
+    if run is None:
+        return Private(sentence(f"There is no run {visit.pressed.id} any more."))
+    return Private(own_card(front, visit, run))
 
 
 async def show_timeline(front: Front, visit: Visit) -> Answer:
@@ -83,14 +84,16 @@ async def opened_home(front: Front, visit: Visit) -> Answer:
 
 
 async def _home(front: Front, visit: Visit) -> View:
-    if refusal := await front.may_read(visit):
-        return {"type": "home", "blocks": refused(refusal).blocks}
+    if isinstance(who := await front.desk.judge(visit.actor, Read(), "home"), Refusal):
+        return {"type": "home", "blocks": refused(who).blocks}
     running = await front.desk.recent(LOOKED_THROUGH, active=True)
-    return home(running, await front.desk.recent(ON_HOME))
+    frozen, reviews = await front.desk.freezes(), await front.desk.reviews()
+    return home(running, await front.desk.recent(ON_HOME), frozen, reviews)
 
 
-async def _catalogue(front: Front, kept: Metadata, chosen: str | None) -> View:
-    books = summaries(front.desk.books, await front.desk.recent(LOOKED_THROUGH))
+async def _catalogue(front: Front, visit: Visit, kept: Metadata, chosen: str | None) -> View:
+    closed = closed_books(front, visit)
+    books = summaries(front.desk.books, await front.desk.recent(LOOKED_THROUGH), closed)
     return catalogue_modal(books, kept.search, chosen, kept)
 
 

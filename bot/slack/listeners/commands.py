@@ -1,18 +1,20 @@
 """`/runbook ...`: one small function per word, and the runbook itself for everything else."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 
-from bot.engine.intents import Refusal
+from bot.access.acts import Read
+from bot.engine.intents import Refusal, StartRun
 from bot.slack.listeners.auditing import audit
+from bot.slack.listeners.breaking import list_reviews
 from bot.slack.listeners.browsing import open_catalogue
 from bot.slack.listeners.front import Front
 from bot.slack.listeners.leading import said
-from bot.slack.listeners.place import speaking_place
-from bot.slack.listeners.starting import no_such_book, start, start_form
+from bot.slack.listeners.offered import closed_books, own_card, own_words
+from bot.slack.listeners.starting import begin_later, no_such_book, start_form
 from bot.slack.listeners.typed import Order, Verb, read_order
 from bot.slack.listeners.typed_inputs import explained, missing, read_inputs
 from bot.slack.listeners.visit import Answer, Private, Visit
-from bot.slack.views.card import card
 from bot.slack.views.catalogue import summaries, whole_book
 from bot.slack.views.ephemeral import history, refused, sentence, status, usage
 
@@ -24,26 +26,42 @@ Carry = Callable[[Front, Visit, Order], Awaitable[Answer]]
 
 async def runbook(front: Front, visit: Visit) -> Answer:
     order = read_order(visit.text)
+    if isinstance(order, Order) and (intent := _whole_start(front, visit, order)):
+        return await _note(front, visit, intent)
+    who = await front.desk.judge(visit.actor, Read(), visit.what)
+    if isinstance(who, Refusal):
+        return Private(refused(who))
     if isinstance(order, Refusal):
         return Private(refused(order))
-    if order.verb in READING and (refusal := await front.may_read(visit)):
-        return Private(refused(refusal))
-    return await CARRY[order.verb](front, visit, order)
+    return await CARRY[order.verb](front, replace(visit, who=who), order)
+
+
+def _whole_start(front: Front, visit: Visit, order: Order) -> StartRun | None:
+    """A start that lacks nothing: it is noted at once, and judged when it is acknowledged."""
+    book = front.desk.books.get(order.subject) if order.verb in ("run", "dry") else None
+    inputs = read_inputs(book, order.inputs) if book else None
+    if book is None or inputs is None or isinstance(inputs, Refusal) or missing(book, inputs):
+        return None
+    dry = order.verb == "dry"
+    return StartRun(book.book, inputs, visit.actor, visit.channel, visit.key, dry)
+
+
+async def _note(front: Front, visit: Visit, intent: StartRun) -> Answer:
+    noted = await front.desk.note_start(intent)
+    if isinstance(noted, Refusal):
+        return Private(refused(explained(front.desk.books[intent.book_id], noted)))
+    return begin_later(front, visit, intent)
 
 
 async def _run(front: Front, visit: Visit, order: Order) -> Answer:
+    """A start that lacks something, or has something wrong."""
     book = front.desk.books.get(order.subject)
     if book is None:
-        return no_such_book(front, order.subject)
+        return no_such_book(front, visit, order.subject)
     inputs = read_inputs(book, order.inputs)
     if isinstance(inputs, Refusal):
         return Private(refused(inputs))
-    dry = order.verb == "dry"
-    if missing(book, inputs):
-        return start_form(front, visit, book.book, inputs, dry)
-    origin = await speaking_place(front, visit)
-    done = await start(front, visit, book.book, inputs, origin, dry)
-    return Private(refused(explained(book, done)) if isinstance(done, Refusal) else done)
+    return start_form(front, visit, book.book, inputs, order.verb == "dry")
 
 
 async def _catalogue(front: Front, visit: Visit, order: Order) -> Answer:
@@ -59,22 +77,27 @@ async def _list(front: Front, visit: Visit, order: Order) -> Answer:
     }
     if not found:
         return Private(sentence(f"No runbook has {order.subject} in its name or category."))
-    return Private(usage(found))
+    closed, words = closed_books(front, visit), own_words(front, visit)
+    return Private(usage(found, closed, words))
 
 
 async def _show(front: Front, visit: Visit, order: Order) -> Answer:
     book = front.desk.books.get(order.subject)
     if book is None:
-        return no_such_book(front, order.subject)
-    shown = summaries({order.subject: book}, await front.desk.recent(LOOKED_THROUGH))
-    return Private(whole_book(shown[0]))
+        return no_such_book(front, visit, order.subject)
+    recent, closed = await front.desk.recent(LOOKED_THROUGH), closed_books(front, visit)
+    return Private(whole_book(summaries({order.subject: book}, recent, closed)[0]))
 
 
 async def _status(front: Front, visit: Visit, order: Order) -> Answer:
     if not order.subject:
-        return Private(status(await front.desk.recent(LOOKED_THROUGH, active=True)))
+        running = await front.desk.recent(LOOKED_THROUGH, active=True)
+        frozen, reviews = await front.desk.freezes(), await front.desk.reviews()
+        return Private(status(running, frozen, reviews))
     run = await front.desk.record(order.subject)
-    return Private(card(run) if run else sentence(_no_run(order.subject)))
+    if run is None:
+        return Private(sentence(_no_run(order.subject)))
+    return Private(own_card(front, visit, run))
 
 
 async def _cancel(front: Front, visit: Visit, order: Order) -> Answer:
@@ -83,14 +106,23 @@ async def _cancel(front: Front, visit: Visit, order: Order) -> Answer:
 
 async def _history(front: Front, visit: Visit, order: Order) -> Answer:
     if order.subject and order.subject not in front.desk.books:
-        return no_such_book(front, order.subject)
+        return no_such_book(front, visit, order.subject)
     runs = await front.desk.recent(LOOKED_THROUGH if order.subject else HISTORY)
     wanted = [run for run in runs if order.subject in ("", run.outline.book)]
     return Private(history(wanted[:HISTORY]))
 
 
 async def _help(front: Front, visit: Visit, order: Order) -> Answer:
-    return Private(usage(front.desk.books))
+    closed, words = closed_books(front, visit), own_words(front, visit)
+    return Private(usage(front.desk.books, closed, words))
+
+
+async def _freeze(front: Front, visit: Visit, order: Order) -> Answer:
+    return said(await front.desk.freeze(visit.actor, order.subject, visit.key))
+
+
+async def _thaw(front: Front, visit: Visit, order: Order) -> Answer:
+    return said(await front.desk.thaw(visit.actor, order.subject, visit.key))
 
 
 def _no_run(run_id: str) -> str:
@@ -107,7 +139,8 @@ CARRY: Mapping[Verb, Carry] = {
     "cancel": _cancel,
     "history": _history,
     "audit": audit,
+    "freeze": _freeze,
+    "thaw": _thaw,
+    "reviews": list_reviews,
     "help": _help,
 }
-#: What the desk does not judge, because everybody may read it.
-READING: frozenset[Verb] = frozenset(CARRY) - {"run", "dry", "cancel", "audit"}

@@ -3,6 +3,8 @@ Approvals. A button carries an opaque id; what it stands for, who may decide and
 late is known only to the desk, which judges every click and writes it down.
 """
 
+from bot.access.acts import Deny
+from bot.engine.access import to_approve
 from bot.engine.intents import Refusal
 from bot.slack.listeners.attaching import attach
 from bot.slack.listeners.front import Front
@@ -11,7 +13,7 @@ from bot.slack.listeners.visit import Answer, Later, Open, Private, Visit
 from bot.slack.listeners.wrong import wrong
 from bot.slack.views import names
 from bot.slack.views.deciding import approve_modal, deny_modal, read_decision
-from bot.slack.views.ephemeral import plan, sentence
+from bot.slack.views.ephemeral import plan, refused, sentence
 from bot.slack.views.kit import Rendered, View
 
 GONE = "This request does not exist any more. See the run's card for what is asked now."
@@ -26,12 +28,17 @@ async def approve(front: Front, visit: Visit) -> Answer:
 
 async def decision_form(front: Front, visit: Visit) -> Answer:
     """Approving a DESTROY and denying anything need words."""
-    form = deny_modal if visit.pressed.name == names.DENY else approve_modal
+    denies = visit.pressed.name == names.DENY
     approval_id = visit.pressed.id
 
     async def build() -> View | Rendered:
         found = await front.desk.approval(approval_id)
-        return form(*found) if found else sentence(GONE)
+        if found is None:
+            return sentence(GONE)
+        act = Deny(found[0].role) if denies else to_approve(found[0])
+        if isinstance(may := await front.desk.judge(visit.actor, act), Refusal):
+            return refused(may)
+        return deny_modal(*found) if denies else approve_modal(*found)
 
     return Open(build, "Press the button again.")
 
@@ -42,7 +49,11 @@ async def decided(front: Front, visit: Visit) -> Answer:
     typed, reason = read_decision(visit.filled)
     about = visit.metadata.about
     answer = await front.desk.decide(about, visit.actor, approves, reason, typed, visit.key)
-    return wrong(visit, answer) if isinstance(answer, Refusal) else said(answer)
+    if not isinstance(answer, Refusal):
+        return said(answer)
+    if answer.decided_by:  # The form keeps what was typed, and can name nobody.
+        front.telling.say_later(visit, refused(answer))
+    return wrong(visit, answer)
 
 
 async def whole_plan(front: Front, visit: Visit) -> Answer:

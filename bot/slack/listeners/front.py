@@ -2,24 +2,26 @@
 The order of things on every visit: who is it and from where (Bolt has checked that it is Slack who
 says so), what do they want, note it, answer. What needs Slack's Web API happens after the answer.
 
-Whether this person may is judged by the desk, which also writes refusals into the audit log; what
-only reads is judged here. A visit that came twice has the same key, and the desk knows it.
+Whether somebody may look at anything here is asked of the desk before a listener is called;
+whether they may do what they want, by the listener or by the desk itself. The desk writes every
+refusal into the audit log. A visit that came twice has the same key, and the desk knows it.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import SecretStr
 from slack_bolt.async_app import AsyncAck
 
-from bot.engine.access import known
-from bot.engine.intents import Desk, Directory, Refusal
+from bot.access.acts import Read
+from bot.engine.intents import Desk, Refusal
 from bot.runbook.values import Secret
 from bot.slack.listeners import visit as visits
 from bot.slack.listeners.telling import Telling
 from bot.slack.listeners.visit import Answer, Body, Instead, Next, Private, Visit, Wrong
+from bot.slack.listeners.wrong import wrong
 from bot.slack.turned_away import TurnedAway
 from bot.slack.views.ephemeral import refused, sentence
 
@@ -41,6 +43,7 @@ class Kind:
 
     read: Callable[[Body], Visit]
     acknowledge: Acknowledge
+    refuse: Callable[[Visit, Refusal], Answer] | None  #: None: its listener asks and refuses.
 
 
 @dataclass(frozen=True)
@@ -48,38 +51,31 @@ class Front:
     """What listeners have at hand."""
 
     desk: Desk
-    directory: Directory
     telling: Telling
     team_id: str
     turned_away: TurnedAway
     keep_secret: KeepSecret | None = None
 
-    def bolt(self, kind: Kind, listener: Listener, *, reads: bool = False) -> BoltListener:
-        """`reads`: it asks the desk for nothing that the desk would judge."""
-
+    def bolt(self, kind: Kind, listener: Listener) -> BoltListener:
         async def answer(ack: AsyncAck, body: dict[str, Any]) -> None:
             visit = kind.read(body)
-            found = await self._heard(listener, visit, reads)
+            found = await self._heard(kind, listener, visit)
             if not await kind.acknowledge(ack, found):
                 self.telling.after(visit, found)
 
         return answer
 
-    async def may_read(self, visit: Visit) -> Refusal | None:
-        member = await known(self.directory, visit.actor)
-        if not isinstance(member, Refusal):
-            return None
-        await self.desk.refused_a_look(visit.actor, member)
-        return member
-
-    async def _heard(self, listener: Listener, visit: Visit, reads: bool) -> Answer:
+    async def _heard(self, kind: Kind, listener: Listener, visit: Visit) -> Answer:
         if visit.actor.team_id != self.team_id:
             self.turned_away.note("somebody of another workspace", visit.actor.user_id)
             return Private(sentence(NOT_OURS))
         async with asyncio.timeout(ANSWER_WITHIN_S):
-            if reads and (refusal := await self.may_read(visit)):
-                return Private(refused(refusal))
-            return await listener(self, visit)
+            if kind.refuse is None:
+                return await listener(self, visit)
+            who = await self.desk.judge(visit.actor, Read(), visit.what)
+            if isinstance(who, Refusal):
+                return kind.refuse(visit, who)
+            return await listener(self, replace(visit, who=who))
 
 
 async def _to_command(ack: AsyncAck, found: Answer) -> bool:
@@ -109,7 +105,11 @@ async def _to_submission(ack: AsyncAck, found: Answer) -> bool:
     return True
 
 
-COMMAND = Kind(visits.of_command, _to_command)
-CLICK = Kind(visits.of_click, _to_click)
-SUBMISSION = Kind(visits.of_submission, _to_submission)
-EVENT = Kind(visits.of_event, _to_click)
+def _privately(visit: Visit, refusal: Refusal) -> Answer:
+    return Private(refused(refusal))
+
+
+COMMAND = Kind(visits.of_command, _to_command, None)
+CLICK = Kind(visits.of_click, _to_click, _privately)
+SUBMISSION = Kind(visits.of_submission, _to_submission, wrong)
+EVENT = Kind(visits.of_event, _to_click, None)

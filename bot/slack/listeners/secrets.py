@@ -8,9 +8,10 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from bot.engine.access import known, may_lead
+from bot.access.acts import Act
 from bot.engine.intents import Refusal
 from bot.runbook.errors import StepError
+from bot.secrets.redaction import REDACTOR
 from bot.slack.listeners.front import Front
 from bot.slack.listeners.visit import Visit
 from bot.slack.views.answers import flat
@@ -20,16 +21,17 @@ NOWHERE = "This bot has no secret store, so it was thrown away. Tell whoever run
 
 
 async def with_secrets_kept(
-    front: Front, visit: Visit, schema: Mapping[str, Any], values: dict[str, Any]
+    front: Front, visit: Visit, act: Act, schema: Mapping[str, Any], values: dict[str, Any]
 ) -> dict[str, Any] | Refusal:
-    """The values with every secret in its place as a reference."""
+    """The values with every secret in its place as a reference, if they may do this at all."""
     filled = [name for name in secret_fields(schema) if flat(values, name)]
     if not filled:
         return values
-    member = await known(front.directory, visit.actor)
-    refusal = member if isinstance(member, Refusal) else may_lead(member)
-    if refusal:
-        return refusal
+    for name in filled:
+        REDACTOR.learn(str(flat(values, name)), name)
+    member = await front.desk.judge(visit.actor, act)
+    if isinstance(member, Refusal):
+        return member
     for name in filled:
         if front.keep_secret is None:
             return Refusal(NOWHERE, {name: NOWHERE})

@@ -10,11 +10,7 @@ import logging
 from collections.abc import Coroutine
 from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
-
-import aiohttp
-from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from bot.engine.record import Origin
 from bot.runbook.errors import Unreachable
@@ -47,22 +43,25 @@ class Telling:
         elif isinstance(answer, Redraw):
             self._run(visit, self._redraw(visit, answer), "drawing a form anew")
         elif isinstance(answer, Later):
-            self._run(visit, answer.do(), "something asked for")
+            self._run(visit, answer.do(), "something asked for", answer.failed or NOT_DONE)
 
     def say_later(self, visit: Visit, says: Rendered) -> None:
         self.errands.run(self.say(visit, says), "a private sentence")
 
     async def say(self, visit: Visit, says: Rendered) -> None:
         """Where the person looks: at the message they pressed in, else in their own channel."""
-        if visit.response_url and not visit.thread and await self._respond(visit, says):
+        url = visit.response_url if not visit.thread else ""
+        if url and await self.calls.respond(url, says.text, says.blocks):
             return
         if visit.channel.channel_id and await self._whisper(visit, says):
             return
         if not await self._try("chat.postMessage", says, channel=visit.actor.user_id):
             log.warning("%s could not be told: %s", visit.actor.user_id, says.text)
 
-    def _run(self, visit: Visit, errand: Coroutine[Any, Any, None], what: str) -> None:
-        self.errands.run(errand, what, or_else=lambda: self.say(visit, sentence(NOT_DONE)))
+    def _run(
+        self, visit: Visit, errand: Coroutine[Any, Any, None], what: str, failed: str = NOT_DONE
+    ) -> None:
+        self.errands.run(errand, what, or_else=lambda: self.say(visit, sentence(failed)))
 
     async def _open(self, visit: Visit, opening: Open) -> None:
         built = await opening.build()
@@ -88,29 +87,6 @@ class Telling:
             )
         if not drawn["ok"] and drawn.get("error") != "not_found":  # Closed in the meantime.
             log.warning("a form could not be drawn anew: %s", drawn.get("error"))
-
-    async def _respond(self, visit: Visit, says: Rendered) -> bool:
-        """`response_url` is good for 5 uses in 30 minutes. It is a secret, so no log has it."""
-        if not self._is_slacks(visit.response_url):
-            return False
-        timeout = max(1, int(self.calls.timeout_s))
-        webhook = AsyncWebhookClient(visit.response_url, timeout=timeout, retry_handlers=[])
-        try:
-            said = await webhook.send(
-                text=says.text,
-                blocks=says.blocks,
-                response_type="ephemeral",
-                replace_original=False,
-            )
-        except (aiohttp.ClientError, OSError, TimeoutError):
-            return False
-        return said.status_code == 200
-
-    def _is_slacks(self, url: str) -> bool:
-        """hooks.slack.com for slack.com, or the very host of the Web API, and nowhere else."""
-        there, api = urlsplit(url), urlsplit(self.calls.client.base_url)
-        own = (there.scheme, there.netloc) == (api.scheme, api.netloc)
-        return own or (there.scheme == "https" and there.netloc == f"hooks.{api.netloc}")
 
     async def _whisper(self, visit: Visit, says: Rendered) -> bool:
         return await self._try(

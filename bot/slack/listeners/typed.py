@@ -11,8 +11,9 @@ from typing import Literal, get_args
 from bot.engine.intents import Refusal
 
 Verb = Literal[
-    "catalogue", "list", "show", "run", "dry", "status", "cancel", "history", "audit", "help"
-]
+    "catalogue", "list", "show", "run", "dry", "status", "cancel", "history", "audit", "freeze",
+    "thaw", "reviews", "help",
+]  # fmt: skip
 WORDS = frozenset(get_args(Verb)) - {"catalogue", "run"}
 
 #: What a phone makes of quotes and dashes, and what Slack makes of &, < and >.
@@ -20,6 +21,8 @@ AS_TYPED = str.maketrans("\u201c\u201d\u201e\u2018\u2019\u00a0", '"""\'\' ')
 ESCAPED = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
 
 KEY = re.compile(r"^[A-Za-z_][A-Za-z0-9_.-]*$")
+#: What follows is a reason in words of one's own: an apostrophe in it is no quote.
+WITH_REASON: Mapping[str, Verb] = {"freeze": "freeze", "thaw": "thaw"}
 NEEDS_SUBJECT = {
     "show": "Say which runbook: `/runbook show RB-INC-001`. `/runbook list` shows them all.",
     "dry": "Say which runbook: `/runbook dry RB-INC-001`. `/runbook list` shows them all.",
@@ -30,7 +33,7 @@ NEEDS_SUBJECT = {
 
 @dataclass(frozen=True)
 class Order:
-    """`subject`: a runbook's or a run's id, or what to look for. `inputs` are as typed."""
+    """`subject`: the id of a runbook or run, what to look for, a reason. `inputs` are as typed."""
 
     verb: Verb
     subject: str = ""
@@ -40,6 +43,9 @@ class Order:
 def read_order(text: str) -> Order | Refusal:
     for mark, meant in ESCAPED:
         text = text.replace(mark, meant)
+    begun, *reason = text.split(maxsplit=1)[:2] or [""]
+    if with_reason := WITH_REASON.get(begun.lower()):
+        return Order(with_reason, "".join(reason).strip().strip('"'))
     try:
         words = shlex.split(text.translate(AS_TYPED))
     except ValueError:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from bot.access.member import Member
 from bot.engine.intents import Actor
 from bot.engine.record import Origin
 from bot.slack.errands import Errand
@@ -18,6 +19,7 @@ from bot.slack.views.names import Metadata, Pressed, Strange
 PERSON = re.compile(r"[UW][A-Z0-9]{2,30}")
 TEAM = re.compile(r"[TE][A-Z0-9]{2,30}")
 CHANNEL = re.compile(r"[CDG][A-Z0-9]{2,30}")
+WHAT = 200  #: Characters of what somebody wanted that the audit log keeps.
 TEXT_LIMIT = 3000  #: Characters after `/runbook`; Slack's own field takes more than anyone types.
 
 Body = Mapping[str, Any]
@@ -37,6 +39,14 @@ class Visit:
     text: str = ""
     action: Mapping[str, Any] = field(default_factory=dict)
     view: Mapping[str, Any] = field(default_factory=dict)
+    who: Member | None = None  #: The person behind the ids, once the desk knew them.
+
+    @property
+    def what(self) -> str:
+        """For the audit log: what was typed, pressed or sent in."""
+        said = self.action.get("action_id") or self.view.get("callback_id") or self.text
+        about = self.action.get("value", "")
+        return f"{said} {about}".strip()[:WHAT]
 
     @property
     def pressed(self) -> Pressed:
@@ -98,9 +108,13 @@ class Instead:
 
 @dataclass(frozen=True)
 class Later:
-    """Something else to do once Slack has its answer."""
+    """
+    Something else to do once Slack has its answer. `failed` is what the person is told should it
+    break off; without it, that nothing was changed.
+    """
 
     do: Callable[[], Errand]
+    failed: str = ""
 
 
 @dataclass(frozen=True)

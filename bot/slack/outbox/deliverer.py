@@ -1,62 +1,56 @@
 """
-Delivers the outbox: looks what is open, starts what may go, and records what became of it.
+Delivers the outbox: looks what is open, starts what may go, and has it written what became of it.
 
 A row is `sending` in the store before Slack is called. Whatever is found `sending` that nobody
 here is sending may have arrived: it is looked for before it is repeated. So a death at any moment
-neither loses a message nor doubles it.
+neither loses a message nor doubles it. What rests or is waited for is counted by a clock that
+nobody sets; the one on the wall only says when a row is due.
 """
 
 import asyncio
 import logging
-import uuid
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
-from typing import Any
-
-import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError
 
 from bot.engine.clock import Clock
+from bot.runbook.errors import Refused
 from bot.slack.calls import Calls, Limited, Lost, NotSent
+from bot.slack.outbox.failing import Troubles
 from bot.slack.outbox.files import Draw, Files
 from bot.slack.outbox.lateness import Lateness
+from bot.slack.outbox.leading import Leadership
 from bot.slack.outbox.looking import Looker
-from bot.slack.outbox.routing import Lane, Route, elsewhere, routes
+from bot.slack.outbox.routing import Lane, Route, Router, heads
 from bot.slack.outbox.scheduling import Scheduler
 from bot.slack.outbox.sending import Sender
+from bot.slack.outbox.settling import STORE_AGAIN_S, Settler
 from bot.slack.outbox.verdicts import (
-    Arrived,
-    Elsewhere,
+    Failed,
     NotArrived,
     NotYetKnown,
     Outcome,
     Refusal,
+    Unreadable,
     Unsure,
 )
 from bot.store import delivering as rows
 from bot.store import outbox
 from bot.store.deliveries import Delivery
-from bot.store.delivering import Board
+from bot.store.delivering import Board, Waiting
 from bot.store.outbox import RowState
 from bot.store.rooms import remember_room
-from bot.store.store import Store
+from bot.store.store import STORE_AWAY, Store
 
 log = logging.getLogger(__name__)
 
 #: Seconds between two looks when nobody wakes us: time has passed, or another replica has put
 #: something.
 LOOK_EVERY_S, LOOK_AMONG_REPLICAS_EVERY_S = 2.0, 0.5
-#: Seconds that one replica is the one that delivers, and how long before the end it renews that.
-#: On SQLite there is no other.
-LEASE_S, RENEW_BEFORE_S = 30.0, 20.0
-ALONE_S = timedelta(days=36500).total_seconds()
-#: Seconds after which what Slack did not show after a lost answer is not there.
-SETTLED_S = 3.0
 #: A delivery makes at most this many calls, an upload counting as several.
 CALLS_AT_MOST = 5
-STORE_AGAIN_S = 0.5
-LONGEST_BACKOFF_S = 30.0
-STORE_AWAY = (OSError, DBAPIError)
+RESIGNS_WITHIN_S = 1.0
+OWN_FAULT = "The bot itself failed on it; its log has it under this id"
 
 
 class Outbox:
@@ -74,18 +68,22 @@ class Outbox:
         clock: Clock | None = None,
         fallback: str | None = None,
     ) -> None:
-        self._store, self._clock, self._fallback = store, clock or Clock(), fallback
+        self._store, self._clock = store, clock or Clock()
         self._look_every_s = LOOK_EVERY_S if store.is_sqlite else LOOK_AMONG_REPLICAS_EVERY_S
-        self._call_limit_s = calls.timeout_s
         self._sender = Sender(calls, Files(store, calls, draw), self._clock.now)
         self._looker = Looker(calls)
-        self._scheduler = Scheduler()
-        self._lateness = Lateness()
-        self._owner, self._leads_until = uuid.uuid4().hex, 0.0
+        self._leadership = Leadership(store, self._clock, calls.timeout_s)
+        self._router, self._scheduler, self._lateness = Router(fallback), Scheduler(), Lateness()
+        self._troubles = Troubles()
+        self._settler = Settler(store, self._clock, self._scheduler, self._troubles, fallback)
+        #: Seconds that a call of another process may still be on its way. On SQLite there is none.
+        self._others_s = 0.0 if store.is_sqlite else CALLS_AT_MOST * calls.timeout_s
+        self._over_at: dict[int, float] = {}  #: When no call of a row was on its way any more.
         self._awake = asyncio.Event()
         self._flying: dict[str, asyncio.Task[None]] = {}
         self._landed: list[tuple[str, Lane]] = []
         self._loop: asyncio.Task[None] | None = None
+        self._ends_at = math.inf
 
     def start(self) -> None:
         """The store is open. Takes up whatever an earlier life left."""
@@ -96,21 +94,25 @@ class Outbox:
         self._awake.set()
 
     async def stop(self, grace_s: float = 10.0) -> None:
-        """What is at Slack by now gets its answer; the rest stays for the next life."""
+        """What can be said within the grace is said; the rest stays for the next life."""
+        self._ends_at = self._clock.monotonic() + grace_s
+        self.wake()
         if self._loop:
-            self._loop.cancel()
-            await asyncio.gather(self._loop, return_exceptions=True)
-        flying = list(self._flying.values())
-        if flying:
-            await asyncio.wait(flying, timeout=grace_s)
-        for task in flying:
+            await asyncio.wait({self._loop}, timeout=grace_s)
+        tasks = [*filter(None, [self._loop]), *self._flying.values()]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*flying, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
+        try:
+            async with asyncio.timeout(RESIGNS_WITHIN_S):
+                await self._leadership.resign()
+        except STORE_AWAY as error:
+            log.warning("the store does not answer, so the next to deliver has to wait: %s", error)
 
     @property
     def behind(self) -> timedelta | None:
         """How long the oldest delivery waits for Slack; None: Slack is keeping up."""
-        return self._lateness.behind(self._clock.now())
+        return self._lateness.behind(self._clock.monotonic())
 
     async def put(self, run_id: str, deliveries: Sequence[Delivery]) -> None:
         """For what is said outside a transaction of the engine."""
@@ -134,17 +136,19 @@ class Outbox:
             except STORE_AWAY as error:
                 log.warning("the store does not answer, so nothing is delivered: %s", error)
                 nap = STORE_AGAIN_S
-            except Exception:
+            except Exception:  # this loop ends with the bot, and not before
                 log.exception("the outbox failed to look; it goes on")
                 nap = STORE_AGAIN_S
-            await self._clock.wait(self._awake, nap)
+            is_over = self._clock.monotonic() + nap > self._ends_at
+            if is_over and not self._flying and not self._awake.is_set():
+                return
+            await self._clock.wait(self._awake, min(nap, self._look_every_s))
 
     async def _look(self) -> float:
-        """Starts what can go; how long there is nothing more to do."""
+        """Starts what can go; how long there is nothing more to do, unless somebody wakes us."""
         self._land()
-        now = self._clock.now()
-        if not await self._leads(now):
-            return self._look_every_s
+        if not await self._leadership.holds():
+            return math.inf
         board = await self._store.read(rows.board)
         orphans = [
             row.id for row in board.rows if row.state == "sending" and row.id not in self._flying
@@ -152,16 +156,51 @@ class Outbox:
         if orphans:
             await self._store.tx(rows.mark_orphans, orphans)
             return 0.0
-        ready = list(routes(board, now, self._fallback))
+        now, by_wall = self._clock.monotonic(), self._clock.now()
+        ready, broken = self._ready(board, now)
         chosen, nap = self._scheduler.choose(ready, now)
         for route in chosen:
             task = asyncio.create_task(self._deliver(route, board), name=route.row.id)
             self._flying[route.row.id] = task
+        for row in broken:
+            await self._settler.give_up(row, OWN_FAULT)
+        self._forget(board, now)
+        late = [route for route in ready if not self._is_its_own_fault(route)]
+        if changed := self._lateness.see(late, now):
+            await self._store.tx(rows.restate_cards, changed, by_wall)
+        later = [(row.not_before or 0.0) - by_wall for row in board.rows]
+        return min([nap, *(wait for wait in later if wait > 0)])
+
+    def _ready(self, board: Board, now: float) -> tuple[list[Route], list[Waiting]]:
+        """What could go, and what the bot's own code failed on too often. No row stops others."""
+        ready: list[Route] = []
+        broken: list[Waiting] = []
+        for row in heads(board, self._clock.now()):
+            try:
+                ready += self._routes(row, board, now)
+            except Exception:  # one row's work ends here
+                log.exception("%s failed in the bot's own code", row.id)
+                if self._troubles.stumbled(row.seq):
+                    broken.append(row)
+        return ready, broken
+
+    def _routes(self, row: Waiting, board: Board, now: float) -> Iterator[Route]:
+        gives_way = self._troubles.gives_way(row.seq)
+        if route := self._router.route(row, board, now, gives_way):
+            self._scheduler.wait_s(route, now)  # raises here, and not among the others
+            yield route
+
+    def _is_its_own_fault(self, route: Route) -> bool:
+        """Slack is not behind when it takes all but this, or shows a file late."""
+        is_file_looked_for = route.row.kind == "file" and route.row.state == "unknown"
+        return is_file_looked_for or self._troubles.is_to_blame(route.row.seq)
+
+    def _forget(self, board: Board, now: float) -> None:
+        seqs = {row.seq for row in board.rows}
         self._scheduler.forget({row.run for row in board.rows}, now)
-        if changed := self._lateness.see(ready, now):
-            await self._store.tx(rows.restate_cards, changed, now)
-        later = [row.due_at - now for row in board.rows if row.due_at > now]
-        return min([self._look_every_s, nap, *later])
+        self._router.keep_only(seqs)
+        self._troubles.keep_only(seqs)
+        self._over_at = {seq: at for seq, at in self._over_at.items() if seq in seqs}
 
     def _land(self) -> None:
         """
@@ -173,21 +212,17 @@ class Outbox:
             self._scheduler.busy.discard(lane)
         self._landed.clear()
 
-    async def _leads(self, now: float) -> bool:
-        if self._leads_until - now < RENEW_BEFORE_S:
-            alone = self._store.is_sqlite
-            for_s = ALONE_S if alone else LEASE_S
-            leads = await self._store.tx(rows.lead, self._owner, now, for_s, alone)
-            self._leads_until = now + for_s if leads else 0.0
-        return self._leads_until > now
-
     async def _deliver(self, route: Route, board: Board) -> None:
         try:
             outcome = await self._attempt(route)
             if outcome:
-                await self._settle(route, board, outcome)
+                await self._settler.settle(route, board, outcome)
         except STORE_AWAY as error:
             log.warning("the store does not answer, so %s waits: %s", route.row.id, error)
+        except Exception:  # one delivery's work ends here; it is found as an orphan
+            log.exception("%s failed in the bot's own code", route.row.id)
+            if self._troubles.stumbled(route.row.seq):
+                await self._settler.give_up(route.row, OWN_FAULT)
         finally:
             self._landed.append((route.row.id, route.lane))
             self.wake()
@@ -195,75 +230,38 @@ class Outbox:
     async def _attempt(self, route: Route) -> Outcome | None:
         """None: it is not ours to send any more."""
         looks = route.row.state == "unknown"
-        again_s = min(2.0**route.row.attempts, LONGEST_BACKOFF_S)
+        self._troubles.tries(route)
         try:
             return await (self._look_for(route) if looks else self._send(route))
         except Limited as limited:
-            self._scheduler.gates.stop(limited.method, limited.retry_after_s, self._clock.now())
-            return NotYetKnown(0.0) if looks else NotArrived()
+            now = self._clock.monotonic()
+            self._scheduler.gates.stop(limited.method, limited.again_after_s, now)
+            return NotYetKnown(0.0) if looks else NotArrived(why=str(limited))
         except NotSent as error:
-            return NotYetKnown(again_s) if looks else NotArrived(again_s, str(error))
-        except Lost:
-            return NotYetKnown(again_s) if looks else Unsure()
-        except STORE_AWAY:
-            raise
-        except Exception:
-            log.exception("%s failed in the bot's own code", route.row.id)
-            return Refusal("the bot itself failed on it; its log has it under this id")
+            return Unreadable(str(error)) if looks else Failed(str(error))
+        except Lost as error:
+            return Unreadable(str(error)) if looks else Unsure("Slack does not answer")
+        except Refused as error:
+            return Refusal(str(error))
 
     async def _look_for(self, route: Route) -> Outcome:
-        payload = await self._store.read(rows.payload_of, route.row.id)
-        return await self._looker.look(route, payload, self._clock.now())
+        row, now = route.row, self._clock.monotonic()
+        over_at = self._over_at.setdefault(row.seq, now + self._others_s)
+        payload = await self._store.read(rows.payload_of, row.id)
+        return await self._looker.look(route, payload, self._clock.now(), now - over_at)
 
     async def _send(self, route: Route) -> Outcome | None:
-        now = self._clock.now()
-        sure_at = now + CALLS_AT_MOST * self._call_limit_s + SETTLED_S
-        payload = await self._store.tx(rows.take, route.row.id, self._owner, now, sure_at)
+        row, now = route.row, self._clock.monotonic()
+        payload = await self._store.tx(
+            rows.take, row.id, self._leadership.owner, self._clock.now()
+        )
         if payload is None:
+            self._leadership.doubt()
             return None
-        if self._clock.now() + self._call_limit_s > self._leads_until:
+        if not self._leadership.has_time():
             return NotArrived()  # this process slept, and another may be delivering by now
         stamped = self._lateness.stamped(route, payload, now)
-        return await self._sender.send(route, stamped)
-
-    async def _settle(self, route: Route, board: Board, outcome: Outcome) -> None:
-        """Until the store has it: what Slack did is not forgotten because the store is away."""
-        now, row_id = self._clock.now(), route.row.id
-        match outcome:
-            case Arrived(at, note):
-                await self._write(lambda c: rows.mark_sent(c, row_id, now, at, note))
-            case NotArrived(after_s, why):
-                log.info("%s did not arrive and is sent again: %s", row_id, why)
-                self._scheduler.held[route.lane] = now + after_s
-                await self._write(lambda c: rows.mark_pending(c, row_id))
-            case Unsure():
-                await self._write(lambda c: rows.mark_unknown(c, row_id, now + SETTLED_S))
-            case NotYetKnown(after_s):
-                self._scheduler.held[route.lane] = now + after_s
-            case Elsewhere(why, same_channel):
-                await self._post_anew(route, board, why, same_channel)
-            case Refusal(why):
-                await self._give_up(row_id, why)
-
-    async def _post_anew(self, route: Route, board: Board, why: str, same_channel: bool) -> None:
-        row = route.row
-        can_stay = same_channel and (route.is_edit or route.thread_ts)
-        channel = route.channel if can_stay else elsewhere(route, board, self._fallback)
-        if channel is None:
-            return await self._give_up(row.id, f"{why}; no other channel can be read")
-        log.warning("%s is posted anew in %s: %s", row.id, channel, why)
-        keeps_thread = bool(can_stay) and route.is_edit
-        tried = row.tried if can_stay else f"{row.tried},{route.channel}"
-        await self._write(lambda c: rows.mark_elsewhere(c, row, channel, keeps_thread, tried, why))
-
-    async def _give_up(self, row_id: str, why: str) -> None:
-        log.error("%s cannot be delivered: %s", row_id, why)
-        await self._write(lambda c: rows.mark_dead(c, row_id, why))
-
-    async def _write(self, write: Callable[[sa.Connection], Any]) -> None:
-        while True:
-            try:
-                return await self._store.tx(write)
-            except STORE_AWAY as error:
-                log.warning("the store does not answer, so a delivery waits: %s", error)
-                await self._clock.sleep(STORE_AGAIN_S)
+        try:
+            return await self._sender.send(route, self._troubles.eased(row, stamped))
+        finally:
+            self._over_at[row.seq] = self._clock.monotonic()

@@ -12,13 +12,12 @@ from bot.runbook import Plot
 from bot.runbook.showing import details_from_json
 from bot.slack.calls import Calls
 from bot.slack.outbox.routing import Route
-from bot.slack.outbox.verdicts import Arrived, NotArrived, Outcome, outcome_of
+from bot.slack.outbox.verdicts import Arrived, Failed, Outcome, outcome_of
 from bot.store.delivering import mark_uploaded
 from bot.store.store import Store
 
 #: Draws a plot as PNG; slow, so it is called in a thread.
 Draw = Callable[[Plot], bytes]
-UPLOAD_AGAIN_S = 5.0
 
 
 class Files:
@@ -66,5 +65,5 @@ class Files:
             return Arrived()
         if error in ("file_not_found", "file_update_failed"):
             await self._store.tx(mark_uploaded, route.row.id, None)
-            return NotArrived(UPLOAD_AGAIN_S, f"Slack no longer has the upload ({error})")
+            return Failed(f"Slack does not have the upload any more ({error})")
         return outcome_of("files.completeUploadExternal", error)

@@ -1,6 +1,7 @@
 """
 How fast we may call Slack: a bucket of tokens per method, one per channel for posts, and a stop
-for a method that Slack limits. Nothing waits here; it is told how long it would have to.
+for a method that Slack limits. Nothing waits here; it is told how long it would have to. Times are
+by a clock that nobody sets.
 """
 
 from dataclasses import dataclass, field
@@ -52,8 +53,7 @@ class Bucket:
         self.tokens -= 1.0
 
     def _fill(self, now: float) -> None:
-        # A clock that is set back must not lock the bucket.
-        self.tokens = min(self.size, self.tokens + max(0.0, now - self.at) * self.per_s)
+        self.tokens = min(self.size, self.tokens + (now - self.at) * self.per_s)
         self.at = now
 
 

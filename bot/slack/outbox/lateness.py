@@ -16,7 +16,10 @@ MOST_BLOCKS = 50
 
 
 class Lateness:
-    """Counted from when a delivery could have gone: waiting for a room is not Slack's fault."""
+    """
+    Counted from when a delivery could have gone: waiting for a room is not Slack's fault. Times
+    are by a clock that nobody sets.
+    """
 
     def __init__(self) -> None:
         self._ready: dict[int, float] = {}  #: By the row's place in the order, since when.

@@ -14,47 +14,60 @@ from bot.slack.outbox.routing import Route
 from bot.slack.outbox.verdicts import (
     HALF_DONE,
     SHUT_OUT,
+    SHUT_OUT_AGAIN_S,
     Arrived,
-    NotArrived,
+    Failed,
     NotYetKnown,
     Outcome,
+    Unreadable,
 )
 from bot.store.delivering import Sent
 
 #: How far Slack's clock and ours may be apart, in seconds: history is read from that much before.
-CLOCKS_APART_S = 300.0
+CLOCKS_APART_S = 3600.0
 PAGE = 200
-LOOK_AGAIN_S = 5.0
+#: Seconds after which what Slack does not show after a lost answer is not there.
+SETTLED_S = 3.0
+#: Slack shares a file after it has answered, when it has scanned it, and files.info shows where
+#: only then (its developers: github.com/slackapi/bolt-js/issues/2115). It says nowhere how late.
+SHARED_WITHIN_S, LOOK_FOR_SHARE_EVERY_S = 120.0, 5.0
+NOT_SHARED = "Slack took the file and does not show it"
 
 
 class Looker:
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
 
-    async def look(self, route: Route, payload: Mapping[str, Any], now: float) -> Outcome:
-        """Raises what Calls raises when Slack cannot be read."""
+    async def look(
+        self, route: Route, payload: Mapping[str, Any], by_wall: float, since_s: float
+    ) -> Outcome:
+        """
+        `since_s`: seconds since nothing more of it can be on its way to Slack; negative: it may
+        still be. Raises what Calls raises when Slack cannot be read.
+        """
         kind = route.row.kind
         if kind == "ephemeral":
             return Arrived(note="its answer was lost, and nobody can look whether it was seen")
         if route.is_post and kind == "message":
-            return await self._message(route, now)
+            return await self._message(route, by_wall, since_s)
         if kind == "file" and route.row.remote:
-            return await self._file(route, route.row.remote, now)
+            return await self._file(route, route.row.remote, since_s)
         if kind == "bookmark":
-            return await self._bookmark(route, payload, now)
-        return _absent(route, now)
+            return await self._bookmark(route, payload, since_s)
+        return _absent(since_s)
 
-    async def _message(self, route: Route, now: float) -> Outcome:
-        async for answer in self._pages(route, now):
+    async def _message(self, route: Route, by_wall: float, since_s: float) -> Outcome:
+        async for answer in self._pages(route, by_wall):
             if not answer["ok"]:
                 return _unreadable(answer)
             for message in answer["messages"]:
                 if _op_of(message) == route.row.id:
-                    return Arrived(Sent(route.channel, message["ts"], route.thread_ts, now))
-        return _absent(route, now)
+                    return Arrived(Sent(route.channel, message["ts"], route.thread_ts, by_wall))
+        return _absent(since_s)
 
-    async def _pages(self, route: Route, now: float) -> AsyncIterator[Answer]:
-        oldest = (route.row.sending_at or now) - CLOCKS_APART_S
+    async def _pages(self, route: Route, by_wall: float) -> AsyncIterator[Answer]:
+        # Our clock may have been set back since: what it said then is no time to begin at.
+        oldest = min(route.row.sending_at or by_wall, by_wall) - CLOCKS_APART_S
         where = {"channel": route.channel, "ts": route.thread_ts, "oldest": f"{oldest:.6f}"}
         cursor: str | None = None
         while True:
@@ -66,33 +79,37 @@ class Looker:
             if not cursor:
                 return
 
-    async def _file(self, route: Route, file_id: str, now: float) -> Outcome:
+    async def _file(self, route: Route, file_id: str, since_s: float) -> Outcome:
         answer = await self._calls.call("files.info", file=file_id)
+        if answer.get("error") == "file_not_found":  # What was not completed is no file yet.
+            return _absent(since_s)
         if not answer["ok"]:
             return _unreadable(answer)
         file = answer["file"]
         shares = file.get("shares") or {}
         shared = {channel for kind in shares.values() for channel in kind}
         shared |= {*file.get("channels", ()), *file.get("groups", ())}
-        return Arrived() if route.channel in shared else _absent(route, now)
+        if route.channel in shared:
+            return Arrived()
+        is_late = since_s >= SHARED_WITHIN_S
+        return Failed(NOT_SHARED) if is_late else NotYetKnown(LOOK_FOR_SHARE_EVERY_S)
 
-    async def _bookmark(self, route: Route, payload: Mapping[str, Any], now: float) -> Outcome:
+    async def _bookmark(self, route: Route, payload: Mapping[str, Any], since_s: float) -> Outcome:
         answer = await self._calls.call("bookmarks.list", channel_id=route.channel)
         if not answer["ok"]:
             return _unreadable(answer)
         wanted = (payload["title"], payload["link"])
         there = [(mark.get("title"), mark.get("link")) for mark in answer["bookmarks"]]
-        return Arrived() if wanted in there else _absent(route, now)
+        return Arrived() if wanted in there else _absent(since_s)
 
 
 def _op_of(message: Mapping[str, Any]) -> object:
     return ((message.get("metadata") or {}).get("event_payload") or {}).get("op")
 
 
-def _absent(route: Route, now: float) -> Outcome:
+def _absent(since_s: float) -> Outcome:
     """Not there counts only when nothing sent earlier can still arrive."""
-    left = (route.row.sure_at or now) - now
-    return NotYetKnown(left) if left > 0 else NotArrived()
+    return NotYetKnown(SETTLED_S - since_s) if since_s < SETTLED_S else Failed()
 
 
 def _unreadable(answer: Answer) -> Outcome:
@@ -101,6 +118,8 @@ def _unreadable(answer: Answer) -> Outcome:
     that is seen twice is decided once, one that is lost is not decided at all.
     """
     error = str(answer.get("error", ""))
-    if error in SHUT_OUT or error in HALF_DONE:
-        return NotYetKnown(LOOK_AGAIN_S)
-    return NotArrived(why=f"whether it arrived cannot be read ({error}), so it is sent again")
+    if error in SHUT_OUT:
+        return NotYetKnown(SHUT_OUT_AGAIN_S)
+    if error in HALF_DONE:
+        return Unreadable(f"Slack does not show whether it arrived ({error})")
+    return Failed(f"whether it arrived cannot be read ({error})")

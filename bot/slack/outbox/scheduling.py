@@ -1,5 +1,5 @@
 """
-Which deliveries start now. Pure but for the gates' tokens.
+Which deliveries start now. Pure but for the gates' tokens. Times are by a clock that nobody sets.
 
 A lane goes in its order, one at a time, and as urgently as the most urgent thing in it. Among
 lanes of one urgency the run that was served longest ago by that method goes first.
@@ -11,18 +11,23 @@ from dataclasses import dataclass, field
 
 from bot.slack.outbox.gates import Gates
 from bot.slack.outbox.routing import Lane, Route
+from bot.store.deliveries import Priority
 
-#: Seconds between two edits of one message.
-EDIT_GAP_S = 3.0
+#: Seconds between two edits of one message: of progress, and of what will stay.
+EDIT_GAP_S, LASTING_GAP_S = 3.0, 1.0
+#: Seconds that progress waits for what follows at once. Without it, what is shown is outdated as
+#: soon as it is there, and stays so for as long as the gap.
+SETTLES_S = 0.5
 AT_ONCE = 8  #: Deliveries in flight.
 
 
 @dataclass
 class Scheduler:
     gates: Gates = field(default_factory=Gates)
-    held: dict[Lane, float] = field(default_factory=dict)  #: Lanes that rest until then.
+    held: dict[int, float] = field(default_factory=dict)  #: Rows that rest until then, by seq.
     busy: set[Lane] = field(default_factory=set)
     edited: dict[str, float] = field(default_factory=dict)  #: When a message was last edited.
+    came: dict[int, float] = field(default_factory=dict)  #: When an edit was first seen, by seq.
     _served: dict[tuple[str, str], int] = field(default_factory=dict)
     _count: int = 0
 
@@ -34,7 +39,7 @@ class Scheduler:
         chosen: list[Route] = []
         waits: list[float] = []
         for route in self._by_urgency(routes):
-            wait = self._wait_s(route, now)
+            wait = self.wait_s(route, now)
             if wait > 0:
                 waits.append(wait)
             elif len(self.busy) < AT_ONCE:
@@ -59,28 +64,45 @@ class Scheduler:
     def _last_served(self, route: Route) -> int:
         return self._served.get((route.methods[0], route.row.run), 0)
 
-    def _wait_s(self, route: Route, now: float) -> float:
+    def wait_s(self, route: Route, now: float) -> float:
+        """What is behind it in its lane waits as long."""
         channel = route.channel if self._posts(route) else None
         wait = max(
-            self.held.get(route.lane, now) - now, self.gates.wait_s(route.methods, channel, now)
+            self.held.get(route.row.seq, now) - now,
+            self.gates.wait_s(route.methods, channel, now),
         )
-        if route.is_edit:
-            wait = max(wait, self.edited.get(route.row.name, -EDIT_GAP_S) + EDIT_GAP_S - now)
-        return wait
+        return max(wait, self._edit_wait_s(route, now)) if self._edits(route) else wait
+
+    def _edit_wait_s(self, route: Route, now: float) -> float:
+        is_progress = route.row.priority == Priority.EDIT
+        gap = EDIT_GAP_S if is_progress else LASTING_GAP_S
+        again = self.edited.get(route.row.name, -math.inf) + gap
+        came = self.came.setdefault(route.row.seq, now)
+        return max(again, came + SETTLES_S if is_progress else -math.inf) - now
 
     def _start(self, route: Route, now: float) -> None:
         self.gates.take(route.methods, route.channel if self._posts(route) else None, now)
         self.busy.add(route.lane)
         self._count += 1
         self._served[route.methods[0], route.row.run] = self._count
-        if route.is_edit:
+        if self._edits(route):
             self.edited[route.row.name] = now
+            self.came.pop(route.row.seq, None)
+
+    def _edits(self, route: Route) -> bool:
+        return route.is_edit and route.row.state != "unknown"
 
     def _posts(self, route: Route) -> bool:
         return route.is_post and route.row.state != "unknown"
 
+    def release(self, seqs: Iterable[int]) -> None:
+        """These rest no longer."""
+        for seq in seqs:
+            self.held.pop(seq, None)
+
     def forget(self, runs: Set[str], now: float) -> None:
         """Nothing is kept of runs that have nothing to deliver."""
         self._served = {key: at for key, at in self._served.items() if key[1] in runs}
+        self.came = {seq: at for seq, at in self.came.items() if now - at < EDIT_GAP_S * 10}
         self.edited = {name: at for name, at in self.edited.items() if now - at < EDIT_GAP_S}
-        self.held = {lane: until for lane, until in self.held.items() if until > now}
+        self.held = {seq: until for seq, until in self.held.items() if until > now}

@@ -20,22 +20,38 @@ class Arrived:
 
 @dataclass(frozen=True)
 class NotArrived:
-    """Known not to be there: send it (again). Held for `after_s` seconds."""
+    """It was not tried, through no fault of its own. Held for `after_s` seconds."""
 
     after_s: float = 0.0
     why: str = ""
 
 
 @dataclass(frozen=True)
+class Failed:
+    """Tried, and known not to be there: send it again. `why`: '' when that was said before."""
+
+    why: str = ""
+
+
+@dataclass(frozen=True)
 class Unsure:
-    """The answer was lost."""
+    """The answer was lost, or is none: look whether it arrived."""
+
+    why: str
 
 
 @dataclass(frozen=True)
 class NotYetKnown:
-    """It was looked for and not found, or Slack could not be read. Look again later."""
+    """It was looked for and not found, and may yet be there. Look again later."""
 
     after_s: float
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """Slack could not be read. Look again later."""
+
+    why: str
 
 
 @dataclass(frozen=True)
@@ -51,7 +67,7 @@ class Refusal:
     why: str
 
 
-Outcome = Arrived | NotArrived | Unsure | NotYetKnown | Elsewhere | Refusal
+Outcome = Arrived | NotArrived | Failed | Unsure | NotYetKnown | Unreadable | Elsewhere | Refusal
 
 #: It is already as it should be.
 ALREADY = frozenset(
@@ -116,7 +132,7 @@ def outcome_of(method: str, error: str) -> Outcome:
     if error in ALREADY:
         return Arrived()
     if error in HALF_DONE:
-        return Unsure()
+        return Unsure(f"Slack fails on {method} ({error})")
     if error in SHUT_OUT:
         return NotArrived(
             SHUT_OUT_AGAIN_S, f"Slack does not let the bot in ({error}): check its token."

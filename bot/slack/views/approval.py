@@ -7,10 +7,19 @@ opaque id and are gone from every copy as soon as nothing is to be decided any m
 
 from collections.abc import Iterator, Sequence
 
-from bot.engine.record import ApprovalRecord, Decision, RunRecord
+from bot.engine.record import GLASS_BROKEN, ApprovalRecord, Decision, RunRecord
 from bot.slack.views import names
 from bot.slack.views.changes import change_blocks, fits, labelled, targets
 from bot.slack.views.escape import mention, mrkdwn, one_line
+from bot.slack.views.freezes import freeze_text
+from bot.slack.views.glass import (
+    BROKEN,
+    WHOLE,
+    glass_line,
+    glass_text,
+    review_line,
+    went_through,
+)
 from bot.slack.views.kit import (
     Element,
     Rendered,
@@ -30,20 +39,28 @@ from bot.slack.views.kit import (
 from bot.slack.views.limits import Block, fit_blocks, fit_message
 from bot.slack.views.words import OPEN, WELL, clock, count, exact, lasted
 
+NOT_NOW = "It cannot be approved now."
 LONG = 700  #: Of a reason or a warning on the card; the whole of it is in the plan's file.
 
 
 def approval_card(
-    approval: ApprovalRecord, run: RunRecord, deciders: Sequence[str] = ()
+    approval: ApprovalRecord,
+    run: RunRecord,
+    deciders: Sequence[str] = (),
+    breakable: bool = False,
 ) -> Rendered:
-    """`deciders`: ids of the people and user groups who may decide; a new card notifies them."""
+    """
+    `deciders`: ids of the people and user groups who may decide; a new card notifies them.
+    `breakable`: the policy lets somebody break the glass.
+    """
     blocks = [
         header(f"{_heading(approval)} · {approval.effect} · {approval.title}"),
         *_asked(approval, run, deciders),
+        *_what_moved(approval, run),
         *change_blocks(approval),
         rich(*what_it_means(approval)),
     ]
-    tail = [*_decided(approval), *actions(_buttons(approval, run))]
+    tail = [*_decided(approval), *actions(_buttons(approval, run, breakable))]
     return Rendered(fit_message(_text(approval, run)), fit_blocks(blocks, tail=tail))
 
 
@@ -53,9 +70,7 @@ def needs_file(approval: ApprovalRecord) -> bool:
 
 
 def missing_people(approval: ApprovalRecord) -> str:
-    already = [one.by for one in approval.decisions if one.approves]
-    more = f"{approval.missing} more" if already else str(approval.missing)
-    return f"{more} of role {approval.role} must approve"
+    return f"{approval.lacking} must approve"
 
 
 def _heading(approval: ApprovalRecord) -> str:
@@ -66,6 +81,8 @@ def _heading(approval: ApprovalRecord) -> str:
         "expired": "EXPIRED",
         "outdated": "NOT APPLIED",
         "cancelled": "WITHDRAWN",
+        "frozen": "NOT APPLIED",
+        GLASS_BROKEN: BROKEN,
     }[approval.status]
 
 
@@ -79,8 +96,31 @@ def _asked(approval: ApprovalRecord, run: RunRecord, deciders: Sequence[str]) ->
     line += f" · expires {clock(approval.expires_at)} ({for_long})"
     role = mrkdwn(missing_people(approval), 300)
     yield context(mrkdwn_text(f"{line} · {role}; {asked_by} does not count"))
+    if approval.frozen:
+        yield section(mrkdwn_text(f"*{NOT_NOW}* {freeze_text(approval.frozen)}."))
     if deciders:
         yield section(mrkdwn_text("For " + ", ".join(map(mention, deciders[:20]))))
+
+
+def outdated_by(approval: ApprovalRecord, run: RunRecord) -> ApprovalRecord | None:
+    """The request in whose place this one stands, because the world had moved."""
+    of_step = [one for one in run.approvals.values() if one.step == approval.step]
+    earlier = [one for one in of_step if one.asked_at < approval.asked_at][-1:]
+    return earlier[0] if earlier and earlier[0].status == "outdated" else None
+
+
+def _what_moved(approval: ApprovalRecord, run: RunRecord) -> Iterator[Block]:
+    """What is not the same as in the request before: it was approved, and this is another one."""
+    earlier = outdated_by(approval, run)
+    if earlier is None or approval.status != "pending":
+        return
+    asked = {change.command for change in approval.changes}
+    gone = [change.command for change in earlier.changes if change.command not in asked]
+    lines = [[text(f"Asked again. {_short(outcome(earlier))}", bold=True)]]
+    lines += [[text("no longer  ", bold=True), text(one, code=True, strike=True)] for one in gone]
+    if not gone:
+        lines.append([text("The commands are the same; what is there now is not.")])
+    yield rich(*lines)
 
 
 def what_it_means(approval: ApprovalRecord) -> Iterator[list[Element]]:
@@ -104,6 +144,9 @@ def _short(words: str) -> str:
 def _decided(approval: ApprovalRecord) -> Iterator[Block]:
     """In place of the buttons: who decided, when and why, and what came of it."""
     lines = [_decision(decision) for decision in approval.decisions]
+    if glass := approval.glass:
+        lines += [glass_line(glass, long=WHOLE), [text(went_through(approval, glass))]]
+        lines.append(review_line(glass, WHOLE))
     if approval.status != "pending":
         lines.append([text(outcome(approval), bold=True)])
     if lines:
@@ -130,17 +173,22 @@ def outcome(approval: ApprovalRecord) -> str:
     if approval.status == "cancelled":
         return f"{said or 'Withdrawn: the run no longer needs it.'} {untouched}"
     if approval.status == "outdated":
-        return f"Not applied: {said or 'what is there changed since this was asked.'}"
-    return said or "Approved; it is being applied."
+        return said or "Not applied: what is there changed since this was asked."
+    begun = "It is being applied."
+    return said or (begun if approval.glass else f"Approved; {begun.lower()}")
 
 
-def _buttons(approval: ApprovalRecord, run: RunRecord) -> Iterator[Element]:
-    if approval.status == "pending" and run.status == "running":
-        yield _approve(approval)
+def _buttons(approval: ApprovalRecord, run: RunRecord, breakable: bool) -> Iterator[Element]:
+    is_open = approval.status == "pending" and run.status == "running"
+    if is_open:
+        if approval.frozen is None:
+            yield _approve(approval)
         yield button("Deny…", names.DENY, approval.id, style="danger")
     yield button("Show the whole plan", names.WHOLE_PLAN, approval.id)
     if _may_be_planned_again(approval, run):
         yield button("Plan again", names.AGAIN, names.value(run.id, approval.step))
+    if is_open and breakable:
+        yield button("Break glass…", names.BREAK_GLASS, approval.id, style="danger")
 
 
 def _approve(approval: ApprovalRecord) -> Element:
@@ -158,7 +206,7 @@ def _may_be_planned_again(approval: ApprovalRecord, run: RunRecord) -> bool:
     newest = [one.id for one in run.approvals.values() if one.step == approval.step][-1:]
     step = run.steps.get(approval.step)
     over = step is not None and step.status not in OPEN | WELL
-    ended = approval.status in ("denied", "expired", "outdated")
+    ended = approval.status in ("denied", "expired", "outdated", "frozen")
     return run.status == "running" and ended and over and newest in ([], [approval.id])
 
 
@@ -167,10 +215,15 @@ def _text(approval: ApprovalRecord, run: RunRecord) -> str:
     what = mrkdwn(" ; ".join(change.command for change in approval.changes), 1500)
     start = f"{_heading(approval)} · {approval.effect} · {mrkdwn(approval.title, 300)}, {of}"
     if approval.status != "pending":
-        people = ", ".join(
+        said = [
             f"{'approved' if one.approves else 'denied'} by {mention(one.by)}"
             for one in approval.decisions
-        )
-        return f"{start}: {mrkdwn(outcome(approval), 1000)}" + (f" ({people})" if people else "")
+        ]
+        said += [glass_text(approval.glass)] if approval.glass else []
+        people = f" ({', '.join(said)})" if said else ""
+        return f"{start}: {mrkdwn(outcome(approval), 1000)}{people}"
     who = f"{mrkdwn(missing_people(approval), 300)}, not {mention(approval.requested_by)}"
-    return f"{start}: {what}. {who}, until {clock(approval.expires_at)}."
+    now = f" {NOT_NOW} {freeze_text(approval.frozen)}." if approval.frozen else ""
+    earlier = outdated_by(approval, run)
+    anew = f" Asked again. {mrkdwn(outcome(earlier), 500)}" if earlier else ""
+    return f"{start}: {what}. {who}, until {clock(approval.expires_at)}.{anew}{now}"

@@ -5,10 +5,13 @@ The plan card: the one message of a run that is edited in place, and says at a g
 from collections.abc import Iterator
 from datetime import timedelta
 
+from bot.access.acts import Frozen
 from bot.engine.record import RunRecord
 from bot.slack.views import limits
 from bot.slack.views.escape import cut, mention, mrkdwn, one_line
 from bot.slack.views.fields import form_fields
+from bot.slack.views.freezes import freeze_lines, freeze_text
+from bot.slack.views.glass import run_glass, run_glass_text
 from bot.slack.views.kit import (
     Rendered,
     context,
@@ -31,24 +34,29 @@ INPUTS_TEXT = 500
 NAMED_IN_TEXT = 3
 
 
-def card(run: RunRecord, behind_s: float = 0) -> Rendered:
-    """`behind_s`: for how long Slack has not taken what is to be shown."""
+def card(run: RunRecord, behind_s: float = 0, may_lead: bool = True) -> Rendered:
+    """
+    `behind_s`: for how long Slack has not taken what is to be shown. `may_lead`: False for the
+    eyes of somebody alone who may not press its buttons.
+    """
     blocks = [
         header(f"{run.outline.book} {run.outline.title} · {severity(run)}"),
         context(mrkdwn_text(_about(run))),
         *_inputs(run),
         *_ended(run),
+        *freeze_lines(frozen_for(run)),
+        *_glass(run),
     ]
     coming = []
     for stretch in stretches(run):
-        offers = offered_actions(stretch, run)
+        offers = offered_actions(stretch, run) if may_lead else []
         if stretch.is_ahead and not offers:
             coming.append(stretch)
         else:
             blocks += [section_block(stretch, run), *offers]
     if waiting := ahead(coming if run.status not in ENDED else []):
         blocks.append(waiting)
-    tail = [*held_steps(run), *for_the_run(run), *_behind(behind_s)]
+    tail = [*held_steps(run, may_lead), *for_the_run(run, may_lead), *_behind(behind_s)]
     return Rendered(fit_message(card_text(run)), fit_blocks(blocks, tail=tail))
 
 
@@ -74,7 +82,18 @@ def card_text(run: RunRecord) -> str:
     shown = wrong[:NAMED_IN_TEXT]
     if more := len(wrong) - len(shown):
         shown.append(f"and {more} more")
-    return ". ".join([said, *shown, *_next(run)]) + "."
+    frozen = [freeze_text(one) for one in frozen_for(run)[:NAMED_IN_TEXT]]
+    return ". ".join([said, *run_glass_text(run), *frozen, *shown, *_next(run)]) + "."
+
+
+def frozen_for(run: RunRecord) -> tuple[Frozen, ...]:
+    """What matters to a run that could still change something."""
+    return () if run.status in ENDED or run.dry else run.frozen
+
+
+def _glass(run: RunRecord) -> Iterator[Block]:
+    if lines := list(run_glass(run)):
+        yield rich(*lines)
 
 
 def _next(run: RunRecord) -> Iterator[str]:

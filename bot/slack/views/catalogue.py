@@ -44,16 +44,22 @@ MODE = {
 class BookSummary:
     outline: Outline
     last: RunRecord | None = None
+    why_not: str = ""  #: Why this person may not start it, only read it.
 
 
 def summaries(
-    books: Mapping[str, Outline], recent: Sequence[RunRecord]
+    books: Mapping[str, Outline],
+    recent: Sequence[RunRecord],
+    closed: Mapping[str, str] | None = None,
 ) -> tuple[BookSummary, ...]:
-    """`recent`: runs, newest first."""
+    """`recent`: runs, newest first. `closed`: why a runbook may not be started, by id."""
+    why = closed or {}
     last: dict[str, RunRecord] = {}
     for run in recent:
         last.setdefault(run.outline.book, run)
-    return tuple(BookSummary(outline, last.get(key)) for key, outline in books.items())
+    return tuple(
+        BookSummary(outline, last.get(key), why.get(key, "")) for key, outline in books.items()
+    )
 
 
 def catalogue_modal(
@@ -69,16 +75,18 @@ def catalogue_modal(
         return _modal("Runbooks", _list(books, replace(kept, book="")), replace(kept, book=""))
     back = actions([_back()])
     blocks = fit_blocks([*back, *_book(shown)], limits.BLOCKS_IN_A_VIEW)
-    return _modal(shown.outline.book, blocks, kept) | {
-        "submit": plain("Fill in and start…", limits.MODAL_BUTTON)
-    }
+    view = _modal(shown.outline.book, blocks, kept)
+    if shown.why_not:
+        del view["submit"]
+        return view
+    return view | {"submit": plain("Fill in and start…", limits.MODAL_BUTTON)}
 
 
 def whole_book(one: BookSummary) -> Rendered:
     """As the catalogue shows it, in a message of its own."""
     outline = one.outline
     start = button(f"Run {outline.book}", names.RUN_BOOK, outline.book, outline.book)
-    blocks = fit_blocks(list(_book(one)), tail=actions([start]))
+    blocks = fit_blocks(list(_book(one)), tail=actions([] if one.why_not else [start]))
     every = [_step(step) for part in outline.sections for step in part.steps]
     steps = "; ".join("".join(piece["text"] for piece in step) for step in every)
     said = f"{mrkdwn(outline.book)} {mrkdwn(outline.title, 200)}: {mrkdwn(steps, 2500)}."
@@ -146,6 +154,7 @@ def _search(search: str) -> Block:
 def _row(one: BookSummary) -> Block:
     outline = one.outline
     words = f"{outline.book} {outline.title} · {outline.severity} · {_last(one.last)}"
+    words += " · to read" if one.why_not else ""
     show = button("Show", names.SHOW_BOOK, outline.book, outline.book)
     return section(plain(words, 600), show)
 
@@ -178,6 +187,8 @@ def _book(one: BookSummary) -> Iterator[Block]:
     yield section(plain(f"{outline.book} {outline.title}", limits.SECTION_TEXT))
     last = _last(one.last)
     yield context(plain(f"{outline.category} · {outline.severity} · {last}", 600))
+    if one.why_not:
+        yield rich([text("To read: ", bold=True), text(cut(one_line(one.why_not), 600))])
     if outline.when:
         yield rich([text("When: ", bold=True), text(cut("; ".join(outline.when), 1500))])
     for part in outline.sections:

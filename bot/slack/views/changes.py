@@ -74,6 +74,7 @@ def whole_plan_text(approval: ApprovalRecord, run: RunRecord) -> str:
         f"asked by {approval.requested_by} at {day_and_clock(approval.asked_at)},"
         f" until {day_and_clock(approval.expires_at)}",
         f"sha-256 of the stored plan: {approval.digest}",
+        *(approval.glass.says(approval.lacking) if approval.glass else ()),
     ]
     for number, change in enumerate(approval.changes, start=1):
         lines += [

@@ -19,28 +19,30 @@ from bot.slack.views.words import clock, exact
 
 def approve_modal(approval: ApprovalRecord, run: RunRecord) -> View:
     target = approval.type_to_approve
-    fields = [_input(names.REASON, "Reason", "Kept in the record of the run.", optional=True)]
+    fields = [words_field(names.REASON, "Reason", "Kept in the record of the run.", optional=True)]
     if target:
-        fields.insert(0, _input(names.TYPED, f"Type {target} to approve", "", optional=False))
+        fields.insert(0, words_field(names.TYPED, f"Type {target} to approve", "", optional=False))
     blocks = [
         section(plain(f"{approval.effect}: {approval.title}", limits.SECTION_TEXT)),
         *change_blocks(approval),
         rich(*what_it_means(approval), *_people(approval)),
     ]
     blocks = fit_blocks(blocks, limits.BLOCKS_IN_A_VIEW, fields)
-    return _modal(names.APPROVE_MODAL, f"Approve {approval.effect}", "Approve", approval, blocks)
+    return form(names.APPROVE_MODAL, f"Approve {approval.effect}", "Approve", approval, blocks)
 
 
 def deny_modal(approval: ApprovalRecord, run: RunRecord) -> View:
     blocks = [
         section(plain(f"{approval.title} (run {run.id})", limits.SECTION_TEXT)),
-        _input(names.REASON, "Why not?", "Everybody in the channel reads it.", optional=False),
+        words_field(
+            names.REASON, "Why not?", "Everybody in the channel reads it.", optional=False
+        ),
     ]
-    return _modal(names.DENY_MODAL, "Deny", "Deny", approval, blocks)
+    return form(names.DENY_MODAL, "Deny", "Deny", approval, blocks)
 
 
 def read_decision(state_values: Mapping[str, Any]) -> tuple[str, str]:
-    """What was typed, and the reason, from a submission of either modal."""
+    """What was typed, and the reason, from a submission of any of these."""
     return _typed(state_values, names.TYPED), _typed(state_values, names.REASON)
 
 
@@ -51,9 +53,10 @@ def _people(approval: ApprovalRecord) -> list[list[Element]]:
     return lines
 
 
-def _modal(
+def form(
     callback_id: str, title: str, submit: str, approval: ApprovalRecord, blocks: list[Block]
 ) -> View:
+    """What was typed into it comes back with the approval's id."""
     return {
         "type": "modal",
         "callback_id": callback_id,
@@ -65,7 +68,7 @@ def _modal(
     }
 
 
-def _input(block_id: str, label: str, hint: str, *, optional: bool) -> Block:
+def words_field(block_id: str, label: str, hint: str, *, optional: bool) -> Block:
     long = block_id == names.REASON
     element = {"type": "plain_text_input", "action_id": names.VALUE, "multiline": long}
     element["max_length"] = 1000 if long else 300

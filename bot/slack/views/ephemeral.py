@@ -1,12 +1,16 @@
 """What only one person sees: refusals, help, lists. Each says what to type or press next."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
+from bot.access.acts import Frozen
 from bot.engine.intents import Noted, Refusal
-from bot.engine.record import RunRecord
+from bot.engine.record import OpenReview, RunRecord
 from bot.runbook.outline import Outline
 from bot.slack.views import limits, names
 from bot.slack.views.escape import clean, cut, mention, mrkdwn, one_line
+from bot.slack.views.freezes import freeze_lines, freeze_text
+from bot.slack.views.glass import open_lines, open_text, run_mark, run_mark_text
 from bot.slack.views.kit import (
     Element,
     Rendered,
@@ -26,18 +30,32 @@ from bot.slack.views.words import RUN_WORD, age, count, day_and_clock
 
 NEAREST = 3
 RUNS = 20
+
+
+class How(NamedTuple):
+    """A line of the help. `word` is what of the command it is about."""
+
+    word: str
+    typed: str
+    does: str
+
+
 HOW = (
-    ("/runbook", "the catalogue"),
-    ("/runbook RB-INC-001", "asks for what it needs and starts"),
-    ("/runbook RB-INC-001 severity=P1 services=a,b", "starts with these inputs"),
-    ("/runbook dry RB-INC-001", "looks, asks nobody, changes nothing"),
-    ("/runbook show RB-INC-001", "every step of it"),
-    ("/runbook list [word]", "all runbooks, or those with the word"),
-    ("/runbook status [run]", "what runs now"),
-    ("/runbook history [RB-INC-001]", "what ran, newest first"),
-    ("/runbook cancel RUN", "ends a run"),
-    ("/runbook audit RUN", "who did what in a run, and whether the log of it is whole"),
+    How("catalogue", "/runbook", "the catalogue"),
+    How("run", "/runbook RB-INC-001", "asks for what it needs and starts"),
+    How("run", "/runbook RB-INC-001 severity=P1 services=a,b", "starts with these inputs"),
+    How("dry", "/runbook dry RB-INC-001", "looks, asks nobody, changes nothing"),
+    How("show", "/runbook show RB-INC-001", "every step of it"),
+    How("list", "/runbook list [word]", "all runbooks, or those with the word"),
+    How("status", "/runbook status [run]", "what runs now, and what is frozen"),
+    How("history", "/runbook history [RB-INC-001]", "what ran, newest first"),
+    How("cancel", "/runbook cancel RUN", "ends a run"),
+    How("audit", "/runbook audit RUN", "who did what in a run, and whether the log is whole"),
+    How("freeze", "/runbook freeze [reason]", "stops all changes to outside systems at once"),
+    How("thaw", "/runbook thaw [reason]", "lets changes be made again"),
+    How("reviews", "/runbook reviews", "broken glass that nobody else has looked at yet"),
 )
+ALL_WORDS = frozenset(one.word for one in HOW)
 
 
 def sentence(words: str) -> Rendered:
@@ -52,46 +70,82 @@ def noted(answer: Noted) -> Rendered:
 def refused(refusal: Refusal, books: Mapping[str, Outline] | None = None) -> Rendered:
     lines = [refusal.why, *(f"{name}: {why}" for name, why in refusal.fields.items())]
     blocks = [rich(*(typed(cut(one_line(one), 1000)) for one in lines[:20]))]
-    blocks += actions(_nearest(refusal.nearest, books or {}))
     said = " ".join(mrkdwn(one, 600) for one in lines)
+    if refusal.decided_by:
+        blocks.append(rich([*_decided_by(refusal.decided_by)]))
+        said += f" Decided by {', '.join(map(mention, refusal.decided_by))}."
+    blocks += actions(_nearest(refusal.nearest, books or {}))
     if refusal.nearest:
         said += f" Did you mean {mrkdwn(', '.join(refusal.nearest[:NEAREST]), 300)}?"
     return Rendered(fit_message(said), blocks)
 
 
-def unknown_book(asked: str, nearest: Sequence[str], books: Mapping[str, Outline]) -> Rendered:
-    """Only ids that exist are offered."""
+def _decided_by(people: Sequence[str]) -> Iterator[Element]:
+    yield text("Decided by ")
+    for number, who in enumerate(people):
+        if number:
+            yield text(", ")
+        yield person(who)
+
+
+def unknown_book(
+    asked: str, nearest: Sequence[str], books: Mapping[str, Outline], closed: Container[str] = ()
+) -> Rendered:
+    """Only ids that exist are named, and those that are not `closed` to this person offered."""
     offered = [key for key in nearest if key in books][:NEAREST]
     said = f"There is no {cut(one_line(asked) or 'such runbook', 60)}."
     if offered:
         meant = " or ".join(f"{key} {books[key].title}" for key in offered)
         said += f" Did you mean {meant}?"
-    buttons = [*_nearest(offered, books), button("Show the catalogue", names.CATALOGUE, "all")]
+    able = [key for key in offered if key not in closed]
+    buttons = [*_nearest(able, books), button("Show the catalogue", names.CATALOGUE, "all")]
     blocks = [section(plain(said, limits.SECTION_TEXT)), *actions(buttons)]
     hint = "`/runbook list` shows all of them."
     return Rendered(fit_message(f"{mrkdwn(said)} {hint}"), blocks)
 
 
-def usage(books: Mapping[str, Outline]) -> Rendered:
-    """How to ask, and what there is."""
-    how = [[text(line, code=True), text(f"  {what}")] for line, what in HOW]
+def usage(
+    books: Mapping[str, Outline],
+    closed: Mapping[str, str] | None = None,
+    words: Container[str] = ALL_WORDS,
+) -> Rendered:
+    """
+    How to ask, as far as this person's `words` go, and what there is: also the runbooks that are
+    `closed` to them, and why.
+    """
+    why_not = closed or {}
+    able = [one for one in HOW if one.word in words]
+    how = [[text(one.typed, code=True), text(f"  {one.does}")] for one in able]
     blocks: list[Block] = [rich(*how)]
     by_category: dict[str, list[Outline]] = {}
     for book in books.values():
         by_category.setdefault(book.category, []).append(book)
     for category, inside in by_category.items():
-        lines = [[text(f"{one.book} {one.title} ({one.severity})")] for one in inside[:60]]
+        lines = [_listed(one, why_not.get(one.book, "")) for one in inside[:60]]
         blocks.append(rich([text(category, bold=True)], *lines))
     blocks += actions([button("Show the catalogue", names.CATALOGUE, "all")])
     ids = mrkdwn(", ".join(f"{one.book} {one.title}" for one in books.values()), 2500)
-    said = "; ".join(f"{line} ({what})" for line, what in HOW[:2])
-    return Rendered(fit_message(f"{mrkdwn(said)}. Runbooks: {ids}"), fit_blocks(blocks))
+    typed = "; ".join(f"{one.typed} ({one.does})" for one in able[:2])
+    return Rendered(fit_message(f"{mrkdwn(typed)}. Runbooks: {ids}"), fit_blocks(blocks))
 
 
-def status(runs: Sequence[RunRecord]) -> Rendered:
-    if not runs:
-        return sentence("Nothing runs. `/runbook` shows what there is to run.")
-    return _runs("Running now", runs)
+def _listed(book: Outline, why_not: str) -> list[Element]:
+    line = [text(f"{book.book} {book.title} ({book.severity})")]
+    if why_not:
+        line.append(text(f"  to read: {cut(one_line(why_not), 120)}", italic=True))
+    return line
+
+
+def status(
+    runs: Sequence[RunRecord],
+    frozen: Sequence[Frozen] = (),
+    reviews: Sequence[OpenReview] = (),
+) -> Rendered:
+    nothing = sentence("Nothing runs. `/runbook` shows what there is to run.")
+    shown = _runs("Running now", runs) if runs else nothing
+    said = [*(freeze_text(one) for one in frozen[:3]), *filter(None, [open_text(reviews)])]
+    blocks = [*freeze_lines(frozen), *open_lines(reviews), *shown.blocks]
+    return Rendered(fit_message(". ".join([*said, shown.text])), fit_blocks(blocks))
 
 
 def history(runs: Sequence[RunRecord]) -> Rendered:
@@ -127,18 +181,20 @@ def run_line(run: RunRecord) -> list[Element]:
 
 def _runs(heading: str, runs: Sequence[RunRecord]) -> Rendered:
     shown = runs[:RUNS]
-    blocks = [rich([text(heading, bold=True)], *(run_line(run) for run in shown))]
+    lines = [line for run in shown for line in (run_line(run), *run_mark(run))]
+    blocks = [rich([text(heading, bold=True)], *lines)]
     left = len(runs) - len(shown)
     if left:
         blocks.append(context(plain(f"and {count(left, 'more run')}", 200)))
     blocks += actions(button(f"Show {run.id}", names.SHOW_RUN, run.id, run.id) for run in shown)
-    lines = [
-        f"{mrkdwn(run.id)} {mrkdwn(run.outline.book)} {RUN_WORD[run.status]},"
-        f" started {day_and_clock(run.started_at)} by {mention(run.started_by)}"
-        for run in shown
-    ]
-    more = f"; and {left} more" if left else ""
-    return Rendered(fit_message(f"{heading}: {'; '.join(lines)}{more}"), blocks)
+    said = "; ".join(map(_run_text, shown)) + (f"; and {left} more" if left else "")
+    return Rendered(fit_message(f"{heading}: {said}"), blocks)
+
+
+def _run_text(run: RunRecord) -> str:
+    started = f"started {day_and_clock(run.started_at)} by {mention(run.started_by)}"
+    said = f"{mrkdwn(run.id)} {mrkdwn(run.outline.book)} {RUN_WORD[run.status]}, {started}"
+    return ", ".join([said, *run_mark_text(run)])
 
 
 def _nearest(nearest: Sequence[str], books: Mapping[str, Outline]) -> list[Element]:

@@ -99,9 +99,16 @@ def menu(placeholder: str, name: str, options: Sequence[Element], suffix: str = 
     }
 
 
-def text(words: str, bold: bool = False, code: bool = False, italic: bool = False) -> Element:
+def text(
+    words: str,
+    bold: bool = False,
+    code: bool = False,
+    italic: bool = False,
+    strike: bool = False,
+) -> Element:
     """A piece of a line of rich text; what stands in it is shown as it is."""
-    style = {name: True for name, on in (("bold", bold), ("code", code), ("italic", italic)) if on}
+    styles = (("bold", bold), ("code", code), ("italic", italic), ("strike", strike))
+    style = {name: True for name, on in styles if on}
     shown = cut(clean(words).replace("\n", " "), limits.SECTION_TEXT)
     element = {"type": "text", "text": shown or " "}
     return element | ({"style": style} if style else {})

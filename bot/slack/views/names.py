@@ -25,6 +25,8 @@ TIMELINE = "rb.timeline"  # The value is the run's id alone.
 APPROVE = "rb.approve"  # A CHANGE: the confirm dialog was accepted already.
 APPROVE_DESTROY = "rb.approve_destroy"  # Opens approve_modal.
 DENY = "rb.deny"  # Opens deny_modal.
+BREAK_GLASS = "rb.break_glass"  # Opens glass_modal.
+REVIEW = "rb.review"  # Of a glass that was broken. Opens review_modal.
 WHOLE_PLAN = "rb.whole_plan"
 
 # Questions; their value is the question's id, or `<question> <number of the choice>`.
@@ -52,9 +54,11 @@ CATALOGUE_MODAL = "rb.catalogue_modal"  # Submitted: start what is chosen.
 START_MODAL = "rb.start_modal"
 APPROVE_MODAL = "rb.approve_modal"
 DENY_MODAL = "rb.deny_modal"
+GLASS_MODAL = "rb.glass_modal"
+REVIEW_MODAL = "rb.review_modal"
 ANSWER_MODAL = "rb.answer_modal"
 
-# block_ids of the fields of approve_modal and deny_modal. Elsewhere a block_id is a field's name.
+# block_ids of the fields of the modals about an approval. Elsewhere a block_id is a field's name.
 TYPED = "typed"
 REASON = "reason"
 VALUE = "value"  #: The action_id of every input of a modal.

@@ -40,26 +40,27 @@ def offered_actions(stretch: Stretch, run: RunRecord) -> list[Block]:
     return blocks
 
 
-def held_steps(run: RunRecord) -> list[Block]:
+def held_steps(run: RunRecord, may_lead: bool = True) -> list[Block]:
     held = [run.steps[key] for key in run.held if key in run.steps]
     blocks: list[Block] = []
     for step in held[:HELD_ROWS]:
         value = names.value(run.id, step.key)
         blocks.append(section(plain(f"The run waits: {line(step, run)}", limits.SECTION_TEXT)))
-        go_on = button("Go on", names.GO_ON, value, step.key, confirm=_going_on(step))
-        blocks += actions([button("Again", names.AGAIN, value, step.key), go_on])
+        if may_lead:
+            go_on = button("Go on", names.GO_ON, value, step.key, confirm=_going_on(step))
+            blocks += actions([button("Again", names.AGAIN, value, step.key), go_on])
     if (more := len(held) - HELD_ROWS) > 0:
         blocks.append(section(plain(f"{count(more, 'more step')} after these.", 200)))
     return blocks
 
 
-def for_the_run(run: RunRecord) -> list[Block]:
+def for_the_run(run: RunRecord, may_lead: bool = True) -> list[Block]:
     """Looking again, taking back, finishing and cancelling."""
-    return actions(_for_the_run(run))
+    return actions(_for_the_run(run, may_lead))
 
 
-def _for_the_run(run: RunRecord) -> Iterator[Element]:
-    if run.status == "running":
+def _for_the_run(run: RunRecord, may_lead: bool) -> Iterator[Element]:
+    if run.status == "running" and may_lead:
         if again := [_again(step, run) for step in run.steps.values() if _is_read(step)]:
             yield menu("Re-check…", names.AGAIN, again, "menu")
         if not _is_busy(run):
@@ -68,7 +69,7 @@ def _for_the_run(run: RunRecord) -> Iterator[Element]:
             closed = names.value(run.id, run.open_pick)
             yield button("Finish", names.CLOSE, closed, confirm=_finishing(run))
     yield button("Timeline", names.TIMELINE, run.id)
-    if run.status == "running":
+    if run.status == "running" and may_lead:
         yield button("Cancel run", names.CANCEL, run.id, style="danger", confirm=_cancelling(run))
 
 

@@ -9,6 +9,7 @@ from bot.engine.record import RunRecord, StepRecord
 from bot.slack.views import limits, names
 from bot.slack.views.card import named, severity
 from bot.slack.views.escape import CHANNEL_ID, cut, mention, mrkdwn, one_line
+from bot.slack.views.glass import run_glass, run_glass_text
 from bot.slack.views.kit import (
     Element,
     Rendered,
@@ -63,12 +64,14 @@ def finished(run: RunRecord) -> Rendered:
         rich(
             [text(f"{head}.", bold=True), text(f" {cut(because, 1500)}")],
             *([text(cut(one, EACH))] for one in lines),
+            *run_glass(run),
         ),
         context(plain(f"run {run.id} · started {clock(run.started_at)}", 500)),
         *actions(_buttons(run)),
     ]
+    glass = "".join(f"{one}. " for one in run_glass_text(run))
     said = " ".join(mrkdwn(one, EACH) for one in (because, *lines) if one)
-    summary = f"{named(run)}: {RUN_WORD[run.status]} after {age(run)}. {said}"
+    summary = f"{named(run)}: {RUN_WORD[run.status]} after {age(run)}. {glass}{said}"
     return Rendered(fit_message(summary), blocks)
 
 

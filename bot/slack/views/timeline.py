@@ -12,6 +12,7 @@ from bot.slack.views import limits
 from bot.slack.views.approval import outcome
 from bot.slack.views.card import named
 from bot.slack.views.escape import clean, cut, mention, mrkdwn, one_line
+from bot.slack.views.glass import BROKEN, REVIEWED, went_through
 from bot.slack.views.kit import Element, Rendered, context, header, person, plain, rich, text
 from bot.slack.views.limits import fit_message
 from bot.slack.views.sections import only_a_person, word
@@ -114,6 +115,12 @@ def _of_approval(approval: ApprovalRecord) -> Iterator[Entry]:
         reason = f": {one.reason}" if one.reason else ""
         decided = "approved" if one.approves else "denied"
         yield Entry(one.at, f"{approval.title} {decided} by", one.by, reason)
+    if glass := approval.glass:
+        instead = f": {glass.reason} ({went_through(approval, glass)})"
+        yield Entry(glass.at, f"{approval.title} {BROKEN} by", glass.by, instead)
+        if glass.reviewed_at:
+            found = f": {glass.review}"
+            yield Entry(glass.reviewed_at, f"{BROKEN} {REVIEWED} by", glass.reviewed_by, found)
     if approval.status == "expired":
         yield Entry(approval.expires_at, f"{approval.title}: {outcome(approval)}")
 

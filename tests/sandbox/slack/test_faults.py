@@ -112,3 +112,13 @@ async def test_a_refused_handshake_spends_the_ticket(
         for _ in range(2):
             with pytest.raises(aiohttp.WSServerHandshakeError):
                 await session.ws_connect(opened["url"])
+
+
+async def test_where_a_file_is_shared_is_shown_late(
+    workspace: Workspace, client: AsyncWebClient
+) -> None:
+    workspace.faults.late_shares()
+    shared = await client.files_upload_v2(channel=OPS, filename="a.txt", content="rows")
+    early, later = [(await client.files_info(file=shared["file"]["id"]))["file"] for _ in range(2)]
+    assert (early["shares"], early["channels"]) == ({}, [])
+    assert later["channels"] == [OPS]

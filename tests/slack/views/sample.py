@@ -196,9 +196,13 @@ def denied(by: str = LENA, reason: str = "not during the sale") -> Decision:
     return Decision(by, False, reason, after(280))
 
 
+NOT_APPLIED = ("outdated", "frozen")
+
+
 def with_approval(run: RunRecord, one: ApprovalRecord) -> RunRecord:
     status: Any = {"pending": "planned", "approved": "applying", "cancelled": "cancelled"}
-    state = status.get(one.status, "failed" if one.status == "outdated" else one.status)
+    status["glass broken"] = "applying"
+    state = status.get(one.status, "failed" if one.status in NOT_APPLIED else one.status)
     step = replace(run.steps[one.step], status=state)
     return replace(run, approvals={one.id: one}, steps={**run.steps, one.step: step})
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.engine.record import ApprovalRecord
+from bot.access.acts import Frozen
+from bot.engine.record import ApprovalRecord, RunRecord
 from bot.slack.views import names
 from bot.slack.views.approval import approval_card, needs_file
 from bot.slack.views.changes import plan_file, whole_plan_text
@@ -14,6 +15,9 @@ from bot.slack.views.deciding import approve_modal, deny_modal, read_decision
 from bot.slack.views.names import unpack
 from tests.slack.views.checking import action_ids, assert_message, elements, labels, words
 from tests.slack.views.sample import (
+    LENA,
+    T0,
+    after,
     approval,
     approved,
     change,
@@ -24,6 +28,11 @@ from tests.slack.views.sample import (
 )
 
 GOLDEN = Path(__file__).parent / "golden"
+AT_43 = "complyai-core runs complyai-core:43, 4 of 4 tasks"
+BACK_TO_42 = (
+    "aws ecs update-service --cluster production --service complyai-core"
+    " --task-definition complyai-core:42"
+)
 CASES = {
     "change_pending": approval(),
     "change_applied": approval(
@@ -36,12 +45,29 @@ CASES = {
     "change_outdated": approval(
         status="outdated",
         decisions=(approved(),),
-        outcome="since this was asked, complyai-core moved from 42 to 43.",
+        outcome="Not applied: since this was asked, complyai-core moved from 42 to 43.",
+    ),
+    "change_asked_again": approval(
+        id="ap_2",
+        asked_at=after(300),
+        changes=(
+            change(command=BACK_TO_42, now=AT_43, then="complyai-core runs complyai-core:42"),
+        ),
+    ),
+    "change_frozen": approval(
+        frozen=Frozen("the primary is odd", by=LENA, by_name="lena", since=T0)
     ),
     "destroy_half_approved": destroy(decisions=(approved(),)),
     "destroy_expired": destroy(status="expired", decisions=(approved(),)),
 }
 DECIDING = {names.APPROVE, names.APPROVE_DESTROY, names.DENY}
+
+
+def run_with(case: str) -> RunRecord:
+    run = with_approval(outage(), CASES[case])
+    if case != "change_asked_again":
+        return run
+    return replace(run, approvals={"ap_1": CASES["change_outdated"], **run.approvals})
 
 
 def shown(one: ApprovalRecord) -> str:
@@ -50,7 +76,7 @@ def shown(one: ApprovalRecord) -> str:
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_card_is_the_one_that_was_reviewed(case: str) -> None:
-    card = approval_card(CASES[case], with_approval(outage(), CASES[case]), ["S0OPERATOR"])
+    card = approval_card(CASES[case], run_with(case), ["S0OPERATOR"])
     assert_message(card)
     made = {"text": card.text, "blocks": card.blocks}
     assert made == json.loads((GOLDEN / f"{case}.json").read_text())

@@ -72,7 +72,9 @@ def test_every_form_of_a_run_is_taken(run: RunRecord) -> None:
 
 
 @pytest.mark.parametrize("malice", HOSTILE, ids=range(len(HOSTILE)))
-@pytest.mark.parametrize("status", ["pending", "approved", "denied", "expired", "outdated"])
+@pytest.mark.parametrize(
+    "status", ["pending", "approved", "denied", "expired", "outdated", "frozen", "glass broken"]
+)
 def test_every_approval_is_taken(malice: str, status: str) -> None:
     asked = hostile_approval(malice, status=status)
     run = with_approval(hostile_run(malice), asked)

@@ -157,6 +157,14 @@ def test_a_refusal_names_each_field() -> None:
     assert "services: no such service: x" in words(made)
 
 
+def test_who_came_second_reads_the_name_of_who_was_first() -> None:
+    first = ("U0RAVI", "U0LENA")
+    made = ephemeral.refused(Refusal("This was approved already.", decided_by=first))
+    assert made.text == "This was approved already. Decided by <@U0RAVI>, <@U0LENA>."
+    named = [part for part in made.blocks[1]["elements"][0]["elements"] if part["type"] == "user"]
+    assert [one["user_id"] for one in named] == list(first)
+
+
 def test_help_says_what_to_type_and_what_there_is() -> None:
     shown = words(ephemeral.usage(BOOKS))
     assert "/runbook RB-INC-001" in shown

@@ -1,0 +1,144 @@
+"""
+What the benchmarks share: figures, the table they are printed in, and the processes they measure.
+
+Every figure is printed beside what it is compared with, from the same run. Nothing here asserts.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import statistics
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import yaml
+
+from sandbox import people
+from sandbox.box import MANIFEST, Box
+from sandbox.slack.tiers import Limit
+from sandbox.slack.workspace import Workspace
+
+#: Seconds until something answers that is not on the same machine, such as Slack or AWS.
+FAR_S = 0.1
+STARTS_WITHIN_S, ENDS_WITHIN_S = 60.0, 30.0
+PLENTY = Limit(60_000, 60_000)
+
+Process = asyncio.subprocess.Process
+
+
+def median(values: Sequence[float]) -> float:
+    return statistics.median(values)
+
+
+def p99(values: Sequence[float]) -> float:
+    """The smallest value that 99 of 100 do not exceed."""
+    ordered = sorted(values)
+    return ordered[-(-len(ordered) * 99 // 100) - 1]
+
+
+def print_table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """The first column is words, the others figures."""
+    widths = [max(len(row[n]) for row in (heads, *rows)) for n in range(len(heads))]
+    print(f"\n{title}")
+    for row in (heads, *rows):
+        words, *figures = row
+        line = [words.ljust(widths[0]), *map(str.rjust, figures, widths[1:])]
+        print("  " + "   ".join(line).rstrip())
+    print(flush=True)
+
+
+@asynccontextmanager
+async def process(
+    arguments: Sequence[str], environment: Mapping[str, str] | None = None
+) -> AsyncIterator[Process]:
+    """A Python of its own with these arguments. It ends with the block."""
+    running = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *arguments,
+        env={**os.environ, **(environment or {})},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        limit=2**20,
+    )
+    try:
+        yield running
+    finally:
+        await _end(running)
+
+
+async def _end(running: Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        running.terminate()
+    try:
+        async with asyncio.timeout(ENDS_WITHIN_S):
+            await running.wait()
+    except TimeoutError:
+        running.kill()
+        await running.wait()
+
+
+@asynccontextmanager
+async def company(folder: Path) -> AsyncIterator[Mapping[str, str]]:
+    """The company in a box, in a process of its own; how a bot is set up for it."""
+    async with process(["-m", "benchmarks.company", str(folder)]) as running:
+        assert running.stdout
+        told: dict[str, str] = json.loads(await running.stdout.readline())
+        yield told
+
+
+@asynccontextmanager
+async def workspace() -> AsyncIterator[Workspace]:
+    """A local Slack with the company's people in it and nothing else, and without its limits."""
+    slack = Workspace(manifest=yaml.safe_load(MANIFEST.read_text()))
+    people.settle_in(slack)
+    limits = slack.team.tiers.limits
+    limits.update(dict.fromkeys(limits, PLENTY))
+    await slack.start()
+    try:
+        yield slack
+    finally:
+        await slack.stop()
+
+
+def set_up(slack: Workspace, around: Mapping[str, str], store: Path) -> Mapping[str, str]:
+    """The environment of a bot in this workspace, with the company around it."""
+    ours = {"bot_token": slack.bot_token, "app_token": slack.app_token, "api_url": slack.api_url}
+    return {
+        **around,
+        "RUNBOOK_BOT_SLACK": json.dumps(ours),
+        "RUNBOOK_BOT_STORE": json.dumps({"url": f"sqlite:///{store}"}),
+    }
+
+
+@asynccontextmanager
+async def bare_bolt(slack: Workspace, *file: str) -> AsyncIterator[Process]:
+    """Acks and nothing else; with a file, once a row is committed there."""
+    tokens = (slack.bot_token, slack.app_token)
+    async with process(["-m", "benchmarks.bare_bolt", slack.api_url, *tokens, *file]) as running:
+        await connected(slack)
+        yield running
+
+
+@asynccontextmanager
+async def bot(environment: Mapping[str, str], slack: Workspace) -> AsyncIterator[Process]:
+    """The real bot, connected to this workspace."""
+    async with process(["app.py", "serve"], environment) as running:
+        await connected(slack)
+        yield running
+
+
+@asynccontextmanager
+async def bot_in(box: Box) -> AsyncIterator[Process]:
+    async with bot(box.environment(), box.slack) as running:
+        yield running
+
+
+async def connected(slack: Workspace) -> None:
+    await slack.wait_for(lambda: slack.socket_mode.connections, STARTS_WITHIN_S)
+
+
+async def disconnected(slack: Workspace) -> None:
+    await slack.wait_for(lambda: not slack.socket_mode.connections, ENDS_WITHIN_S)

@@ -1,0 +1,39 @@
+"""What a person is offered in what only they see: nothing that they may not do."""
+
+from collections.abc import Mapping
+
+from bot.access.acts import Act, Freeze, Lead, Start
+from bot.engine.record import RunRecord
+from bot.slack.listeners.front import Front
+from bot.slack.listeners.visit import Visit
+from bot.slack.views.card import card
+from bot.slack.views.ephemeral import ALL_WORDS
+from bot.slack.views.kit import Rendered
+
+
+def closed_books(front: Front, visit: Visit) -> Mapping[str, str]:
+    """The runbooks that they may read and not start, and why not, by id."""
+    why = {key: _why_not(front, visit, Start(key)) for key in front.desk.books}
+    return {key: said for key, said in why.items() if said}
+
+
+def own_words(front: Front, visit: Visit) -> frozenset[str]:
+    """Of what help lists, what they can type."""
+    words, books = set(ALL_WORDS), front.desk.books
+    if all(_why_not(front, visit, Start(key)) for key in books):
+        words -= {"run", "dry"}
+    if all(_why_not(front, visit, Lead(key)) for key in books):
+        words -= {"cancel"}
+    if _why_not(front, visit, Freeze()):
+        words -= {"freeze", "thaw"}
+    return frozenset(words)
+
+
+def own_card(front: Front, visit: Visit, run: RunRecord) -> Rendered:
+    """A run's card, with its buttons for those who may press them."""
+    return card(run, may_lead=not _why_not(front, visit, Lead(run.outline.book, run.inputs)))
+
+
+def _why_not(front: Front, visit: Visit, act: Act) -> str:
+    assert visit.who, "the front has looked them up"
+    return front.desk.why_not(visit.who, act)

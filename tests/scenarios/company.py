@@ -1,0 +1,51 @@
+"""A company, and the bot in it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import pytest
+
+from assembly.serving import serve
+from sandbox.box import Box
+from sandbox.postgres import Database
+from tests.scenarios.stage import until
+
+#: Seconds of real time that a second of AWS's rollouts takes here.
+SCALE = 0.1
+
+
+@contextmanager
+def credentials(box: Box) -> Iterator[None]:
+    """What boto3 looks for in the environment."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in box.credentials.items():
+            patch.setenv(name, value)
+        yield
+
+
+@asynccontextmanager
+async def company_in(folder: Path, lent: Database | None = None) -> AsyncIterator[Box]:
+    """A company, and nobody to help it yet. `lent`: a database that others use too."""
+    found = Box(folder, scale=SCALE, lent=lent)
+    with credentials(found):
+        async with found.running():
+            yield found
+
+
+@asynccontextmanager
+async def bot_in(box: Box) -> AsyncIterator[None]:
+    """The bot, connected."""
+    stop = asyncio.Event()
+    serving = asyncio.create_task(serve(box.settings(), stop))
+    connected = asyncio.create_task(until(box, lambda: box.slack.socket_mode.connections or None))
+    await asyncio.wait({serving, connected}, return_when=asyncio.FIRST_COMPLETED)
+    if serving.done():
+        serving.result()
+    await connected
+    try:
+        yield
+    finally:
+        stop.set()
+        await serving

@@ -1,0 +1,48 @@
+"""Slack fails and then limits whatever a run calls first: all of it is late, nothing is lost."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pytest
+
+from sandbox.slack.api.dispatch import METHODS
+from sandbox.slack.workspace import Workspace
+from tests.scenarios.outage import Outage
+from tests.scenarios.stage import Incident
+from tests.scenarios.stories import Stage
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
+
+STRUCK = ["service_unavailable", "ratelimited"]  #: HTTP 503, then 429.
+Answers = Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True)
+class EveryMethod:
+    async def tell(self, stage: Stage) -> tuple[Outage, Incident, Answers]:
+        async with stage.company() as (box, _), stage.bot(box):
+            before = len(box.slack.calls)
+            for method in METHODS:
+                box.slack.faults.server_error(method)
+                box.slack.faults.rate_limit(method)
+            outage = Outage(box)
+            return outage, await outage.live(), _answers(box.slack, before)
+
+
+@pytest.mark.parametrize("told", [EveryMethod()], indirect=True, ids=["once each"])
+async def test_a_run_loses_nothing_when_slack_fails_and_limits_every_method_that_it_calls(
+    told: tuple[Outage, Incident, Answers],
+) -> None:
+    outage, room, answers = told
+    outage.check(room)
+    spared = {method for method, found in answers.items() if found[:2] != STRUCK[: len(found)]}
+    assert not spared and len(answers) >= 17
+
+
+def _answers(slack: Workspace, first: int) -> Answers:
+    """By method, what it was answered, from the first of these calls on."""
+    found = defaultdict(list)
+    for call in slack.calls[first:]:
+        found[call.method].append(call.status)
+    return found
