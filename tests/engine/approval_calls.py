@@ -10,7 +10,7 @@ from bot.access.member import Member
 from bot.engine.intents import Noted
 from tests.engine.approval_ledger import Click, Paper, Rows
 from tests.engine.approval_town import LookedUp, Town, name
-from tests.engine.approval_world import EXPIRES_S, MARGIN_S, Call, World
+from tests.engine.approval_world import EXPIRES_S, GONE, MARGIN_S, Call, World
 
 
 @dataclass
@@ -48,6 +48,8 @@ class CallRules:
         states = [one.state for one in rows.changes[owner.id]]
         if any(state not in ("applied", "already so") for state in states[: number - 1]):
             yield f"made before what comes first in {owner.says}"
+        if call.found != (call.change.replacing or GONE):
+            yield f"made where {call.found or 'nobody knows what'} was seen"
         yield from self._once(call, owner)
         yield from self._alone(call)
         yield from self._in_time(call, owner)

@@ -55,7 +55,6 @@ class ApprovalMachine(RuleBasedStateMachine):
         self.stage = Stage(self.site, seed, self.tally)
         self.tally["examples"] += 1
         self.is_broken = False
-        self.delivered: list[Click] = []
         for lamp, color in zip(LAMPS, COLORS, strict=True):
             self.stage.start("U1", lamp, color)
         self._go_on(1.0)
@@ -110,9 +109,7 @@ class ApprovalMachine(RuleBasedStateMachine):
         if how.what == "until it is approved" and self._pending():
             self._agree(_one(self._pending(), how.which), how.on_replica)
         else:
-            clicks = self._clicks(how)
-            self.stage.press(*clicks)
-            self.delivered += [one for one in clicks if one.approval and not one.repeats]
+            self.stage.press(*self._clicks(how))
 
     def _disturb(self, how: Disturb) -> None:
         stage = self.stage
@@ -148,7 +145,6 @@ class ApprovalMachine(RuleBasedStateMachine):
         else:
             grace_s = 5.0 if how.how == "stopped" else 0.0
             self.stage.restart_while(clicks, how.after, grace_s)
-            self.delivered += clicks  # Slack delivers again what nobody acknowledged
 
     def teardown(self) -> None:
         if not hasattr(self, "stage"):
@@ -224,9 +220,10 @@ class ApprovalMachine(RuleBasedStateMachine):
             stage.take_over(DIRECTORY_AGAIN_S + 0.2, 0.1)
 
     def _clicks(self, how: Press) -> list[Click]:
-        over = [row for row in self.stage.rows.plans.values() if row.status != "pending"]
-        if how.what.startswith("again") and self.delivered:
-            click = self.delivered[-1 - how.which % len(self.delivered)]
+        rows, delivered = self.stage.rows.plans.values(), self.stage.rules.clicks[-6:]
+        over = [row for row in rows if row.status != "pending" and row.people]
+        if how.what.startswith("again") and delivered:
+            click = _one(delivered, how.which)
             copies = 2 if how.what == "again twice" else 1
             return [self.stage.deliver_again(click) for _ in range(copies)]
         if how.what == "strange" or not (over or self._pending()):

@@ -109,6 +109,7 @@ class Call:
     change: Change
     key: Key
     fate: Fate
+    found: str | None  #: What its task saw at the target last; None: it did not look.
     landed: int = 0  #: Its number in the order of all that happened; 0: it did not.
     under_way: bool = True  #: It may still take effect.
 
@@ -125,6 +126,7 @@ class World:
     calls: list[Call] = field(default_factory=list)
     drifts: list[tuple[int, str]] = field(default_factory=list)  #: Number and target.
     weather: deque[Fate] = field(default_factory=deque)  #: Of the next calls.
+    looks: dict[tuple[object, str], str] = field(default_factory=dict)
     hidden: dict[str, float] = field(default_factory=dict)  #: Targets, until when by the loop.
 
     def __post_init__(self) -> None:
@@ -135,6 +137,13 @@ class World:
         if self.loop.time() < self.hidden.get(target, 0.0):
             raise Unreachable(f"{target} does not answer")
         return self.things.get(target, GONE)
+
+    def look_at(self, target: str) -> str:
+        """As whoever is about to change it does."""
+        is_busy = any(one.fate == "long" for one in self.under_way(target))
+        seen = self.at(target)
+        self.looks[asyncio.current_task(), target] = "busy" if is_busy else seen
+        return seen
 
     def hide(self, target: str, seconds: float) -> None:
         self.hidden[target] = self.loop.time() + seconds
@@ -154,7 +163,8 @@ class World:
         task = asyncio.current_task()
         assert task
         fate = self.weather.popleft() if self.weather else self._chance()
-        call = Call(self.count(), self.loop.time(), life, task, change, key, fate)
+        found = self.looks.get((task, change.target()))
+        call = Call(self.count(), self.loop.time(), life, task, change, key, fate, found)
         self.calls.append(call)
         self.story(f"  {life} calls: {change.command()} ({fate})")
         answers_s = self._schedule(call)
@@ -210,7 +220,7 @@ class Yard(Adapter):
 
     async def _see(self, change: Change) -> Seen:
         await self._awake.wait()
-        now = self._world.at(change.target())
+        now = self._world.look_at(change.target())
         if any(one.fate == "long" for one in self._world.under_way(change.target())):
             return Seen("applying", f"{change.target()} is being changed")
         if now == wanted(change):
