@@ -105,7 +105,12 @@ async def workspace() -> AsyncIterator[Workspace]:
 
 def set_up(slack: Workspace, around: Mapping[str, str], store: Path) -> Mapping[str, str]:
     """The environment of a bot in this workspace, with the company around it."""
-    ours = {"bot_token": slack.bot_token, "app_token": slack.app_token, "api_url": slack.api_url}
+    ours = {
+        "bot_token": slack.bot_token,
+        "app_token": slack.app_token,
+        "api_url": slack.api_url,
+        "fallback_channel": "C0ALERTS",
+    }
     return {
         **around,
         "RUNBOOK_BOT_SLACK": json.dumps(ours),
