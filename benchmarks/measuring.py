@@ -10,6 +10,7 @@ import json
 import os
 import statistics
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -24,6 +25,8 @@ from sandbox.slack.workspace import Workspace
 #: Seconds until something answers that is not on the same machine, such as Slack or AWS.
 FAR_S = 0.1
 STARTS_WITHIN_S, ENDS_WITHIN_S = 60.0, 30.0
+#: Characters at the end of what a process said.
+SHOWN = 4000
 PLENTY = Limit(60_000, 60_000)
 
 Process = asyncio.subprocess.Process
@@ -54,19 +57,27 @@ def print_table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]])
 async def process(
     arguments: Sequence[str], environment: Mapping[str, str] | None = None
 ) -> AsyncIterator[Process]:
-    """A Python of its own with these arguments. It ends with the block."""
-    running = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *arguments,
-        env={**os.environ, **(environment or {})},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-        limit=2**20,
-    )
-    try:
-        yield running
-    finally:
-        await _end(running)
+    """
+    A Python of its own with these arguments. It ends with the block. What it had to say is shown
+    when it does not do what the block expects of it.
+    """
+    with tempfile.TemporaryFile() as said:
+        running = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *arguments,
+            env={**os.environ, **(environment or {})},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=said,
+            limit=2**20,
+        )
+        try:
+            yield running
+        except Exception as error:
+            said.seek(0)
+            error.add_note(said.read().decode(errors="replace")[-SHOWN:])
+            raise
+        finally:
+            await _end(running)
 
 
 async def _end(running: Process) -> None:
@@ -106,13 +117,15 @@ async def workspace() -> AsyncIterator[Workspace]:
 def set_up(slack: Workspace, around: Mapping[str, str], store: Path) -> Mapping[str, str]:
     """The environment of a bot in this workspace, with the company around it."""
     ours = {
-        "bot_token": slack.bot_token,
-        "app_token": slack.app_token,
+        "bot_token": "env:BENCH_BOT_TOKEN",
+        "app_token": "env:BENCH_APP_TOKEN",
         "api_url": slack.api_url,
         "fallback_channel": "C0ALERTS",
     }
     return {
         **around,
+        "BENCH_BOT_TOKEN": slack.bot_token,
+        "BENCH_APP_TOKEN": slack.app_token,
         "RUNBOOK_BOT_SLACK": json.dumps(ours),
         "RUNBOOK_BOT_STORE": json.dumps({"url": f"sqlite:///{store}"}),
     }
