@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 
 from bot.engine.intents import Actor, Refusal
+from bot.runbook.values import storable
 from bot.store.auditing import entries_after
 from bot.store.chain import Entry, Head, canonical, follow
 from bot.store.tables import audit, audit_head
@@ -71,6 +72,5 @@ def read_by(c: sa.Connection, now: float, run: str, by: Actor) -> list[Entry]:
 
 
 def _storable(text: str) -> str:
-    """An id as it came may be anything; no store takes NUL or half a character."""
-    whole = text[:LONGEST_ID].encode("utf-8", "replace").decode()
-    return whole.replace("\x00", "\ufffd")
+    """An id as it came may be anything."""
+    return storable(text[:LONGEST_ID])

@@ -10,6 +10,7 @@ import difflib
 import inspect
 import json
 import logging
+import re
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -37,6 +38,7 @@ from bot.runbook.book import Menu
 from bot.runbook.changes import digest
 from bot.runbook.errors import StepError
 from bot.runbook.outline import Outline, outline
+from bot.runbook.values import USER_ID
 from bot.store.auditing import verdict_until
 from bot.store.chain import Entry
 from bot.store.rooms import begin_room
@@ -567,7 +569,10 @@ def _strange(value: Any, choices: Iterable[str]) -> str:
 
 
 def _answer_text(item: tuple[str, Any]) -> str:
+    """A person as `<@ID>`, which is read as their name; what somebody typed never is one."""
     field, value = item
-    if field == "user_id":
-        return f"<@{value}>"
-    return f"{field.replace('_', ' ')}: {value}"
+    of = value if isinstance(value, dict) else {field: value}
+    user_id = str(of["user_id"]) if set(of) == {"user_id"} else ""
+    is_person = re.fullmatch(USER_ID, user_id)
+    said = f"<@{user_id}>" if is_person else str(value).replace("<@", "< @")
+    return said if field == "user_id" else f"{field.replace('_', ' ')}: {said}"

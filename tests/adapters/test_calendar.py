@@ -24,7 +24,7 @@ MEETING = ScheduleMeeting(
     since=TUESDAY,
     title="Post-mortem core-down",
     starts_at=datetime(2026, 9, 1, 8, tzinfo=UTC),
-    owner=Person(user_id="U-ALICE"),
+    owner=Person(user_id="U0ALICE"),
     agenda="What happened?\nRun 7F3K",
 )
 ZONES = (
@@ -203,7 +203,7 @@ async def test_what_slack_did_with_it_is_told(
 
 
 @pytest.mark.parametrize(
-    ("owner", "led_by"), [(Person(user_id="U-ALICE"), ", led by <@U-ALICE>"), (None, "")]
+    ("owner", "led_by"), [(Person(user_id="U0ALICE"), ", led by <@U0ALICE>"), (None, "")]
 )
 async def test_the_reminder_says_when_in_the_readers_own_time_and_who_leads(
     calendar: Calendar, room: WrittenRoom, owner: Person | None, led_by: str

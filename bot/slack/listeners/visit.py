@@ -10,12 +10,13 @@ from typing import Any
 
 from bot.engine.intents import Actor
 from bot.engine.record import Origin
+from bot.runbook.values import USER_ID
 from bot.slack.errands import Errand
 from bot.slack.views import names
 from bot.slack.views.kit import Rendered, View
 from bot.slack.views.names import Metadata, Pressed, Strange
 
-PERSON = re.compile(r"[UW][A-Z0-9]{2,30}")
+PERSON = re.compile(USER_ID)
 TEAM = re.compile(r"[TE][A-Z0-9]{2,30}")
 CHANNEL = re.compile(r"[CDG][A-Z0-9]{2,30}")
 TEXT_LIMIT = 3000  #: Characters after `/runbook`; Slack's own field takes more than anyone types.

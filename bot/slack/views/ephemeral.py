@@ -6,7 +6,7 @@ from bot.engine.intents import Noted, Refusal
 from bot.engine.record import RunRecord
 from bot.runbook.outline import Outline
 from bot.slack.views import limits, names
-from bot.slack.views.escape import clean, cut, mention, mrkdwn, one_line
+from bot.slack.views.escape import clean, cut, mention, mrkdwn, one_line, spoken
 from bot.slack.views.kit import (
     Element,
     Rendered,
@@ -42,7 +42,7 @@ HOW = (
 
 def sentence(words: str) -> Rendered:
     """`words` is our own sentence; names in it are shown as they are."""
-    return Rendered(fit_message(mrkdwn(words)), [rich(typed(words))])
+    return Rendered(fit_message(spoken(words)), [rich(typed(words))])
 
 
 def noted(answer: Noted) -> Rendered:
@@ -53,7 +53,7 @@ def refused(refusal: Refusal, books: Mapping[str, Outline] | None = None) -> Ren
     lines = [refusal.why, *(f"{name}: {why}" for name, why in refusal.fields.items())]
     blocks = [rich(*(typed(cut(one_line(one), 1000)) for one in lines[:20]))]
     blocks += actions(_nearest(refusal.nearest, books or {}))
-    said = " ".join(mrkdwn(one, 600) for one in lines)
+    said = " ".join(spoken(one, 600) for one in lines)
     if refusal.nearest:
         said += f" Did you mean {mrkdwn(', '.join(refusal.nearest[:NEAREST]), 300)}?"
     return Rendered(fit_message(said), blocks)

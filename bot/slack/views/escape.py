@@ -9,9 +9,13 @@ another command than the one that runs.
 import re
 import unicodedata
 
+from bot.runbook import values
+from bot.runbook.mrkdwn import inert
+
 ELLIPSIS = "…"
-HALF_AN_ENTITY = re.compile(r"&[a-z]{0,3}$")
-USER_ID = re.compile(r"[UW][A-Z0-9]{2,30}")
+#: Of an entity or a mention.
+HALF = re.compile(r"(?:&[a-z]{0,3}|<[^<>]*)$")
+USER_ID = re.compile(values.USER_ID)
 CHANNEL_ID = re.compile(r"[CG][A-Z0-9]{2,30}")
 GROUP_ID = re.compile(r"S[A-Z0-9]{2,30}")
 
@@ -42,12 +46,19 @@ def cut(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1].rstrip() + ELLIPSIS
 
 
+def cut_mrkdwn(text: str, limit: int) -> str:
+    """As `cut`, and never in the middle of an entity or a mention."""
+    return text if len(text) <= limit else HALF.sub("", text[: limit - 1]).rstrip() + ELLIPSIS
+
+
 def mrkdwn(text: str, limit: int = 3000) -> str:
-    """One line for a mrkdwn text; never cut in the middle of an entity."""
-    escaped = one_line(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    if len(escaped) <= limit:
-        return escaped
-    return HALF_AN_ENTITY.sub("", escaped[: limit - 1]).rstrip() + ELLIPSIS
+    """One line for a mrkdwn text."""
+    return cut_mrkdwn(inert(one_line(text)), limit)
+
+
+def spoken(words: str, limit: int = 3000) -> str:
+    """A sentence of ours as mrkdwn: what can be typed stands between backticks, and stays so."""
+    return cut_mrkdwn("`".join(map(inert, one_line(words).split("`"))), limit)
 
 
 def mention(id: str) -> str:

@@ -74,7 +74,8 @@ def _text(run: RunRecord, step: StepRecord) -> str:
 def _said(step: StepRecord) -> Iterator[Block]:
     if step.says:
         said = cut(one_line(step.says), SAID)
-        yield rich(with_people(said) if step.kind == "ask" else [text(said)])
+        is_answer = step.kind == "ask" and step.status == "given"
+        yield rich(with_people(said) if is_answer else [text(said)])
 
 
 def _table(step: StepRecord) -> Iterator[Block]:
