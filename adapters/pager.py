@@ -7,6 +7,7 @@ on-call user group in the run's channel. Not knowing who is on call, or what bec
 fact, not an error: it must not keep anybody from being paged.
 """
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,10 +18,13 @@ from pydantic import AwareDatetime
 from adapters.http_calls import HttpCalls, Query, plain
 from bot.runbook import CHANGE, Adapter, Change, Facts, Key, Person, Run, Seen, pair
 from bot.runbook.errors import Refused, Unreachable
+from bot.runbook.mrkdwn import inert
 from bot.settings import PagerSettings
 
 PAGERDUTY = "PagerDuty"
 LONGEST_SUMMARY = 1024  #: PagerDuty cuts what is longer.
+#: Not documented. Of a page this much is read, and an event of half a megabyte is refused.
+LONGEST_SOURCE, MOST_SERVICES = 255, 100
 MOST_INCIDENTS = 100
 NOBODY = (
     "Nobody can be paged: neither pager.routing_key nor pager.on_call_group is set."
@@ -71,7 +75,7 @@ class Page(Change):
         return f"pager/{self.run}"
 
     def command(self) -> str:
-        return f'page on-call "{plain(self.message)}"'
+        return f"page on-call {shlex.quote(plain(self.message))}"
 
     @property
     def dedup_key(self) -> str:
@@ -217,15 +221,16 @@ class Pager(Adapter):
         group = self._settings.on_call_group
         if not group:
             raise Refused(NOBODY)
-        text = f"<!subteam^{group}> {_escaped(plain(change.message, 1000))}"
+        text = f"<!subteam^{group}> {inert(plain(change.message, 1000))}"
         await self._room.say(change.op, change.run, text)
 
     def _event(self, change: Page) -> dict[str, Any]:
+        services = [plain(one) for one in change.services[:MOST_SERVICES]]
         payload = {
-            "summary": plain(change.message, LONGEST_SUMMARY),
+            "summary": plain(change.message, LONGEST_SUMMARY) or f"Run {change.run}",
             "severity": change.severity,
-            "source": ", ".join(change.services) or "runbook-bot",
-            "custom_details": {"run": change.run, "services": list(change.services)},
+            "source": plain(", ".join(change.services), LONGEST_SOURCE) or "runbook-bot",
+            "custom_details": {"run": change.run, "services": services},
         }
         return {
             "routing_key": self._settings.routing_key.get_secret_value(),
@@ -258,7 +263,3 @@ def _acknowledgement(incident: Mapping[str, Any]) -> str:
     number = plain(incident.get("incident_number", "?"), 20)
     title = plain(incident.get("title") or incident.get("summary") or "", 120)
     return f"{who} has acknowledged PagerDuty incident #{number} ({title})"
-
-
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

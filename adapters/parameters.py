@@ -6,6 +6,7 @@ that does not exist is never created, for nothing would read it, and a circuit b
 said to be open that is not.
 """
 
+import json
 import shlex
 from typing import Any
 
@@ -14,6 +15,8 @@ from bot.runbook import CHANGE, Adapter, Change, Facts, Key, Seen, pair
 from bot.runbook.errors import Refused
 
 READS: tuple[str, ...] = ("ssm:GetParameter",)
+#: The AWS CLI takes what begins like this for the place where the value is to be read.
+PLACES = ("file://", "fileb://", "http://", "https://")
 
 
 class SetParameter(Change):
@@ -31,6 +34,9 @@ class SetParameter(Change):
         return f"{self.name} is {self.value}"
 
     def command(self) -> str:
+        if self.value.startswith(PLACES):
+            whole = json.dumps({"Name": self.name, "Value": self.value, "Overwrite": True})
+            return f"aws ssm put-parameter --cli-input-json {shlex.quote(whole)}"
         return (
             f"aws ssm put-parameter --overwrite --name {shlex.quote(self.name)}"
             f" --value {shlex.quote(self.value)}"

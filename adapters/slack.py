@@ -6,13 +6,16 @@ ours too. An older channel is never taken over, and a private one never becomes 
 """
 
 import html
+import shlex
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from adapters.http_calls import plain
 from bot.runbook import CHANGE, Adapter, Change, Key, Seen, pair
 from bot.runbook.errors import Refused, Unreachable
+from bot.runbook.values import UserId
 from bot.store.deliveries import Delivery
 
 #: Slack's limits: of a topic and a purpose, of people in one invitation, of channels in a page.
@@ -76,29 +79,34 @@ class CreateChannel(Change):
     since: datetime  #: When the run was started: an older channel cannot be its own.
     topic: str = ""
     purpose: str = ""  #: The run's id is added.
-    invite: tuple[str, ...] = ()  #: User ids. Whoever cannot be invited is left out.
+    invite: tuple[UserId, ...] = ()  #: Whoever cannot be invited is left out.
     is_private: bool = False
 
     def target(self) -> str:
         return f"slack/{self.name}"
 
     def command(self) -> str:
-        people = f", invite {' '.join(self.invite)}" if self.invite else ""
-        return f"create {'private ' if self.is_private else ''}#{self.name}{people}"
+        people = f", invite {shlex.join(self.invite)}" if self.invite else ""
+        return f"create {'private ' if self.is_private else ''}#{shlex.quote(self.name)}{people}"
 
     @property
     def mark(self) -> str:
         """What only this run's channel has in its purpose."""
         return f"(run {self.run})"
 
+    def is_marked(self, purpose: str) -> bool:
+        """Before the mark stands what others wrote, and that may name any run."""
+        return purpose.endswith(self.mark)
+
     @property
     def whole_purpose(self) -> str:
-        return f"{self.purpose[: LONGEST_TOPIC - len(self.mark) - 1]} {self.mark}".strip()
+        about = plain(self.purpose, LONGEST_TOPIC - len(self.mark) - 1)
+        return f"{about} {self.mark}".strip()
 
     @property
     def whole_topic(self) -> str:
         """Never empty: it is set last, and so tells that everything before it is done."""
-        return (self.topic or f"Run {self.run}")[:LONGEST_TOPIC]
+        return plain(self.topic, LONGEST_TOPIC) or f"Run {self.run}"
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -141,7 +149,7 @@ class Slack(Adapter):
         channel = await self._find(change)
         if channel is None:
             return Seen("before", f"This run has no #{change.name} yet")
-        if change.mark not in channel.purpose or channel.topic != change.whole_topic:
+        if not change.is_marked(channel.purpose) or channel.topic != change.whole_topic:
             return Seen("before", f"#{channel.name} is open and not furnished yet")
         await self._rooms.remember(change.run, channel.id, channel.name)
         return Seen("applied", f"#{channel.name} is open")
@@ -149,7 +157,7 @@ class Slack(Adapter):
     async def _create_channel(self, change: CreateChannel, key: Key) -> None:
         """Goes on from wherever an earlier attempt got to."""
         channel = await self._find(change) or await self._open(change)
-        if change.mark not in channel.purpose:
+        if not change.is_marked(channel.purpose):
             await self._do(
                 "conversations.setPurpose", channel=channel.id, purpose=change.whole_purpose
             )
@@ -166,7 +174,7 @@ class Slack(Adapter):
             if channel.creator == us and channel.created >= since
         ]
         bare = [one for one in made if one.name in change.names and not one.purpose]
-        marked = [channel for channel in made if change.mark in channel.purpose]
+        marked = [channel for channel in made if change.is_marked(channel.purpose)]
         return next(iter(marked + bare), None)
 
     async def _channels(self, is_private: bool) -> AsyncIterator[_Channel]:

@@ -114,7 +114,7 @@ def test_a_moved_meeting_is_an_update_of_the_same_one() -> None:
 def test_times_are_utc_whatever_zone_they_were_given_in(zone: str) -> None:
     there = MEETING.model_copy(update={"starts_at": MEETING.starts_at.astimezone(ZoneInfo(zone))})
     assert calendar_file(there) == calendar_file(MEETING)
-    assert there.command() == ('schedule "Post-mortem core-down" at 2026-09-01 08:00 UTC, 60 min')
+    assert there.command() == "schedule 'Post-mortem core-down' at 2026-09-01 08:00 UTC, 60 min"
 
 
 def test_a_meeting_over_the_night_the_clocks_change_lasts_as_long_as_it_should() -> None:

@@ -217,5 +217,5 @@ async def test_every_finding_that_is_not_ok_becomes_a_ticket() -> None:
 async def test_the_post_mortem_is_led_by_the_commander_within_two_days() -> None:
     seen = await rehearsed(outage())
     assert seen.commands["schedule_post_mortem"] == [
-        'schedule "Post-mortem api-5xx" at 2026-11-23 14:00 UTC, 60 min'
+        "schedule 'Post-mortem api-5xx' at 2026-11-23 14:00 UTC, 60 min"
     ]

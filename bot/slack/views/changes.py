@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from bot.engine.record import ApprovalRecord, ChangeRecord, RunRecord
 from bot.slack.views import limits
-from bot.slack.views.escape import clean
+from bot.slack.views.escape import clean, set_in
 from bot.slack.views.kit import Element, preformatted, rich, text
 from bot.slack.views.limits import Block
 from bot.slack.views.words import count, day_and_clock, exact
@@ -15,6 +15,7 @@ from bot.slack.views.words import count, day_and_clock, exact
 #: Blocks and characters of all changes together; the rest of a card is small and known.
 ROOM_BLOCKS = 36
 ROOM_TEXT = 9000
+SET_IN = len("beware  ")
 STATE = {
     "planned": "not applied",
     "intended": "being applied",
@@ -87,7 +88,7 @@ def whole_plan_text(approval: ApprovalRecord, run: RunRecord) -> str:
         ]
     lines += ["", f"why     {approval.because}"] if approval.because else []
     lines += ["", f"beware  {approval.beware}"] if approval.beware else []
-    return "\n".join(map(clean, lines)) + "\n"
+    return "\n".join(set_in(one, SET_IN) for one in lines) + "\n"
 
 
 def _about(change: ChangeRecord, number: int) -> Iterator[list[Element]]:

@@ -24,6 +24,10 @@ BLANKS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | {
     chr(code) for code in (*range(0x180B, 0x1810), *range(0xFE00, 0xFE0F))
 }
 LONGEST_LINE = 12_000  #: No place in Slack shows as much; what is not shown need not be read.
+NOT_IN_A_NAME = re.compile(r"[^\w.-]+", re.ASCII)
+LONGEST_NAME = 100
+#: What Windows does not take for a file, whatever its ending.
+DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
 MARKS_IN_A_ROW = 3  #: More combining marks than this on one letter paint over other lines.
 
 
@@ -39,6 +43,17 @@ def one_line(text: str) -> str:
     """For places where a line of its own could pass for one of ours."""
     text = cut(text, LONGEST_LINE)
     return " ".join(filter(None, (part.strip() for part in clean(text).split("\n"))))
+
+
+def set_in(text: str, spaces: int) -> str:
+    """For a line of a file: whatever follows is set in, so that none passes for a line of ours."""
+    return clean(text).replace("\n", "\n" + " " * spaces)
+
+
+def file_name(name: str) -> str:
+    """Letters, digits, `_`, `.` and `-`, that lead nowhere, hide nothing and name no device."""
+    plain = NOT_IN_A_NAME.sub("_", name)[-LONGEST_NAME:].strip(".-") or "file.txt"
+    return f"_{plain}" if DEVICE.match(plain) else plain
 
 
 def cut(text: str, limit: int) -> str:

@@ -5,14 +5,14 @@ from dataclasses import replace
 import pytest
 
 from bot.engine.intents import Noted, Refusal
-from bot.engine.record import RunRecord
+from bot.engine.record import RunRecord, StepStatus
 from bot.slack.views import ephemeral
 from bot.slack.views.approval import approval_card
 from bot.slack.views.card import card
 from bot.slack.views.catalogue import catalogue_modal, summaries
 from bot.slack.views.deciding import approve_modal, deny_modal
 from bot.slack.views.home import home
-from bot.slack.views.kit import Rendered
+from bot.slack.views.kit import Rendered, View
 from bot.slack.views.names import Metadata
 from bot.slack.views.question import answer_modal, closed_question_card, question_card
 from bot.slack.views.results import finished, started
@@ -117,8 +117,10 @@ def test_a_plan_of_a_hundred_changes_is_taken() -> None:
 def test_nothing_that_a_system_said_mentions_links_or_formats(malice: str) -> None:
     run = hostile_run(malice)
     asked = hostile_approval(malice)
-    questions = [question(kind, title=malice, text=malice) for kind in ("ask", "confirm", "unsure")]
-    for shown in (
+    questions = [
+        question(kind, title=malice, text=malice) for kind in ("ask", "confirm", "unsure")
+    ]
+    all_there_is: tuple[Rendered | View, ...] = (
         approval_card(asked, with_approval(run, asked)),
         *messages_of(run),
         *(question_card(one, run) for one in questions),
@@ -128,12 +130,13 @@ def test_nothing_that_a_system_said_mentions_links_or_formats(malice: str) -> No
         home([run], [run]),
         catalogue_modal(summaries({"RB-1": run.outline}, [run]), malice),
         start_modal(run.outline, {"services": [malice]}, {"brief_desc": malice}, {"x": malice}),
-    ):
+    )
+    for shown in all_there_is:
         assert_inert(shown)  # Nobody of these runs has an id that is one.
 
 
 @pytest.mark.parametrize("status", ["asked", "unknown", "failed"])
-def test_only_an_answer_names_a_person(status: str) -> None:
+def test_only_an_answer_names_a_person(status: StepStatus) -> None:
     """A question, and why it could not be asked, are words of others."""
     run = outage()
     step = replace(run.steps["commander"], status=status, says=f"<@{NOBODY}>")
