@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from bot.engine.intents import Actor, Directory, Member, Refusal
 from bot.engine.record import ApprovalRecord
 from bot.runbook.errors import StepError
+from bot.runbook.mrkdwn import named
 
 ROLES = (
     "viewer",
@@ -32,7 +33,8 @@ async def known(directory: Directory, by: Actor) -> Member | Refusal:
     try:
         member = await directory.member(by.user_id)
     except StepError as error:
-        return Refusal(f"Roles cannot be read now, so nobody is let through: {error}. Try again.")
+        why = named(str(error), 300)
+        return Refusal(f"Roles cannot be read now, so nobody is let through: {why}. Try again.")
     if member.is_bot or not member.is_active or member.is_guest:
         return Refusal("Only active, full members of this workspace can do this.")
     return member
@@ -79,8 +81,8 @@ def may_decide(
         return Refusal("You approved this already. It needs somebody else as well.")
     if approval.type_to_approve and typed.strip() != approval.type_to_approve:
         return Refusal(
-            f"Type {approval.type_to_approve} exactly to approve this.",
-            fields={"typed": f"This must be exactly {approval.type_to_approve}"},
+            f"Type {named(approval.type_to_approve)} exactly to approve this.",
+            fields={"typed": f"This must be exactly {named(approval.type_to_approve)}"},
         )
     return None
 

@@ -37,6 +37,7 @@ from bot.runbook import Run, RunbookInputs
 from bot.runbook.book import Menu
 from bot.runbook.changes import digest
 from bot.runbook.errors import StepError
+from bot.runbook.mrkdwn import named
 from bot.runbook.outline import Outline, outline
 from bot.runbook.values import USER_ID
 from bot.store.auditing import verdict_until
@@ -54,6 +55,7 @@ ID_LENGTH = 4
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: Seconds that live choices may take before a modal goes without them.
 MENU_LIMIT_S = 1.2
+STRANGE_NAMED = 5  #: Of the inputs that do not exist.
 
 
 class _StartedMeanwhile(Exception):
@@ -96,7 +98,7 @@ class EngineDesk:
         if title := self._on_paper.get(wanted):
             return Refusal(f"{wanted} {title} cannot be run by the bot yet: follow its prose.")
         nearest = difflib.get_close_matches(wanted, self._outlines, n=3, cutoff=0.6)
-        return Refusal(f"There is no runbook {book_id}.", nearest=tuple(nearest))
+        return Refusal(f"There is no runbook {named(book_id)}.", nearest=tuple(nearest))
 
     async def _checked(self, intent: StartRun) -> RunbookInputs | Refusal:
         book = self._engine.books[intent.book_id]
@@ -564,8 +566,9 @@ def _strange(value: Any, choices: Iterable[str]) -> str:
     if not strange:
         return ""
     nearest = difflib.get_close_matches(strange[0], among, n=1)
-    hint = f" Did you mean {nearest[0]}?" if nearest else f" There are: {', '.join(among[:10])}"
-    return f"There is no {', '.join(strange)}.{hint}"
+    there_are = f" There are: {', '.join(map(named, among[:10]))}"
+    hint = f" Did you mean {named(nearest[0])}?" if nearest else there_are
+    return f"There is no {', '.join(map(named, strange[:STRANGE_NAMED]))}.{hint}"
 
 
 def _answer_text(item: tuple[str, Any]) -> str:

@@ -34,5 +34,14 @@ def inert(text: str) -> str:
     return QUOTE.sub("\\1\N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK}", text)
 
 
+def named(text: str, longest: int = 60) -> str:
+    """
+    A name from outside within a sentence of ours: short, on one line, and without backticks, for
+    between these stands what can be typed.
+    """
+    line = " ".join(text[: 10 * longest].replace("`", "'").split())
+    return line if len(line) <= longest else f"{line[: longest - 1]}\N{HORIZONTAL ELLIPSIS}"
+
+
 def _address(found: re.Match[str]) -> str:
     return found[0].replace("/", "\N{DIVISION SLASH}").replace(".", "\N{ONE DOT LEADER}")

@@ -71,8 +71,8 @@ def test_an_open_quote_is_pointed_out() -> None:
 
 
 def test_a_word_without_an_equals_sign_is_not_guessed_at() -> None:
-    assert "`core`" in refusal("RB-INC-001 core")
-    assert "`=x`" in refusal("RB-INC-001 =x")
+    assert '"core"' in refusal("RB-INC-001 core")
+    assert '"=x"' in refusal("RB-INC-001 =x")
 
 
 def test_an_input_given_twice_is_not_chosen_from() -> None:
@@ -97,7 +97,7 @@ def test_a_list_is_split_at_its_commas() -> None:
 def test_an_input_that_does_not_exist_is_answered_with_the_nearest() -> None:
     read = read_inputs(BOOK, {"service": "core"})
     assert isinstance(read, Refusal)
-    assert "no input `service`. Did you mean `services`?" in read.why
+    assert 'no input "service". Did you mean `services`?' in read.why
 
 
 def test_a_secret_is_never_typed_behind_a_command() -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 
 from bot.engine.intents import Refusal
+from bot.runbook.mrkdwn import named
 from bot.slack.listeners.auditing import audit
 from bot.slack.listeners.browsing import open_catalogue
 from bot.slack.listeners.front import Front
@@ -58,7 +59,7 @@ async def _list(front: Front, visit: Visit, order: Order) -> Answer:
         if sought in f"{key} {book.title} {book.category}".lower()
     }
     if not found:
-        return Private(sentence(f"No runbook has {order.subject} in its name or category."))
+        return Private(sentence(f"No runbook has {named(order.subject)} in its name or category."))
     return Private(usage(found))
 
 

@@ -108,7 +108,10 @@ class Telling:
 
     def _is_slacks(self, url: str) -> bool:
         """hooks.slack.com for slack.com, or the very host of the Web API, and nowhere else."""
-        there, api = urlsplit(url), urlsplit(self.calls.client.base_url)
+        try:
+            there, api = urlsplit(url), urlsplit(self.calls.client.base_url)
+        except ValueError:  # It has brackets and is no address.
+            return False
         own = (there.scheme, there.netloc) == (api.scheme, api.netloc)
         return own or (there.scheme == "https" and there.netloc == f"hooks.{api.netloc}")
 
