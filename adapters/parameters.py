@@ -11,6 +11,7 @@ import shlex
 from typing import Any
 
 from adapters.aws_calls import AwsCalls, NotThere
+from adapters.http_calls import plain
 from bot.runbook import CHANGE, Adapter, Change, Facts, Key, Seen, pair
 from bot.runbook.errors import Refused
 
@@ -90,7 +91,7 @@ class Parameters(Adapter):
 def _plain(parameter: dict[str, Any]) -> str:
     if parameter["Type"] != "String":
         raise Refused(
-            f"{parameter['Name']} is a {parameter['Type']}, not a plain String. It is neither"
-            " shown nor changed from here: name a plain parameter in the settings."
+            f"{plain(parameter['Name'])} is a {plain(parameter['Type'], 40)}, not a plain String."
+            " It is neither shown nor changed from here: name a plain parameter in the settings."
         )
     return str(parameter["Value"])

@@ -18,8 +18,9 @@ from bot.runbook.errors import Refused, Unreachable
 from bot.runbook.values import UserId
 from bot.store.deliveries import Delivery
 
-#: Slack's limits: of a topic and a purpose, of people in one invitation, of channels in a page.
-LONGEST_TOPIC, PEOPLE_PER_INVITE, PAGE = 250, 100, 999
+#: Slack's limits: of a name, of a topic and a purpose, of people in one invitation, and of
+#: channels in a page.
+LONGEST_NAME, LONGEST_TOPIC, PEOPLE_PER_INVITE, PAGE = 80, 250, 100, 999
 #: The first name that is free of `name`, `name-2` ... is taken.
 LAST_SUFFIX = 9
 #: How far Slack's clock and ours may be apart.
@@ -273,7 +274,7 @@ def _channel(answer: Any) -> _Channel:
         topic, purpose = (answer.get(what) or {} for what in ("topic", "purpose"))
         return _Channel(
             id=str(answer["id"]),
-            name=str(answer["name"]),
+            name=plain(answer["name"], LONGEST_NAME),
             creator=str(answer.get("creator", "")),
             created=int(answer.get("created", 0)),
             topic=html.unescape(str(topic.get("value", ""))),

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bot.runbook.changes import Change, Plan
-from bot.runbook.values import storable
+from bot.runbook.values import all_storable, storable
 
 
 @dataclass(frozen=True)
@@ -28,3 +28,4 @@ class Report:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "says", storable(self.says))
+        object.__setattr__(self, "result", all_storable(self.result))

@@ -122,7 +122,7 @@ async def test_what_was_typed_for_an_input_comes_to_the_desk_as_it_was_typed(bot
 def field(kind: str, value: str) -> Mapping[str, Any]:
     """As Slack writes down what was filled in, and what no element of its own could give."""
     option = {"text": {"type": "plain_text", "text": value[:75]}, "value": value}
-    return {
+    known: dict[str, dict[str, Any]] = {
         "plain_text_input": {"value": value},
         "number_input": {"value": value},
         "static_select": {"selected_option": option},
@@ -131,7 +131,8 @@ def field(kind: str, value: str) -> Mapping[str, Any]:
         "datetimepicker": {"selected_date_time": value},
         "datepicker": {"selected_date": value},
         "checkboxes": {"selected_options": [option]},
-    }[kind] | {"type": kind}
+    }
+    return known[kind] | {"type": kind}
 
 
 KINDS = ("plain_text_input", "number_input", "static_select", "multi_static_select",
