@@ -22,6 +22,7 @@ ROLES = (
     "leadership",
     "admin",
 )
+LONGEST_TARGET = 255  #: Characters of a name that is to be typed; ECS has none longer.
 #: May start runs and lead them; who may approve is said by each step.
 LEADS = frozenset(ROLES) - {"viewer"}
 #: May read the audit log.
@@ -80,9 +81,9 @@ def may_decide(
     if any(is_same_human(member, decision.by) for decision in approval.decisions):
         return Refusal("You approved this already. It needs somebody else as well.")
     if approval.type_to_approve and typed.strip() != approval.type_to_approve:
+        name = named(approval.type_to_approve, LONGEST_TARGET)
         return Refusal(
-            f"Type {named(approval.type_to_approve)} exactly to approve this.",
-            fields={"typed": f"This must be exactly {named(approval.type_to_approve)}"},
+            f"Type {name} exactly to approve this.", {"typed": f"This must be exactly {name}"}
         )
     return None
 

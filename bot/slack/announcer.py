@@ -109,7 +109,7 @@ def _room(run: RunRecord) -> Iterator[Delivery]:
         yield _said(f"{run.id}/started", started(run), place="origin")
         bookmark = {
             "title": one_line(f"Started in #{run.origin.channel_name or 'another channel'}")[:100],
-            "link": REDIRECT + quote(run.origin.channel_id, safe=""),
+            "link": REDIRECT + quote(run.origin.channel_id, safe="", errors="replace"),
         }
         yield Delivery(f"{run.id}/bookmark", "bookmark", bookmark)
 

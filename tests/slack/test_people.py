@@ -10,6 +10,7 @@ from bot.runbook.errors import Unreachable
 from bot.settings import RoleSettings
 from bot.slack.calls import Answer, Calls, Lost
 from bot.slack.people import People
+from tests.hostile import MALICE
 from tests.slack.delivering import StillClock
 
 ROLES = {
@@ -119,3 +120,12 @@ async def test_a_stranger_is_unreachable(people: People) -> None:
 async def test_many_clicks_at_once_ask_slack_once(people: People, slack: Workspace) -> None:
     await asyncio.gather(*(people.member("U-LENA") for _ in range(20)))
     assert sorted(slack.asked) == ["usergroups.users.list"] * 2 + ["users.info"]
+
+
+@pytest.mark.parametrize("malice", MALICE.values(), ids=MALICE)
+async def test_a_name_is_short_and_can_be_seen_whatever_somebody_calls_themselves(
+    people: People, slack: Workspace, malice: str
+) -> None:
+    slack.users["U-DANA"] = {"profile": {"display_name": malice, "real_name": malice}}
+    name = (await people.member("U-DANA")).name
+    assert 0 < len(name) <= 80 and name.isprintable()

@@ -39,6 +39,11 @@ def clean(text: str) -> str:
     return _without_towers("".join(map(_seen, text)))
 
 
+def command_line(text: str) -> str:
+    """What will be run: a tab is seen too, for it is not the blanks that it looks like."""
+    return clean("".join(_written(one) if one in "\t\r" else one for one in text))
+
+
 def one_line(text: str) -> str:
     """For places where a line of its own could pass for one of ours."""
     text = cut(text, LONGEST_LINE)
@@ -94,6 +99,10 @@ def _is_plain(text: str) -> bool:
 def _seen(char: str) -> str:
     if char == "\n" or (char.isprintable() and char not in BLANKS):
         return char
+    return _written(char)
+
+
+def _written(char: str) -> str:
     return f"⟨U+{ord(char):04X}⟩"
 
 
