@@ -126,3 +126,13 @@ def test_a_wrong_field_is_answered_with_what_is_allowed(field: str, allowed: str
     assert refused.fields == {field: f"Not this ({allowed})"}
     again = explained(BOOK, Refusal("Not right.", {field: f"This must be {allowed}"}))
     assert again.fields == {field: f"This must be {allowed}"}
+
+
+@pytest.mark.parametrize("verb", ["", "dry ", "show ", "status ", "cancel ", "history ", "audit "])
+@pytest.mark.parametrize(
+    "id", ["rb-\u0131nc-001", "\uff32B-INC-001", "7F3K\u200b", "7f\u212a", "a/b"]
+)
+def test_what_only_looks_like_an_id_is_none(verb: str, id: str) -> None:
+    """In capitals some of them would be one."""
+    assert "letters, digits and dashes" in refusal(f"{verb}{id}")
+    assert isinstance(read_order(f"{verb}RB-INC-001"), Order)
