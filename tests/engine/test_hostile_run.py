@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from bot.engine.applying import Job
+from bot.engine.calling import look
 from bot.engine.intents import Noted
 from bot.engine.record import RunRecord, Said
+from bot.engine.systems import Systems
 from bot.runbook import (
     Answer,
     Facts,
@@ -21,6 +24,7 @@ from bot.runbook import (
     Question,
     Runbook,
     RunbookInputs,
+    Seen,
     Table,
 )
 from bot.runbook.errors import Refused
@@ -36,7 +40,17 @@ from bot.slack.views.timeline import timeline, timeline_text
 from bot.store.auditing import verdict_of
 from bot.store.deliveries import Delivery
 from bot.store.tables import metadata
-from tests.engine.small_world import DANA, RAVI, Bot, Lamps, Paint, Silent, living_bot
+from tests.engine.small_world import (
+    DANA,
+    RAVI,
+    Bot,
+    Lamp,
+    Lamps,
+    Paint,
+    Silent,
+    World,
+    living_bot,
+)
 from tests.hostile import MALICE, MIXED
 from tests.live import assert_inert
 from tests.slack.views.checking import assert_message
@@ -189,6 +203,33 @@ async def test_a_run_goes_through_whatever_is_said_in_it(tmp_path: Path) -> None
             assert one.payload["title"].isprintable() and one.payload["alt_text"].isprintable()
     assert all(text.encode() and "\0" not in text for text in stored if text)
     print(f"{len(SAID)} runs, {len(told.deliveries)} deliveries, {len(stored)} texts stored")
+
+
+class Mumbling(Lamps):
+    """What refuses may say anything."""
+
+    async def lamp(self, name: str) -> Lamp:
+        raise Refused(self._world.refuse)
+
+
+@pytest.mark.parametrize("name", ["half a pair", "NUL"])
+async def test_what_is_seen_of_a_target_and_how_far_it_is_can_be_stored(
+    tmp_path: Path, name: str
+) -> None:
+    malice = MALICE[name]
+    change = Paint(lamp="hall", color="green", replacing="red")
+    seen = await look(change, Systems(Mumbling(World(refuse=malice))))
+    assert seen == Seen("unreadable", storable(malice))
+    async with living_bot(tmp_path) as bot:
+        run_id = await bot.to_the_pick()
+        job = Job(f"{run_id}/color.apply#1", 1, "", Plan((change,)), (), _nobody)
+        await bot.engine._tell_progress(job, malice, None)
+        run = await bot.desk.record(run_id)
+        assert run and run.steps["color"].says == storable(malice)
+
+
+async def _nobody() -> None:
+    return None
 
 
 def _all_texts(c: sa.Connection) -> list[str]:
