@@ -29,3 +29,4 @@ class Report:
     def __post_init__(self) -> None:
         object.__setattr__(self, "says", storable(self.says))
         object.__setattr__(self, "result", all_storable(self.result))
+        object.__setattr__(self, "details", all_storable(self.details))
