@@ -3,7 +3,6 @@
 import io
 import logging
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,14 +26,12 @@ def told() -> io.StringIO:
 
 
 @pytest.fixture
-def log(told: io.StringIO) -> Iterator[logging.Logger]:
+def log(told: io.StringIO) -> logging.Logger:
     handler = logging.StreamHandler(told)
     handler.setFormatter(OneLine())
-    logger = logging.getLogger("tests.of.the.log")
+    logger = logging.Logger("tests.of.the.log")  # Of nobody else, so nobody else hears it.
     logger.addHandler(handler)
-    logger.propagate = False
-    yield logger
-    logger.removeHandler(handler)
+    return logger
 
 
 def assert_one_line(said: str) -> None:
