@@ -31,6 +31,7 @@ from botocore.exceptions import (
     PartialCredentialsError,
     TokenRetrievalError,
 )
+from botocore.parsers import ResponseParserError
 
 from adapters.http_calls import plain
 from bot.runbook.errors import Refused, StepError, Unreachable
@@ -39,7 +40,7 @@ from bot.secrets.redaction import REDACTOR
 Answer = dict[str, Any]
 Kind = Literal["read", "write"]
 READERS, WRITERS = 16, 4
-LONGEST_MESSAGE = 300
+LONGEST_MESSAGE, LONGEST_CODE = 300, 80
 #: Pages can be empty and go on, as those of a long log do.
 MOST_PAGES = 50
 IAM_PREFIXES = {"elbv2": "elasticloadbalancing"}
@@ -161,6 +162,8 @@ class AwsCalls:
             raise call.not_sent() if sent.cancel() else call.unanswered() from None
         except (BotoCoreError, ClientError) as error:
             raise call.in_words(error) from None
+        except ResponseParserError:  # Which is none of the two.
+            raise call.unreadable() from None
 
     def _set_clock(self, answer: Answer) -> None:
         ahead = answered_at(answer) - datetime.now(UTC)
@@ -240,6 +243,12 @@ class Call:
     def unanswered(self) -> Unreachable:
         return Unreachable(f"AWS did not answer {self.permission}. {self._perhaps_done}")
 
+    def unreadable(self) -> Unreachable:
+        return Unreachable(
+            f"AWS answered {self.permission} with something that cannot be read."
+            f" {self._perhaps_done}"
+        )
+
     def not_sent(self) -> Unreachable:
         return Unreachable(
             f"{self.permission} was not sent to AWS: too many calls still wait for an answer."
@@ -254,7 +263,7 @@ class Call:
         )
 
     def _answered(self, error: ClientError) -> StepError:
-        code = str(error.response.get("Error", {}).get("Code", ""))
+        code = plain(error.response.get("Error", {}).get("Code") or "", LONGEST_CODE)
         says = plain(error.response.get("Error", {}).get("Message") or "", LONGEST_MESSAGE)
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         if THROTTLED.search(code) or status == 429:

@@ -6,6 +6,7 @@ have a name of their own, so making them again adds nothing.
 """
 
 import hashlib
+import shlex
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Literal, Protocol
@@ -15,6 +16,7 @@ from pydantic import AwareDatetime, Field
 
 from adapters.http_calls import plain
 from bot.runbook import CHANGE, Adapter, Change, Key, Person, Seen, pair
+from bot.runbook.mrkdwn import inert
 
 LINE = 75  #: Octets in a line of a calendar file, its end not counted.
 #: Hours at which a meeting begins, in the company's time zone, Monday to Friday.
@@ -56,7 +58,7 @@ class ScheduleMeeting(Change):
     def command(self) -> str:
         minutes = int(self.lasting.total_seconds() // 60)
         when = f"{self.begins:%Y-%m-%d %H:%M} UTC"
-        return f'schedule "{plain(self.title)}" at {when}, {minutes} min'
+        return f"schedule {shlex.quote(plain(self.title))} at {when}, {minutes} min"
 
     @property
     def begins(self) -> datetime:
@@ -161,9 +163,9 @@ def _moment(moment: datetime) -> str:
 
 
 def _text(text: str) -> str:
-    """Escaped as RFC 5545, 3.3.11 has it; other control characters are not allowed at all."""
+    """Escaped as RFC 5545, 3.3.11 has it; what cannot be seen is left out."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    text = "".join(c for c in text if c in "\n\t" or (c >= " " and c != "\x7f"))
+    text = "".join(c for c in text if c in "\n\t" or c.isprintable())
     for plain_one, escaped in (("\\", "\\\\"), (";", "\\;"), (",", "\\,"), ("\n", "\\n")):
         text = text.replace(plain_one, escaped)
     return text
@@ -185,8 +187,4 @@ def _reminder(change: ScheduleMeeting) -> str:
     when = change.begins
     shown = f"<!date^{int(when.timestamp())}^{{date_short_pretty}} {{time}}|{when:%H:%M} UTC>"
     owner = f", led by <@{change.owner.user_id}>" if change.owner else ""
-    return f"*{_escaped(plain(change.title))}* begins {shown}{owner}."
-
-
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return f"*{inert(plain(change.title))}* begins {shown}{owner}."

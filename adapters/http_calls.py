@@ -188,11 +188,12 @@ class HttpCalls:
 
 def plain(text: object, longest: int = 200) -> str:
     """
-    What somebody else wrote, as one line without control characters, at most so long. Secrets are
-    taken out first: what is left of one that was cut or torn is no less secret.
+    What somebody else wrote, as one line of what can be seen, at most so long. Secrets are taken
+    out first: what is left of one that was cut or torn is no less secret.
     """
     text = REDACTOR.text(str(text))
-    line = re.sub(r"[\s\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e]+", " ", text).strip()
+    seen = (one if one.isprintable() else " " for one in text[: 10 * longest])
+    line = " ".join("".join(seen).split())
     return line if len(line) <= longest else f"{line[: longest - 1].rstrip()}…"
 
 
@@ -233,7 +234,7 @@ def _is_too_often(answer: Answer) -> bool:
 
 def _when(answer: Answer) -> str:
     after = answer.headers.get("retry-after", "")
-    return f" in {after} s" if after.isdecimal() else " in a minute"
+    return f" in {after} s" if re.fullmatch("[0-9]{1,6}", after) else " in a minute"
 
 
 def _said(answer: Answer) -> str:

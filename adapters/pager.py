@@ -8,6 +8,7 @@ fact, not an error: it must not keep anybody from being paged.
 """
 
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,11 +19,14 @@ from pydantic import AwareDatetime
 from adapters.http_calls import Answer, HttpCalls, Query, plain
 from bot.runbook import CHANGE, Adapter, Change, Facts, Key, Person, Run, Seen, pair
 from bot.runbook.errors import Refused, Unreachable
+from bot.runbook.mrkdwn import inert
 from bot.secrets.vault import Credential, NotAccepted
 from bot.settings import PagerSettings
 
 PAGERDUTY = "PagerDuty"
 LONGEST_SUMMARY = 1024  #: PagerDuty cuts what is longer.
+#: Not documented. Of a page this much is read, and an event of half a megabyte is refused.
+LONGEST_SOURCE, MOST_SERVICES = 255, 100
 MOST_INCIDENTS = 100
 #: PagerDuty says no to a wrong routing key as it does to any wrong event, with HTTP 400.
 OF_THE_KEY = re.compile("routing.key", re.IGNORECASE)
@@ -75,7 +79,7 @@ class Page(Change):
         return f"pager/{self.run}"
 
     def command(self) -> str:
-        return f'page on-call "{plain(self.message)}"'
+        return f"page on-call {shlex.quote(plain(self.message))}"
 
     @property
     def dedup_key(self) -> str:
@@ -241,15 +245,16 @@ class Pager(Adapter):
         group = self._settings.on_call_group
         if not group:
             raise Refused(NOBODY)
-        text = f"<!subteam^{group}> {_escaped(plain(change.message, 1000))}"
+        text = f"<!subteam^{group}> {inert(plain(change.message, 1000))}"
         await self._room.say(change.op, change.run, text)
 
     def _event(self, change: Page, routing_key: str) -> dict[str, Any]:
+        services = [plain(one) for one in change.services[:MOST_SERVICES]]
         payload = {
-            "summary": plain(change.message, LONGEST_SUMMARY),
+            "summary": plain(change.message, LONGEST_SUMMARY) or f"Run {change.run}",
             "severity": change.severity,
-            "source": ", ".join(change.services) or "runbook-bot",
-            "custom_details": {"run": change.run, "services": list(change.services)},
+            "source": plain(", ".join(change.services), LONGEST_SOURCE) or "runbook-bot",
+            "custom_details": {"run": change.run, "services": services},
         }
         return {
             "routing_key": routing_key,
@@ -282,7 +287,3 @@ def _acknowledgement(incident: Mapping[str, Any]) -> str:
     number = plain(incident.get("incident_number", "?"), 20)
     title = plain(incident.get("title") or incident.get("summary") or "", 120)
     return f"{who} has acknowledged PagerDuty incident #{number} ({title})"
-
-
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -6,14 +6,18 @@ that does not exist is never created, for nothing would read it, and a circuit b
 said to be open that is not.
 """
 
+import json
 import shlex
 from typing import Any
 
 from adapters.aws_calls import AwsCalls, NotThere
+from adapters.http_calls import plain
 from bot.runbook import CHANGE, Adapter, Change, Facts, Key, Seen, pair
 from bot.runbook.errors import Refused
 
 READS: tuple[str, ...] = ("ssm:GetParameter",)
+#: The AWS CLI takes what begins like this for the place where the value is to be read.
+PLACES = ("file://", "fileb://", "http://", "https://")
 
 
 class SetParameter(Change):
@@ -31,6 +35,9 @@ class SetParameter(Change):
         return f"{self.name} is {self.value}"
 
     def command(self) -> str:
+        if self.value.startswith(PLACES):
+            whole = json.dumps({"Name": self.name, "Value": self.value, "Overwrite": True})
+            return f"aws ssm put-parameter --cli-input-json {shlex.quote(whole)}"
         return (
             f"aws ssm put-parameter --overwrite --name {shlex.quote(self.name)}"
             f" --value {shlex.quote(self.value)}"
@@ -84,7 +91,7 @@ class Parameters(Adapter):
 def _plain(parameter: dict[str, Any]) -> str:
     if parameter["Type"] != "String":
         raise Refused(
-            f"{parameter['Name']} is a {parameter['Type']}, not a plain String. It is neither"
-            " shown nor changed from here: name a plain parameter in the settings."
+            f"{plain(parameter['Name'])} is a {plain(parameter['Type'], 40)}, not a plain String."
+            " It is neither shown nor changed from here: name a plain parameter in the settings."
         )
     return str(parameter["Value"])

@@ -7,23 +7,26 @@ idempotency key, so one whose answer was lost is looked for and never simply mad
 
 import base64
 import re
+import shlex
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, Protocol
-from urllib.parse import quote
 
 from pydantic import AwareDatetime, Field
 
 from adapters.http_calls import Answer, HttpCalls, Query, plain
 from bot.runbook import CHANGE, Adapter, Change, Key, Seen, pair
 from bot.runbook.errors import BookError, Unreachable
+from bot.runbook.mrkdwn import inert
 from bot.secrets.vault import Credential
 from bot.settings import TicketSettings
 
 LABEL = "runbook-bot"
 LONGEST_TITLE = 250  #: GitHub takes 256 characters, Jira 255.
 PAGE, MOST_PAGES = 100, 10
-SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~])")
+#: GitHub takes 65,536 characters, Jira 32,767; and what is said in the run's channel.
+LONGEST_TEXT, LONGEST_SAID = 30_000, 2_000
+REPOSITORY = re.compile(r"(?!\.{1,2}/)([\w.-]{1,100})/(?!\.{1,2}$)([\w.-]{1,100})", re.ASCII)
 #: How far the tracker's clock and ours may be apart.
 CLOCKS_APART = timedelta(minutes=2)
 
@@ -52,7 +55,7 @@ class CreateTicket(Change):
         return f"tickets/{self.run}/{self.number}"
 
     def command(self) -> str:
-        return f'create ticket "{plain(self.title)}"'
+        return f"create ticket {shlex.quote(plain(self.title))}"
 
     @property
     def mark(self) -> str:
@@ -61,7 +64,7 @@ class CreateTicket(Change):
 
     @property
     def short_title(self) -> str:
-        return plain(self.title, LONGEST_TITLE)
+        return plain(self.title, LONGEST_TITLE) or f"Follow-up {self.number} of run {self.run}"
 
 
 class Tracker(Protocol):
@@ -104,9 +107,9 @@ class Tickets(Adapter):
     async def _create(self, change: CreateTicket, key: Key) -> None:
         if self._tracker is not None:
             return await self._tracker.create(change)
-        lines = [f"*Follow-up {change.number}:* {_escaped(change.short_title)}"]
+        lines = [f"*Follow-up {change.number}:* {inert(change.short_title)}"]
         if change.text:
-            lines.append(_escaped(change.text))
+            lines.append(inert(_seen(change.text)[:LONGEST_SAID]))
         await self._room.say(change.target(), change.run, "\n".join(lines))
 
     alters = (
@@ -126,11 +129,9 @@ class GitHub:
     """
 
     def __init__(self, calls: HttpCalls, settings: TicketSettings, token: Credential) -> None:
-        owner, _, repository = settings.project.partition("/")
-        if not owner or not repository or "/" in repository:
+        if not REPOSITORY.fullmatch(settings.project):
             raise BookError("settings: tickets.project for GitHub is owner/repository")
-        base = settings.api_url.rstrip("/")
-        self._url = f"{base}/repos/{quote(owner, safe='')}/{quote(repository, safe='')}/issues"
+        self._url = f"{settings.api_url.rstrip('/')}/repos/{settings.project}/issues"
         self._calls, self._token = calls, token
 
     async def find(self, change: CreateTicket) -> str | None:
@@ -142,7 +143,7 @@ class GitHub:
         return None
 
     async def create(self, change: CreateTicket) -> None:
-        text = f"{_as_markdown(change.text)}\n\n{change.mark}".strip()
+        text = f"{_fenced(change.text)}\n\n{change.mark}" if change.text else change.mark
         body = {"title": change.short_title, "body": text, "labels": [LABEL]}
 
         async def write(token: str) -> Answer:
@@ -194,7 +195,7 @@ class Jira:
         self._url = f"{settings.api_url.rstrip('/')}/rest/api/3"
 
     async def find(self, change: CreateTicket) -> str | None:
-        of_it = f'project = "{self._project}" AND labels = "{change.mark}"'
+        of_it = f"project = {_quoted(self._project)} AND labels = {_quoted(change.mark)}"
         jql = f"{of_it} ORDER BY created DESC"
         query: Query = [("jql", jql), ("fields", "created"), ("maxResults", "1")]
         url = f"{self._url}/search/jql"
@@ -210,7 +211,7 @@ class Jira:
         return next((plain(one["key"], 40) for one in ours), None)
 
     async def create(self, change: CreateTicket) -> None:
-        lines = [*change.text.splitlines(), change.mark]
+        lines = [*_seen(change.text).split("\n"), change.mark]
         paragraphs = [_paragraph(line) for line in lines if line.strip()]
         fields = {
             "project": {"key": self._project},
@@ -264,14 +265,27 @@ def _is_issue(one: object) -> bool:
     return isinstance(one, dict) and "key" in one and isinstance(one.get("fields"), dict)
 
 
-def _as_markdown(text: str) -> str:
-    """As it is, without headings, links or HTML, and mentioning nobody."""
-    return SPECIAL.sub(r"\\\1", text).replace("@", "@\N{WORD JOINER}")
+def _fenced(text: str) -> str:
+    """
+    As code, in which GitHub reads nothing: it would find mentions, issues and emoji also in text
+    whose marks are escaped. The fence is longer than any within.
+    """
+    seen = _seen(text)
+    longest = max((len(run) for run in re.findall("`+", seen)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}text\n{seen}\n{fence}"
+
+
+def _seen(text: str) -> str:
+    """What can be seen of it, line by line, and no more than both trackers take."""
+    lines = (plain(line, LONGEST_TEXT) for line in text[:LONGEST_TEXT].splitlines())
+    return "\n".join(lines)
+
+
+def _quoted(text: str) -> str:
+    """A string of JQL."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _paragraph(line: str) -> dict[str, Any]:
     return {"type": "paragraph", "content": [{"type": "text", "text": line}]}
-
-
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -16,6 +16,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from assembly.secrets import open_vault, store_url
+from bot.runbook.terminal import written_out
 from bot.settings import Settings
 from bot.store.auditing import entries_after, verdict_of
 from bot.store.beside import NoStore, beside
@@ -69,9 +70,9 @@ async def carry_out(told: argparse.Namespace) -> int:
             async with beside(await _url(told)) as store:
                 verdict = await store.read(verdict_of, told.anchor)
     except (NoStore, OSError, UnicodeDecodeError) as error:
-        print(error, file=sys.stderr)
+        print(written_out(str(error)), file=sys.stderr)
         return NOT_LOOKED_AT
-    print("\n".join(_told(verdict, told.anchor, told.part)))
+    print("\n".join(map(written_out, _told(verdict, told.anchor, told.part))))
     return WHOLE if verdict.is_whole else NOT_WHOLE
 
 

@@ -12,6 +12,9 @@ from bot.engine.desk import EngineDesk
 from bot.engine.engine import Engine
 from bot.engine.record import Said
 from bot.slack.outbox import Outbox
+from bot.slack.views.escape import cut_mrkdwn
+from bot.slack.views.kit import mrkdwn, section
+from bot.slack.views.limits import SECTION_TEXT
 from bot.slack.views.timeline import timeline, timeline_name, timeline_text
 from bot.store.deliveries import Delivery, message
 from bot.store.rooms import remember_room, room_of
@@ -44,7 +47,9 @@ class RunRoom:
         self, op: str, run: str, text: str, *, not_before: datetime | None = None
     ) -> None:
         at = not_before.timestamp() if not_before else None
-        await self.outbox.put(run, [message(op, text, not_before=at)])
+        shown = cut_mrkdwn(text, SECTION_TEXT)
+        blocks = [section(mrkdwn(shown))]  # In which a bare address is no link.
+        await self.outbox.put(run, [message(op, text, blocks, not_before=at)])
 
     async def attach(self, op: str, run: str, filename: str, content: bytes, title: str) -> None:
         await self.outbox.put(run, [_file(op, filename, content, title)])

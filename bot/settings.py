@@ -20,6 +20,7 @@ from pydantic_settings import (
 )
 
 from bot.runbook.company import Company
+from bot.runbook.values import UserId
 from bot.secrets.in_settings import (
     Address,
     Kept,
@@ -93,8 +94,9 @@ class PagerSettings(Group):
     api_token: Kept = None  #: REST API, to read who is on call; may be empty.
     api_url: str = "https://api.pagerduty.com"
     escalation_policy: str = ""  #: Whose on-call is asked for.
-    on_call_group: str = ""  #: Slack user group id that is mentioned, S....
-    people: dict[str, str] = Field(default_factory=dict)  #: E-mail at PagerDuty -> Slack user id.
+    #: Id of the Slack user group that is mentioned, S....
+    on_call_group: str = Field(default="", pattern=r"^(S[A-Z0-9]{1,30})?$")
+    people: dict[str, UserId] = Field(default_factory=dict)  #: E-mail there -> Slack user id.
     timeout_s: float = 5.0
 
 

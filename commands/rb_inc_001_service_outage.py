@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -47,13 +47,20 @@ class Limits(Thresholds):
     replica_lag: timedelta = seconds(30)
 
 
+#: As ECS has them. A live menu offers those that exist; this holds also when ECS cannot be read.
+ServiceName = Annotated[
+    str,
+    Field(pattern=r"^[A-Za-z0-9_-]{1,255}$", description="letters, digits, - and _"),
+]
+
+
 class Inputs(RunbookInputs):
     brief_desc: str = Field(
         title="Brief description",
         description="3 to 40 lowercase letters, digits and dashes: it becomes the channel's name",
         pattern=r"^[a-z0-9-]{3,40}$",
     )
-    services: tuple[str, ...] = Field(
+    services: tuple[ServiceName, ...] = Field(
         title="Services", default=(), description="none chosen: all of them"
     )
     severity: Literal["P1", "P2"] = Field(title="Severity", default="P1")

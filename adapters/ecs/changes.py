@@ -3,6 +3,8 @@ What can be changed about an ECS service. Each names its cluster, and what was r
 it was planned, so that it is never applied to a service that has moved since.
 """
 
+import shlex
+
 from bot.runbook import CHANGE, DESTROY, Change
 
 
@@ -17,7 +19,8 @@ class _OfService(Change):
         return f"ecs/{self.cluster}/{self.service}"
 
     def command(self) -> str:
-        return f"aws ecs update-service --cluster {self.cluster} --service {self.service}"
+        place = ("--cluster", self.cluster, "--service", self.service)
+        return shlex.join(("aws", "ecs", "update-service", *place))
 
 
 class UpdateService(_OfService):
@@ -34,7 +37,7 @@ class UpdateService(_OfService):
     deployment_id: str | None = None
 
     def command(self) -> str:
-        return f"{super().command()} --task-definition {self.task_definition}"
+        return f"{super().command()} --task-definition {shlex.quote(self.task_definition)}"
 
     def then(self) -> str:
         return f"{self.service} runs {self.task_definition}"

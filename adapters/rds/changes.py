@@ -1,5 +1,6 @@
 """What can be changed about a database: who writes, and that there is a snapshot."""
 
+import shlex
 from datetime import datetime
 
 from bot.runbook import CHANGE, DESTROY, Change
@@ -19,8 +20,8 @@ class FailOver(Change):
 
     def command(self) -> str:
         return (
-            f"aws rds failover-db-cluster --db-cluster-identifier {self.database}"
-            f" --target-db-instance-identifier {self.to}"
+            f"aws rds failover-db-cluster --db-cluster-identifier {shlex.quote(self.database)}"
+            f" --target-db-instance-identifier {shlex.quote(self.to)}"
         )
 
     def then(self) -> str:
@@ -47,7 +48,8 @@ class RebootWithFailover(Change):
 
     def command(self) -> str:
         return (
-            f"aws rds reboot-db-instance --db-instance-identifier {self.database} --force-failover"
+            f"aws rds reboot-db-instance --db-instance-identifier {shlex.quote(self.database)}"
+            " --force-failover"
         )
 
     def then(self) -> str:
@@ -72,8 +74,8 @@ class TakeSnapshot(Change):
         kind = "cluster-" if self.is_cluster else ""
         of = "cluster" if self.is_cluster else "instance"
         return (
-            f"aws rds create-db-{kind}snapshot --db-{of}-identifier {self.database}"
-            f" --db-{kind}snapshot-identifier {self.snapshot}"
+            f"aws rds create-db-{kind}snapshot --db-{of}-identifier {shlex.quote(self.database)}"
+            f" --db-{kind}snapshot-identifier {shlex.quote(self.snapshot)}"
         )
 
     def then(self) -> str:

@@ -70,7 +70,7 @@ class Slack(Adapter):
         if ours is None:
             return Seen("before", f"This run has no #{change.name} yet")
         await self._rooms.remember(change.run, ours.id, ours.name)
-        if change.mark not in ours.purpose or ours.topic != change.whole_topic:
+        if not change.is_marked(ours.purpose) or ours.topic != change.whole_topic:
             self._found[change.run] = ours
             return Seen("before", f"#{ours.name} is open and not furnished yet")
         return Seen("applied", f"#{ours.name} is open")
@@ -79,7 +79,7 @@ class Slack(Adapter):
         """Goes on from wherever an earlier attempt got to."""
         ours = self._found.pop(change.run, None) or await self._open(change)
         do = self._calls.do
-        if change.mark not in ours.purpose:
+        if not change.is_marked(ours.purpose):
             await do("conversations.setPurpose", channel=ours.id, purpose=change.whole_purpose)
         await self._rooms.remember(change.run, ours.id, ours.name)
         await self._invite(ours, change.invite)
@@ -93,7 +93,7 @@ class Slack(Adapter):
             one for one in await self._channels.made(change.is_private) if one.created >= since
         ]
         bare = [one for one in made if one.name in change.names and not one.purpose]
-        marked = [one for one in made if change.mark in one.purpose]
+        marked = [one for one in made if change.is_marked(one.purpose)]
         return next(iter(marked + bare), None)
 
     async def _open(self, change: CreateChannel) -> Channel:

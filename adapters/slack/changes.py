@@ -1,8 +1,11 @@
 """What can be changed at Slack."""
 
+import shlex
 from datetime import datetime
 
+from adapters.http_calls import plain
 from bot.runbook import CHANGE, Change
+from bot.runbook.values import UserId
 
 #: Slack's limit of a topic and of a purpose.
 LONGEST_TOPIC = 250
@@ -23,29 +26,34 @@ class CreateChannel(Change):
     since: datetime  #: When the run was started: an older channel cannot be its own.
     topic: str = ""
     purpose: str = ""  #: The run's id is added.
-    invite: tuple[str, ...] = ()  #: User ids. Whoever cannot be invited is left out.
+    invite: tuple[UserId, ...] = ()  #: Whoever cannot be invited is left out.
     is_private: bool = False
 
     def target(self) -> str:
         return f"slack/{self.name}"
 
     def command(self) -> str:
-        people = f", invite {' '.join(self.invite)}" if self.invite else ""
-        return f"create {'private ' if self.is_private else ''}#{self.name}{people}"
+        people = f", invite {shlex.join(self.invite)}" if self.invite else ""
+        return f"create {'private ' if self.is_private else ''}#{shlex.quote(self.name)}{people}"
 
     @property
     def mark(self) -> str:
         """What only this run's channel has in its purpose."""
         return f"(run {self.run})"
 
+    def is_marked(self, purpose: str) -> bool:
+        """Before the mark stands what others wrote, and that may name any run."""
+        return purpose.endswith(self.mark)
+
     @property
     def whole_purpose(self) -> str:
-        return f"{self.purpose[: LONGEST_TOPIC - len(self.mark) - 1]} {self.mark}".strip()
+        about = plain(self.purpose, LONGEST_TOPIC - len(self.mark) - 1)
+        return f"{about} {self.mark}".strip()
 
     @property
     def whole_topic(self) -> str:
         """Never empty: it is set last, and so tells that everything before it is done."""
-        return (self.topic or f"Run {self.run}")[:LONGEST_TOPIC]
+        return plain(self.topic, LONGEST_TOPIC) or f"Run {self.run}"
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -12,10 +12,13 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from adapters.http_calls import plain
 from bot.runbook.errors import NothingDone, Refused, Unreachable
 
 Answer = Mapping[str, Any]
 
+#: Characters of a channel's name, says Slack.
+LONGEST_NAME = 80
 #: Channels in a page of a list: the most that Slack gives.
 PAGE = 999
 #: Seconds until a call that was not answered is made again; then twice as long each time, up to.
@@ -147,7 +150,7 @@ def channel(answer: Any) -> Channel:
         topic, purpose = (answer.get(what) or {} for what in ("topic", "purpose"))
         return Channel(
             id=str(answer["id"]),
-            name=str(answer["name"]),
+            name=plain(answer["name"], LONGEST_NAME),
             creator=str(answer.get("creator", "")),
             created=int(answer.get("created", 0)),
             topic=html.unescape(str(topic.get("value", ""))),

@@ -35,7 +35,10 @@ from bot.engine.reading import moment
 from bot.engine.record import GLASS_BROKEN, ApprovalRecord, OpenReview, RunRecord
 from bot.runbook.changes import Change, digest
 from bot.runbook.errors import StepError
+from bot.runbook.mrkdwn import named
 from bot.store.store import Store
+
+LONGEST_TARGET = 255  #: Characters of a name that is to be typed; ECS has none longer.
 
 
 @dataclass(frozen=True)
@@ -57,8 +60,9 @@ class Access:
         try:
             return await self.directory.member(user_id)
         except StepError as error:
+            why = named(str(error), 300)
             return Refusal(
-                f"Roles cannot be read now, so nobody is let through: {error}. Try again."
+                f"Roles cannot be read now, so nobody is let through: {why}. Try again."
             )
 
     def moment(self, stopped: Frozen | None = None) -> Moment:
@@ -165,9 +169,9 @@ def may_decide(
     if not approves:
         return None if reason.strip() else Refusal("Say why: a denial needs a reason.")
     if approval.type_to_approve and typed.strip() != approval.type_to_approve:
+        name = named(approval.type_to_approve, LONGEST_TARGET)
         return Refusal(
-            f"Type {approval.type_to_approve} exactly to approve this.",
-            fields={"typed": f"This must be exactly {approval.type_to_approve}"},
+            f"Type {name} exactly to approve this.", {"typed": f"This must be exactly {name}"}
         )
     return None
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 
 from bot.engine.intents import Actor, Refusal
+from bot.runbook.values import storable
 from bot.secrets.redaction import REDACTOR
 from bot.store.auditing import entries_after
 from bot.store.chain import Entry, Head, canonical, follow
@@ -81,6 +82,5 @@ def _as_hashed(entry: Entry) -> dict[str, object]:
 
 
 def _storable(text: str) -> str:
-    """An id as it came may be anything; no store takes NUL or half a character."""
-    whole = REDACTOR.text(text)[:LONGEST_ID].encode("utf-8", "replace").decode()
-    return whole.replace("\x00", "\ufffd")
+    """An id as it came may be anything."""
+    return storable(REDACTOR.text(text)[:LONGEST_ID])

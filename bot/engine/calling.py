@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from bot.engine.reports import Draft, Report, storable
+from bot.engine.reports import Draft, Report
 from bot.engine.results import Results
 from bot.engine.systems import Systems
 from bot.runbook import Company, Findings, Found, Nothing, Plan, RunbookInputs, Seen, Thresholds
@@ -22,6 +22,7 @@ from bot.runbook.findings import Watched
 from bot.runbook.questions import Question, Todo
 from bot.runbook.showing import details_as_json, duration_text
 from bot.runbook.step import Need, Step
+from bot.runbook.values import storable
 from bot.secrets.redaction import REDACTOR
 
 log = logging.getLogger(__name__)
@@ -159,10 +160,14 @@ def time_is_up(step: Step, reading: Watched[Any], worst: Found[Any] | None) -> F
 
 async def look(change: Change, systems: Systems) -> Seen:
     """What is at a change's target now; unreadable, with the reason, when that cannot be told."""
+    seen = await _look(change, systems)
+    return Seen(seen.state, storable(seen.now))
+
+
+async def _look(change: Change, systems: Systems) -> Seen:
     try:
         async with asyncio.timeout(LOOK_LIMIT_S):
-            seen = await systems.hand(change).observe(change)
-            return Seen(seen.state, storable(seen.now))
+            return await systems.hand(change).observe(change)
     except StepError as error:
         return Seen("unreadable", str(error))
     except TimeoutError:

@@ -7,6 +7,7 @@ refusal consumes nothing and is an entry in the audit log.
 
 import difflib
 import json
+import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Literal, TypeVar
@@ -60,7 +61,9 @@ from bot.engine.state import NOT_OVER, Event, EventKind, RunState
 from bot.engine.taking import lock_run
 from bot.engine.turns import may_pick
 from bot.runbook import RunbookInputs
+from bot.runbook.mrkdwn import named
 from bot.runbook.outline import Outline, outline
+from bot.runbook.values import USER_ID
 from bot.store.auditing import verdict_until
 from bot.store.chain import Entry
 from bot.store.rooms import begin_room
@@ -132,7 +135,7 @@ class EngineDesk:
         if title := self._on_paper.get(wanted):
             return Refusal(f"{wanted} {title} cannot be run by the bot yet: follow its prose.")
         nearest = difflib.get_close_matches(wanted, self._outlines, n=3, cutoff=0.6)
-        return Refusal(f"There is no runbook {book_id}.", nearest=tuple(nearest))
+        return Refusal(f"There is no runbook {named(book_id)}.", nearest=tuple(nearest))
 
     async def _checked(self, intent: StartRun) -> RunbookInputs | Refusal:
         inputs = self._read_inputs(intent)
@@ -607,7 +610,10 @@ def _resolution(
 
 
 def _answer_text(item: tuple[str, Any]) -> str:
+    """A person as `<@ID>`, which is read as their name; what somebody typed never is one."""
     field, value = item
-    if field == "user_id":
-        return f"<@{value}>"
-    return f"{field.replace('_', ' ')}: {value}"
+    of = value if isinstance(value, dict) else {field: value}
+    user_id = str(of["user_id"]) if set(of) == {"user_id"} else ""
+    is_person = re.fullmatch(USER_ID, user_id)
+    said = f"<@{user_id}>" if is_person else str(value).replace("<@", "< @")
+    return said if field == "user_id" else f"{field.replace('_', ' ')}: {said}"

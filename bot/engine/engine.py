@@ -32,6 +32,7 @@ from bot.engine.runners import Runner
 from bot.engine.state import Event
 from bot.engine.taking import Fenced, PutDeliveries, Taken, Taker, lock_run
 from bot.runbook import Runbook
+from bot.runbook.values import storable
 from bot.store.store import STORE_AWAY, Store, Transaction
 from bot.store.tables import plans, runs, steps, waits, work
 
@@ -176,6 +177,7 @@ class Engine:
 
     async def _tell_progress(self, job: Job, says: str, part: float | None) -> None:
         run_id, step = job.work_id.rsplit(".apply#", 1)[0].split("/", 1)
+        says = storable(says)
 
         def tell(c: sa.Connection) -> None:
             c.execute(sa.select(runs.c.id).where(runs.c.id == run_id).with_for_update())

@@ -21,6 +21,7 @@ from bot.engine.results import Results
 from bot.runbook import Run, Runbook, RunbookInputs
 from bot.runbook.book import Menu
 from bot.runbook.errors import StepError
+from bot.runbook.mrkdwn import named
 from bot.runbook.values import Value
 from bot.secrets.redaction import REDACTOR
 
@@ -31,6 +32,7 @@ SECRET_HERE = (
 )
 #: Seconds that live choices may take; without them a field is taken as it was typed.
 MENU_LIMIT_S = 1.2
+STRANGE_NAMED = 5  #: Of the values that do not exist.
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NOBODY = Results(RunbookInputs(), Run(id="-", started_at=_EPOCH, started_by="-"))
 
@@ -107,5 +109,6 @@ def _strange(value: Any, choices: Iterable[str]) -> str:
     if not strange:
         return ""
     nearest = difflib.get_close_matches(strange[0], among, n=1)
-    hint = f" Did you mean {nearest[0]}?" if nearest else f" There are: {', '.join(among[:10])}"
-    return f"There is no {', '.join(strange)}.{hint}"
+    there_are = f" There are: {', '.join(map(named, among[:10]))}"
+    hint = f" Did you mean {named(nearest[0])}?" if nearest else there_are
+    return f"There is no {', '.join(map(named, strange[:STRANGE_NAMED]))}.{hint}"

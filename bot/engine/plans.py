@@ -14,6 +14,7 @@ from bot.runbook.changes import Change, Plan, digest, dump, load
 from bot.runbook.errors import Outdated
 from bot.runbook.outline import Outline
 
+SET_IN = len("   replacing  ")
 #: Every kind of change that can be made here, by its name.
 Kinds = Mapping[str, type[Change]]
 
@@ -47,7 +48,8 @@ def parse(text: str, kinds: Kinds) -> Plan[Change]:
 def what_to_type(changes: Sequence[Change]) -> str:
     """The name of the target an approver types: the last part of the worst change's lock."""
     worst = max(changes, key=lambda change: change.effect, default=None)
-    return worst.target().rsplit("/", 1)[-1] if worst else ""
+    target = worst.target() if worst else ""
+    return target.rsplit("/", 1)[-1].strip() or target.strip()
 
 
 def touched(changes: Iterable[Change]) -> tuple[Touched, ...]:
@@ -65,8 +67,9 @@ def is_readable(text: str, kinds: Kinds) -> bool:
 
 def readable(text: str, plan_digest: str, plan: Plan[Change], besides: Iterable[str] = ()) -> str:
     """
-    The plan as people read it whole: each command, what it replaces, and the stored text.
-    `besides`: what else is to be known of it.
+    The plan as people read it whole: each command, what it replaces, and the stored text. A line
+    that is none of ours is set in, so that it cannot pass for one. `besides`: what else is to be
+    known of it.
     """
     stored = json.loads(text)
     lines = [f"{stored['book']} {stored['step']}, run {stored['run']}", f"sha-256 {plan_digest}"]
@@ -85,4 +88,5 @@ def readable(text: str, plan_digest: str, plan: Plan[Change], besides: Iterable[
         lines += ["", f"why     {plan.because}"]
     if plan.beware:
         lines += ["", f"beware  {plan.beware}"]
-    return "\n".join([*lines, "", "stored text, as approved:", text, ""])
+    shown = [line.replace("\n", "\n" + " " * SET_IN) for line in lines]
+    return "\n".join([*shown, "", "stored text, as approved:", text, ""])

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bot.runbook.changes import Change, Plan
+from bot.runbook.values import all_storable, storable
 
 
 @dataclass(frozen=True)
@@ -13,11 +14,6 @@ class Draft:
 
     plan: Plan[Change]
     now: tuple[str, ...]
-
-
-def storable(text: str) -> str:
-    """Half a character pair and NUL, which no database takes, are shown as what they are: odd."""
-    return text.encode("utf-8", "replace").decode().replace("\0", "\N{SYMBOL FOR NULL}")
 
 
 @dataclass(frozen=True)
@@ -32,3 +28,5 @@ class Report:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "says", storable(self.says))
+        object.__setattr__(self, "result", all_storable(self.result))
+        object.__setattr__(self, "details", all_storable(self.details))

@@ -5,20 +5,50 @@ Nothing here can hold a secret: a `Secret` is a reference, and a field that look
 would hold a secret in the clear is refused when its class is made.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, get_type_hints
+from typing import Annotated, Any, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, SecretBytes, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretBytes, SecretStr, model_validator
 
 from bot.runbook.errors import BookError
 
 SECRET_SOUNDING = ("token", "password", "secret", "api_key", "private_key")
+#: A person's id in Slack; whatever else stands where one is expected could mention everybody.
+USER_ID = r"[UW][A-Z0-9]{1,30}"
+UserId = Annotated[
+    str, Field(pattern=f"^{USER_ID}$", description="the id of a person, such as U012AB3CD")
+]
+
+
+def storable(text: str) -> str:
+    """Half a character pair and NUL, which no database takes, are shown as what they are: odd."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "\N{SYMBOL FOR NULL}")
+
+
+def all_storable(value: Any) -> Any:
+    """Every text in it, keys included."""
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, list | tuple) and type(value) in (list, tuple):
+        return type(value)(map(all_storable, value))
+    if isinstance(value, Mapping):
+        return {all_storable(name): all_storable(one) for name, one in value.items()}
+    return value
 
 
 class Value(BaseModel):
-    """The root of everything that is stored with a run."""
+    """
+    The root of everything that is stored with a run. One text that cannot be read back would make
+    the whole run unreadable, so no value has one, nor a number that is none.
+    """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_storable(cls, fields: Any) -> Any:
+        return all_storable(fields)
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
@@ -62,7 +92,7 @@ class Facts(Value):
 class Person(Answer):
     """A person, by the immutable id of the workspace."""
 
-    user_id: str
+    user_id: UserId
 
 
 class Run(Value):

@@ -19,9 +19,9 @@ because edits notify nobody.
 
 import base64
 import hashlib
-import re
 from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
+from urllib.parse import quote
 
 from bot.access.acts import Frozen
 from bot.engine.record import RunRecord, Said, SaidKind, StepRecord, StepStatus, Thaw
@@ -30,7 +30,7 @@ from bot.runbook.showing import details_as_json
 from bot.slack.views.approval import approval_card, needs_file
 from bot.slack.views.card import card
 from bot.slack.views.changes import plan_file, whole_plan_text
-from bot.slack.views.escape import one_line
+from bot.slack.views.escape import clean, file_name, one_line
 from bot.slack.views.freezes import announced
 from bot.slack.views.glass import glass_card, review_due
 from bot.slack.views.kit import Rendered
@@ -44,7 +44,6 @@ from bot.store.deliveries import Delivery, Priority, message
 #: What a step says in the thread; what only did not happen is on the card.
 TOLD: frozenset[StepStatus] = frozenset({"ok", "warning", "problem", "unknown", "given", "failed"})
 AT_WORK: frozenset[StepStatus] = frozenset({"working", "applying"})
-NOT_IN_A_NAME = re.compile(r"[^\w.-]+", re.ASCII)
 REDIRECT = "https://slack.com/app_redirect?channel="
 
 
@@ -185,8 +184,8 @@ def _room(run: RunRecord) -> Iterator[Delivery]:
     if run.origin.channel_id:
         yield _said(f"{run.id}/started", started(run), place="origin")
         bookmark = {
-            "title": f"Started in #{run.origin.channel_name or 'another channel'}"[:100],
-            "link": REDIRECT + run.origin.channel_id,
+            "title": one_line(f"Started in #{run.origin.channel_name or 'another channel'}")[:100],
+            "link": REDIRECT + quote(run.origin.channel_id, safe="", errors="replace"),
         }
         yield Delivery(f"{run.id}/bookmark", "bookmark", bookmark)
 
@@ -231,8 +230,8 @@ def _files(step: StepRecord, details: Details) -> Iterator[tuple[str, dict[str, 
         yield (
             "plot",
             {
-                "filename": _file_name(f"{step.key}.png"),
-                "title": plot.title[:200],
+                "filename": file_name(f"{step.key}.png"),
+                "title": one_line(plot.title)[:200],
                 "alt_text": alt_text(plot),
                 "plot": drawn_later,
             },
@@ -240,20 +239,17 @@ def _files(step: StepRecord, details: Details) -> Iterator[tuple[str, dict[str, 
     if (whole := details.get("table")) and needs_table_file(step):
         yield (
             "table",
-            _file(table_file(step), f"{one_line(step.title)}: all rows", table_text(whole)),
+            _file(table_file(step), f"{step.title}: all rows", table_text(whole)),
         )
     if file := details.get("file"):
-        yield "file", _file(file.name, f"{one_line(step.title)}: {file.name}", file.text)
+        yield "file", _file(file.name, f"{step.title}: {file.name}", clean(file.text))
 
 
-def _file(name: str, shown_title: str, content: str) -> dict[str, Any]:
+def _file(name: str, about: str, content: str) -> dict[str, Any]:
+    shown_title = one_line(about)
     return {
-        "filename": _file_name(name),
+        "filename": file_name(name),
         "title": shown_title[:200],
         "alt_text": shown_title[:900],
         "content": base64.b64encode(content.encode("utf-8", "replace")).decode(),
     }
-
-
-def _file_name(name: str) -> str:
-    return NOT_IN_A_NAME.sub("_", name).lstrip(".")[-100:] or "file.txt"

@@ -8,6 +8,7 @@ whether the call can have had an effect: `NotSent` it never left, `Limited` Slac
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -142,7 +143,10 @@ class Calls:
 
     def _is_slacks(self, url: str) -> bool:
         """hooks.slack.com for slack.com, or the very host of the Web API, and nowhere else."""
-        there, api = urlsplit(url), urlsplit(self.client.base_url)
+        try:
+            there, api = urlsplit(url), urlsplit(self.client.base_url)
+        except ValueError:  # It has brackets and is no address.
+            return False
         own = (there.scheme, there.netloc) == (api.scheme, api.netloc)
         return own or (there.scheme == "https" and there.netloc == f"hooks.{api.netloc}")
 
@@ -185,7 +189,10 @@ class Calls:
 
     def _check(self, url: str) -> None:
         """Encrypted, or on the very host the Web API is on (a Slack of our own)."""
-        there, api = urlsplit(url), urlsplit(self.client.base_url)
+        try:
+            there, api = urlsplit(url), urlsplit(self.client.base_url)
+        except ValueError:
+            raise NotSent("Slack named an address for a file that is none. Not used.") from None
         if there.scheme != "https" and (there.scheme, there.hostname) != (
             api.scheme,
             api.hostname,
@@ -213,7 +220,7 @@ def _refused(method: str, error: SlackApiError) -> Answer:
 
 def _retry_after(headers: Mapping[str, str]) -> float:
     said = {name.lower(): value for name, value in headers.items()}.get("retry-after", "")
-    return max(1.0, float(said)) if said.isdigit() else RETRY_AFTER_S
+    return max(1.0, float(said)) if re.fullmatch("[0-9]{1,6}", said) else RETRY_AFTER_S
 
 
 def _lost(method: str) -> Lost:

@@ -13,10 +13,12 @@ from bot.access.policy import RoleMembers
 from bot.engine.clock import Clock
 from bot.runbook.errors import Unreachable
 from bot.slack.calls import Answer, Calls
+from bot.slack.views.escape import cut, one_line
 
 #: Seconds that an answer is good enough to decide by, and to show a name or a role by. Slack lets
 #: us ask for the groups 20 times a minute: as one question about all of them that is 6 at most.
 DECIDES_FOR_S, SHOWS_FOR_S = 10.0, 60.0
+LONGEST_NAME = 80  #: Slack says so; it is kept with what the person did.
 
 
 class People:
@@ -138,4 +140,5 @@ def _unreadable(method: str, what: str, why: str) -> Unreachable:
 def _name(user: Mapping[str, Any]) -> str:
     profile = user.get("profile") or {}
     names = (profile.get("display_name"), profile.get("real_name"), user.get("real_name"))
-    return next((str(name) for name in names if name), str(user.get("name") or user["id"]))
+    name = next((str(name) for name in names if name), str(user.get("name") or user["id"]))
+    return cut(one_line(name), LONGEST_NAME) or str(user["id"])

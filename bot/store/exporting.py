@@ -1,8 +1,8 @@
 """
 The audit log as text: JSON lines, which can be verified without the store, and CSV, for people.
 
-What a line says is verified, and that it says it once. It is ASCII: what is hostile in an entry
-can neither steer a terminal nor disguise itself.
+What a line says is verified, and that it says it once. What is hostile in an entry can neither
+steer a terminal nor disguise itself: JSON lines are ASCII, and a cell is what can be seen.
 """
 
 import csv
@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from bot.runbook.terminal import written_out
 from bot.store.chain import Entry, canonical, moment, read_back
 from bot.store.verifying import Anchor, Fault, Verdict, Walk, misplaced
 
@@ -81,7 +82,7 @@ def _body(entry: Entry) -> Any:
 def _harmless(cell: object) -> object:
     if isinstance(cell, int):
         return cell
-    text = "" if cell is None else str(cell)
+    text = "" if cell is None else written_out(str(cell))
     return f"'{text}" if text.startswith(FORMULA) else text
 
 

@@ -54,7 +54,7 @@ async def pager_of(duty: Duty, room: WrittenRoom) -> AsyncIterator[Pager]:
         api_url=duty.url,
         escalation_policy=POLICY,
         on_call_group="S0ONCALL",
-        people={"Alice@Example.com": "U-ALICE"},
+        people={"Alice@Example.com": "U0ALICE"},
     )
     yield Pager(calls, settings, room, given(ROUTING_KEY), given(API_TOKEN))
     await calls.close()

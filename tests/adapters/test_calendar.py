@@ -24,7 +24,7 @@ MEETING = ScheduleMeeting(
     since=TUESDAY,
     title="Post-mortem core-down",
     starts_at=datetime(2026, 9, 1, 8, tzinfo=UTC),
-    owner=Person(user_id="U-ALICE"),
+    owner=Person(user_id="U0ALICE"),
     agenda="What happened?\nRun 7F3K",
 )
 ZONES = (
@@ -114,7 +114,7 @@ def test_a_moved_meeting_is_an_update_of_the_same_one() -> None:
 def test_times_are_utc_whatever_zone_they_were_given_in(zone: str) -> None:
     there = MEETING.model_copy(update={"starts_at": MEETING.starts_at.astimezone(ZoneInfo(zone))})
     assert calendar_file(there) == calendar_file(MEETING)
-    assert there.command() == ('schedule "Post-mortem core-down" at 2026-09-01 08:00 UTC, 60 min')
+    assert there.command() == "schedule 'Post-mortem core-down' at 2026-09-01 08:00 UTC, 60 min"
 
 
 def test_a_meeting_over_the_night_the_clocks_change_lasts_as_long_as_it_should() -> None:
@@ -203,7 +203,7 @@ async def test_what_slack_did_with_it_is_told(
 
 
 @pytest.mark.parametrize(
-    ("owner", "led_by"), [(Person(user_id="U-ALICE"), ", led by <@U-ALICE>"), (None, "")]
+    ("owner", "led_by"), [(Person(user_id="U0ALICE"), ", led by <@U0ALICE>"), (None, "")]
 )
 async def test_the_reminder_says_when_in_the_readers_own_time_and_who_leads(
     calendar: Calendar, room: WrittenRoom, owner: Person | None, led_by: str

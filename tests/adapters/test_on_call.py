@@ -29,7 +29,7 @@ async def pager(duty: Duty, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Pa
 
 async def test_whoever_is_on_call_is_known_by_name_and_in_the_workspace(pager: Pager) -> None:
     assert await pager.on_call(RUN) == OnCall(
-        person=Person(user_id="U-ALICE"), name="Alice Adler", is_engaged=False
+        person=Person(user_id="U0ALICE"), name="Alice Adler", is_engaged=False
     )
 
 
@@ -61,7 +61,7 @@ async def test_a_setting_without_which_nobody_knows_who_is_on_call_is_named(
 
 
 async def test_whoever_is_on_call_and_started_the_run_is_engaged(pager: Pager) -> None:
-    on_call = await pager.on_call(RUN.model_copy(update={"started_by": "U-ALICE"}))
+    on_call = await pager.on_call(RUN.model_copy(update={"started_by": "U0ALICE"}))
     assert on_call.is_engaged
     assert on_call.says == "Alice Adler is on call and started this run"
 
@@ -118,7 +118,7 @@ async def test_whoever_is_on_call_is_known_although_incidents_cannot_be_read(
     duty.strange = {"incidents": 7}
     duty.fail("strange")
     on_call = await pager.on_call(RUN)
-    assert on_call.person == Person(user_id="U-ALICE")
+    assert on_call.person == Person(user_id="U0ALICE")
     assert (on_call.is_engaged, on_call.unread) == (
         False,
         "PagerDuty answered without its incidents",

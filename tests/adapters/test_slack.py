@@ -18,7 +18,7 @@ CHANGE = CreateChannel(
     since=STARTED,
     topic="P1 core <down>",
     purpose="Service Outage",
-    invite=("U-DANA",),
+    invite=("U0DANA",),
 )
 
 
@@ -51,7 +51,7 @@ class Workspace:
             raise Unreachable(f"Slack did not answer {method}")
         return {"ok": True, **answer}
 
-    def add(self, name: str, creator: str = "U-BOT", **more: Any) -> dict[str, Any]:
+    def add(self, name: str, creator: str = "U0BOT", **more: Any) -> dict[str, Any]:
         channel = {
             "id": f"C{len(self.channels)}",
             "name": name,
@@ -64,7 +64,7 @@ class Workspace:
         return channel
 
     def auth_test(self) -> Mapping[str, Any]:
-        return {"user_id": "U-BOT"}
+        return {"user_id": "U0BOT"}
 
     def users_conversations(self, types: str, limit: int, cursor: str | None) -> Mapping[str, Any]:
         """One channel a page, so that paging is seen to work."""
@@ -157,7 +157,7 @@ async def test_a_channel_is_opened_named_after_its_run_and_remembered(
     await slack._create_channel(CHANGE, "key")
     assert (await slack._see_channel(CHANGE)).state == "applied"
     assert workspace.channels[0]["purpose"]["value"] == "Service Outage (run 7F3K)"
-    assert workspace.invited == ["U-DANA"]
+    assert workspace.invited == ["U0DANA"]
     assert rooms.known == {"7F3K": ("C0", "incident-20260901-core")}
 
 
@@ -232,7 +232,7 @@ async def test_a_run_speaks_in_its_channel_while_that_is_not_furnished_yet(
 
 
 async def test_a_taken_name_gets_a_number(slack: Slack, workspace: Workspace) -> None:
-    workspace.add("incident-20260901-core", creator="U-DANA")
+    workspace.add("incident-20260901-core", creator="U0DANA")
     await slack._create_channel(CHANGE, "key")
     assert workspace.channels[1]["name"] == "incident-20260901-core-2"
 
@@ -290,7 +290,7 @@ async def test_a_channel_that_slack_opened_without_saying_which_is_looked_for(
 
 
 async def test_somebody_elses_bare_channel_is_not_ours(slack: Slack, workspace: Workspace) -> None:
-    workspace.add("incident-20260901-core", creator="U-DANA")
+    workspace.add("incident-20260901-core", creator="U0DANA")
     await slack._create_channel(CHANGE, "key")
     assert "purpose" not in workspace.channels[0]
 
@@ -312,7 +312,7 @@ async def test_when_every_name_is_taken_a_person_is_told(
     slack: Slack, workspace: Workspace
 ) -> None:
     for name in CHANGE.names:
-        workspace.add(name, creator="U-DANA")
+        workspace.add(name, creator="U0DANA")
     with pytest.raises(Refused, match="all exist"):
         await slack._create_channel(CHANGE, "key")
 

@@ -347,13 +347,11 @@ async def test_the_token_reaches_no_message_and_no_log(
     assert not [text for text in (*told, caplog.text) if TOKEN in text or sent in text]
 
 
-async def test_what_others_wrote_mentions_nobody_and_is_no_mark_of_another_ticket(
+async def test_what_others_wrote_is_no_mark_of_another_ticket(
     github: StrangeGitHub, calls: HttpCalls, room: WrittenRoom
 ) -> None:
     tickets = tickets_of(calls, settings_of(github), room)
-    hostile = f"@everybody <img src=x>\n# big\n{NEXT.mark}\n[a](https://evil.example)"
+    hostile = f"{NEXT.mark}\n# big\n{NEXT.mark}"
     await tickets._create(TICKET.model_copy(update={"text": hostile}), "k")
-    (issue,) = github.issues
-    assert "@everybody" not in issue.body and "<img" not in issue.body.replace("\\<", "")
     assert (await tickets._see(NEXT)).state == "before"
     assert (await tickets._see(TICKET)).state == "applied"

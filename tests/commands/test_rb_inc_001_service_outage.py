@@ -1,6 +1,10 @@
 """RB-INC-001 without Slack, AWS or a database: facts in, verdicts and commands out."""
 
+import re
 from datetime import UTC, datetime, timedelta
+
+import pytest
+from pydantic import ValidationError
 
 from adapters.complyai import ComplyAi, Health, Healths
 from adapters.ecs import Deployment, Deployments, Ecs, Service, Services
@@ -23,6 +27,7 @@ from commands.rb_inc_001_service_outage import (
     recent_deployments,
     roll_back,
 )
+from tests.hostile import MALICE
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 INPUTS = Inputs(brief_desc="api-5xx", services=("complyai-api",))
@@ -217,5 +222,15 @@ async def test_every_finding_that_is_not_ok_becomes_a_ticket() -> None:
 async def test_the_post_mortem_is_led_by_the_commander_within_two_days() -> None:
     seen = await rehearsed(outage())
     assert seen.commands["schedule_post_mortem"] == [
-        'schedule "Post-mortem api-5xx" at 2026-11-23 14:00 UTC, 60 min'
+        "schedule 'Post-mortem api-5xx' at 2026-11-23 14:00 UTC, 60 min"
     ]
+
+
+@pytest.mark.parametrize("malice", MALICE.values(), ids=MALICE)
+def test_nothing_but_a_name_is_taken_for_a_service_or_a_channel(malice: str) -> None:
+    harmless = re.fullmatch("[A-Za-z0-9_-]+", malice) and len(malice) <= 255
+    if not harmless:
+        with pytest.raises(ValidationError):
+            Inputs(brief_desc="api-5xx", services=(malice,))
+    with pytest.raises(ValidationError):
+        Inputs(brief_desc=malice)

@@ -276,7 +276,8 @@ class SmallDesk:
     async def audit(self, run_id: str, by: Actor) -> Sequence[Entry] | Refusal:
         if refusal := await self._meet():
             return refusal
-        return [one for one in self.log if one.run == run_id]
+        entries = [one for one in self.log if one.run == run_id]
+        return entries or Refusal(f"The audit log has no run {run_id}.")
 
     async def verdict_until(self, seq: int) -> Verdict:
         return verify([one for one in self.log if one.seq <= seq])

@@ -75,8 +75,8 @@ def test_an_open_quote_is_pointed_out() -> None:
 
 
 def test_a_word_without_an_equals_sign_is_not_guessed_at() -> None:
-    assert "`core`" in refusal("RB-INC-001 core")
-    assert "`=x`" in refusal("RB-INC-001 =x")
+    assert '"core"' in refusal("RB-INC-001 core")
+    assert '"=x"' in refusal("RB-INC-001 =x")
 
 
 def test_an_input_given_twice_is_not_chosen_from() -> None:
@@ -101,7 +101,7 @@ def test_a_list_is_split_at_its_commas() -> None:
 def test_an_input_that_does_not_exist_is_answered_with_the_nearest() -> None:
     read = read_inputs(BOOK, {"service": "core"})
     assert isinstance(read, Refusal)
-    assert "no input `service`. Did you mean `services`?" in read.why
+    assert 'no input "service". Did you mean `services`?' in read.why
 
 
 def test_a_secret_is_never_typed_behind_a_command() -> None:
@@ -130,3 +130,13 @@ def test_a_wrong_field_is_answered_with_what_is_allowed(field: str, allowed: str
     assert refused.fields == {field: f"Not this ({allowed})"}
     again = explained(BOOK, Refusal("Not right.", {field: f"This must be {allowed}"}))
     assert again.fields == {field: f"This must be {allowed}"}
+
+
+@pytest.mark.parametrize("verb", ["", "dry ", "show ", "status ", "cancel ", "history ", "audit "])
+@pytest.mark.parametrize(
+    "id", ["rb-\u0131nc-001", "\uff32B-INC-001", "7F3K\u200b", "7f\u212a", "a/b"]
+)
+def test_what_only_looks_like_an_id_is_none(verb: str, id: str) -> None:
+    """In capitals some of them would be one."""
+    assert "letters, digits and dashes" in refusal(f"{verb}{id}")
+    assert isinstance(read_order(f"{verb}RB-INC-001"), Order)

@@ -10,6 +10,7 @@ from bot.access.policy import RoleMembers
 from bot.runbook.errors import Unreachable
 from bot.slack.calls import Answer, Calls, Lost
 from bot.slack.people import People
+from tests.hostile import MALICE
 from tests.slack.delivering import StillClock
 
 ROLES = {
@@ -127,3 +128,12 @@ async def test_all_groups_are_one_question_whoever_asks(people: People, slack: W
     for user in ("U-DANA", "U-LENA", "U-GUEST", "U-OTHER"):
         await people.member(user)
     assert slack.asked.count("usergroups.list") == 1
+
+
+@pytest.mark.parametrize("malice", MALICE.values(), ids=MALICE)
+async def test_a_name_is_short_and_can_be_seen_whatever_somebody_calls_themselves(
+    people: People, slack: Workspace, malice: str
+) -> None:
+    slack.users["U-DANA"] = {"profile": {"display_name": malice, "real_name": malice}}
+    name = (await people.member("U-DANA")).name
+    assert 0 < len(name) <= 80 and name.isprintable()

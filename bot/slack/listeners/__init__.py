@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from slack_bolt.async_app import AsyncApp
 
+from bot.runbook.mrkdwn import named
 from bot.slack.listeners import (
     answering,
     breaking,
@@ -89,4 +90,5 @@ async def _other_version(front: Front, visit: Visit) -> Answer:
     """A link that was followed needs no answer; a button of ours must be of another version."""
     if "url" in visit.action:
         return None
-    raise Strange(f"a button that nobody listens to: {visit.action.get('action_id')}")
+    name = named(str(visit.action.get("action_id")))
+    raise Strange(f"a button that nobody listens to: {name}")

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from bot.access.acts import Read
 from bot.engine.intents import Refusal, StartRun
+from bot.runbook.mrkdwn import named
 from bot.slack.listeners.auditing import audit
 from bot.slack.listeners.breaking import list_reviews
 from bot.slack.listeners.browsing import open_catalogue
@@ -76,7 +77,7 @@ async def _list(front: Front, visit: Visit, order: Order) -> Answer:
         if sought in f"{key} {book.title} {book.category}".lower()
     }
     if not found:
-        return Private(sentence(f"No runbook has {order.subject} in its name or category."))
+        return Private(sentence(f"No runbook has {named(order.subject)} in its name or category."))
     closed, words = closed_books(front, visit), own_words(front, visit)
     return Private(usage(found, closed, words))
 

@@ -14,7 +14,7 @@ from slack_bolt import BoltResponse
 from bot.runbook.errors import StepError
 from bot.slack.listeners.front import CLICK, SUBMISSION
 from bot.slack.listeners.telling import Telling
-from bot.slack.listeners.visit import PERSON, Body
+from bot.slack.listeners.visit import PERSON, TEXT_LIMIT, Body, TooLong
 from bot.slack.listeners.wrong import last_input
 from bot.slack.turned_away import TurnedAway
 from bot.slack.views.ephemeral import sentence
@@ -33,6 +33,10 @@ TOO_SLOW = (
 STRANGE = (
     "This does not fit anything that this version of the bot knows. Nothing was done."
     " `/runbook status` shows what is running."
+)
+TOO_LONG = (
+    f"That is more than {TEXT_LIMIT:,} characters, so it was not read. Nothing was done."
+    " `/runbook` alone opens the catalogue, where everything can be filled in."
 )
 
 
@@ -79,7 +83,7 @@ def _says(error: Exception) -> str:
         log.error("an intent was not noted within its time")
         return TOO_SLOW
     if isinstance(error, Strange):
-        return STRANGE
+        return TOO_LONG if isinstance(error, TooLong) else STRANGE
     log.error("an intent could not be noted", exc_info=error)
     return NOT_NOTED
 

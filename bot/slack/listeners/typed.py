@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from bot.engine.intents import Refusal
+from bot.runbook.mrkdwn import named
 
 Verb = Literal[
     "catalogue", "list", "show", "run", "dry", "status", "cancel", "history", "audit", "freeze",
@@ -20,7 +21,13 @@ WORDS = frozenset(get_args(Verb)) - {"catalogue", "run"}
 AS_TYPED = str.maketrans("\u201c\u201d\u201e\u2018\u2019\u00a0", '"""\'\' ')
 ESCAPED = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
 
-KEY = re.compile(r"^[A-Za-z_][A-Za-z0-9_.-]*$")
+KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,99}")
+#: A runbook's or a run's, as people type it. Letters that only look like these are others.
+ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
+NO_ID = (
+    "An id has letters, digits and dashes, at most 40 in all, such as RB-INC-001 or 7F3K."
+    " `/runbook list` shows all runbooks, `/runbook status` what is running."
+)
 #: What follows is a reason in words of one's own: an apostrophe in it is no quote.
 WITH_REASON: Mapping[str, Verb] = {"freeze": "freeze", "thaw": "thaw"}
 NEEDS_SUBJECT = {
@@ -64,26 +71,26 @@ def read_order(text: str) -> Order | Refusal:
         return Order("list", " ".join(rest))
     if len(rest) > 1:
         return Refusal(f"`/runbook {first}` takes one id, and there are {len(rest)}.")
+    if rest and not ID.fullmatch(rest[0]):
+        return Refusal(NO_ID)
     verb: Verb = first  # type: ignore[assignment]  # It is one of WORDS.
     return Order(verb, rest[0].upper() if rest else "")
 
 
 def _with_inputs(verb: Verb, words: Sequence[str]) -> Order | Refusal:
+    if not ID.fullmatch(words[0]):
+        return Refusal(NO_ID)
     inputs: dict[str, str] = {}
     for word in words[1:]:
         key, equals, value = word.partition("=")
-        if not equals or not KEY.match(key):
+        if not equals or not KEY.fullmatch(key):
             return Refusal(
-                f"I do not understand `{_plain(word)}`. Inputs are written key=value, with quotes"
+                f'I do not understand "{named(word)}". Inputs are written key=value, with quotes'
                 ' round a value that has spaces: `brief_desc="core is down"`.'
             )
         name = key.replace("-", "_")
         if name in inputs:
-            return Refusal(f"`{name}` is given twice. Several values are written {name}=one,two.")
+            again = named(name)
+            return Refusal(f'"{again}" is given twice. Several values are written {again}=a,b.')
         inputs[name] = value
     return Order(verb, words[0].upper(), inputs)
-
-
-def _plain(word: str) -> str:
-    """A typed word, to be shown within backticks."""
-    return word.replace("`", "'")[:60]

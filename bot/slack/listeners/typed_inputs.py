@@ -8,16 +8,19 @@ from difflib import get_close_matches
 from typing import Any
 
 from bot.engine.intents import Refusal
+from bot.runbook.mrkdwn import named
 from bot.runbook.outline import Outline
 from bot.slack.views.fields import FormField, Schema, form_fields
 
 IN_THE_FORM = ("secret", "json")  #: Never typed behind a command.
+STRANGE_NAMED = 3  #: Of the inputs that there are not.
 
 
 def read_inputs(book: Outline, typed: Mapping[str, str]) -> dict[str, Any] | Refusal:
     fields = {field.name: field for field in form_fields(book.inputs)}
     if strange := [name for name in typed if name not in fields]:
-        return Refusal(" ".join(_no_such_input(book, name, fields) for name in strange))
+        said = (_no_such_input(book, name, fields) for name in strange[:STRANGE_NAMED])
+        return Refusal(" ".join(said))
     if hidden := [name for name in typed if fields[name].kind in IN_THE_FORM]:
         return Refusal(
             f"{', '.join(hidden)} cannot be typed behind a command."
@@ -74,10 +77,10 @@ def _value(field: FormField, text: str) -> Any:
 
 def _no_such_input(book: Outline, name: str, fields: Mapping[str, FormField]) -> str:
     if not fields:
-        return f"{book.book} takes no inputs, so not `{name}` either."
+        return f'{book.book} takes no inputs, so not "{named(name)}" either.'
     meant = get_close_matches(name, fields, n=1)
     hint = f" Did you mean `{meant[0]}`?" if meant else ""
-    return f"{book.book} has no input `{name}`.{hint} It takes {', '.join(fields)}."
+    return f'{book.book} has no input "{named(name)}".{hint} It takes {", ".join(fields)}.'
 
 
 KINDS: Mapping[str, str] = {

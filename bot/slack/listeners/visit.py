@@ -11,16 +11,21 @@ from typing import Any
 from bot.access.member import Member
 from bot.engine.intents import Actor
 from bot.engine.record import Origin
+from bot.runbook.values import USER_ID, all_storable, storable
 from bot.slack.errands import Errand
 from bot.slack.views import names
+from bot.slack.views.escape import cut, one_line
 from bot.slack.views.kit import Rendered, View
 from bot.slack.views.names import Metadata, Pressed, Strange
 
-PERSON = re.compile(r"[UW][A-Z0-9]{2,30}")
+PERSON = re.compile(USER_ID)
 TEAM = re.compile(r"[TE][A-Z0-9]{2,30}")
 CHANNEL = re.compile(r"[CDG][A-Z0-9]{2,30}")
 WHAT = 200  #: Characters of what somebody wanted that the audit log keeps.
 TEXT_LIMIT = 3000  #: Characters after `/runbook`; Slack's own field takes more than anyone types.
+LONGEST_NAME = 80  #: Of a channel, says Slack.
+#: What Slack names a delivery, a view or a trigger by; and a message.
+HANDLE, STAMP = re.compile(r"[!-~]{1,200}"), re.compile(r"[0-9]{1,20}\.[0-9]{1,20}")
 
 Body = Mapping[str, Any]
 
@@ -58,9 +63,14 @@ class Visit:
 
     @property
     def filled(self) -> Mapping[str, Any]:
-        """The fields of a submitted form: `state.values`."""
-        values: Mapping[str, Any] = self.view.get("state", {}).get("values", {})
-        return values
+        """The fields of a submitted form: `state.values`. Raises Strange."""
+        rows = _object(_object(self.view.get("state") or {}).get("values") or {})
+        return {
+            str(block): {
+                action: all_storable(_object(one)) for action, one in _object(row).items()
+            }
+            for block, row in rows.items()
+        }
 
     @property
     def is_modal(self) -> bool:
@@ -140,11 +150,15 @@ def misshapen(payload: object) -> str:
     return f"a payload whose {odd[0]} is no object" if odd else ""
 
 
+class TooLong(Strange):
+    """More than anybody types; a log that was pasted by mistake."""
+
+
 def of_command(body: Body) -> Visit:
     """Raises Strange, as the others do."""
-    text = str(body.get("text") or "")
+    text = storable(str(body.get("text") or ""))
     if len(text) > TEXT_LIMIT:
-        raise Strange(f"more than {TEXT_LIMIT} characters after /runbook")
+        raise TooLong(f"more than {TEXT_LIMIT} characters after /runbook")
     return Visit(
         actor=_actor(body.get("user_id"), body.get("team_id")),
         key=_some(body.get("trigger_id")),
@@ -161,13 +175,13 @@ def of_click(body: Body) -> Visit:
     if view and not channel:
         kept = names.unpack(str(view.get("private_metadata", "")))
         channel = {"id": kept.channel or None, "name": kept.channel_name}
-    message = str(container.get("message_ts") or "")
+    message = _stamp(container.get("message_ts"))
     place = message or str(view.get("id") or "")
     return Visit(
         actor=_actor(*_person(body)),
         key=f"{_some(place)}/{_some(action.get('action_ts'))}/{_person(body)[0]}",
         channel=_channel(channel.get("id"), channel.get("name")),
-        thread=str(container.get("thread_ts") or ""),
+        thread=_stamp(container.get("thread_ts")),
         message=message,
         trigger_id=str(body.get("trigger_id") or ""),
         response_url=str(body.get("response_url") or ""),
@@ -214,10 +228,22 @@ def _channel(channel_id: object, name: object) -> Origin:
         return Origin(None)
     if not CHANNEL.fullmatch(str(channel_id)):
         raise Strange("a payload from a place that is no channel")
-    return Origin(str(channel_id), str(name or ""))
+    return Origin(str(channel_id), cut(one_line(str(name or "")), LONGEST_NAME))
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise Strange("a form that is filled in with what is no field")
+    return value
 
 
 def _some(value: object) -> str:
-    if not isinstance(value, str) or not 0 < len(value) <= 200:
+    if not isinstance(value, str) or not HANDLE.fullmatch(value):
         raise Strange("a payload without an id of its own")
     return value
+
+
+def _stamp(value: object) -> str:
+    if value and not STAMP.fullmatch(str(value)):
+        raise Strange("a payload from a message that is none")
+    return str(value or "")

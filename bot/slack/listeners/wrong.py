@@ -7,6 +7,9 @@ from bot.engine.intents import Refusal
 from bot.slack.listeners.visit import Private, Visit, Wrong
 from bot.slack.views.answers import field_errors
 from bot.slack.views.ephemeral import refused
+from bot.slack.views.escape import cut, one_line
+
+LONGEST = 1000  #: Characters below a field; Slack documents no limit.
 
 
 def wrong(
@@ -27,7 +30,7 @@ def wrong(
             *(f"{name}: {why}" for name, why in below.items() if name not in here),
         ]
         here[inputs[-1]] = " ".join(filter(None, [here.get(inputs[-1]), *apart]))
-    return Wrong(here)
+    return Wrong({block: cut(one_line(why), LONGEST) for block, why in here.items()})
 
 
 def last_input(view: Mapping[str, Any]) -> str | None:
@@ -35,5 +38,5 @@ def last_input(view: Mapping[str, Any]) -> str | None:
 
 
 def _inputs(view: Mapping[str, Any]) -> list[str]:
-    blocks = view.get("blocks", ())
-    return [str(one["block_id"]) for one in blocks if one.get("type") == "input"]
+    blocks = [one for one in view.get("blocks") or () if isinstance(one, Mapping)]
+    return [str(one.get("block_id")) for one in blocks if one.get("type") == "input"]

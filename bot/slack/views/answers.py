@@ -6,24 +6,33 @@ is wrong with it, by field.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from bot.runbook.values import all_storable
 from bot.slack.views import limits, names
 from bot.slack.views.escape import cut, one_line
 from bot.slack.views.fields import FormField, Schema, form_fields
+from bot.slack.views.names import Strange
 
 LEFT_OUT = object()  #: The field takes its default.
 ERROR_TEXT = 300  #: What is readable below a field; Slack documents no limit.
 
 
 def read_values(schema: Schema, state_values: Mapping[str, Any]) -> dict[str, Any]:
-    """`state_values`: `view["state"]["values"]`. A field left empty takes its default."""
+    """
+    `state_values`: `view["state"]["values"]`. A field left empty takes its default. Raises Strange
+    for what no element of Slack's gives.
+    """
     values: dict[str, Any] = {}
     for field in form_fields(schema):
         given = state_values.get(field.name[: limits.ID], {}).get(names.VALUE, {})
-        if (value := _value(field, given)) is not LEFT_OUT:
+        try:
+            value = _value(field, given)
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError, OSError) as error:
+            raise Strange("a field that was filled in as no field can be") from error
+        if value is not LEFT_OUT:
             _put(values, field.name, value)
     return values
 
@@ -63,6 +72,8 @@ def _put(values: dict[str, Any], name: str, value: Any) -> None:
 
 def _value(field: FormField, given: Mapping[str, Any]) -> Any:
     kind = given.get("type", "")
+    if any(len(str(one)) > limits.INPUT_VALUE for one in _given(given)):
+        raise ValueError("longer than Slack lets anybody type")
     if field.kind == "fixed":
         return field.schema["const"]
     if kind == "multi_static_select":
@@ -73,6 +84,13 @@ def _value(field: FormField, given: Mapping[str, Any]) -> Any:
     if kind == "static_select":
         return _or_empty(field, (given.get("selected_option") or {}).get("value"))
     return _or_empty(field, _raw(given))
+
+
+def _given(given: Mapping[str, Any]) -> Iterator[Any]:
+    """All that was typed or chosen."""
+    yield _raw(given)
+    for option in (given.get("selected_option"), *(given.get("selected_options") or ())):
+        yield option["value"] if option else ""
 
 
 def _raw(given: Mapping[str, Any]) -> Any:
@@ -118,6 +136,6 @@ def _number(typed: str, whole: bool) -> Any:
 
 def _json(typed: str) -> Any:
     try:
-        return json.loads(typed)
-    except ValueError:
+        return all_storable(json.loads(typed))
+    except (ValueError, RecursionError):
         return typed

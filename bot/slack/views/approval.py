@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from bot.engine.record import GLASS_BROKEN, ApprovalRecord, Decision, RunRecord
 from bot.slack.views import names
 from bot.slack.views.changes import change_blocks, fits, labelled, targets
-from bot.slack.views.escape import mention, mrkdwn, one_line
+from bot.slack.views.escape import command_line, mention, mrkdwn, one_line
 from bot.slack.views.freezes import freeze_text
 from bot.slack.views.glass import (
     BROKEN,
@@ -194,7 +194,7 @@ def _buttons(approval: ApprovalRecord, run: RunRecord, breakable: bool) -> Itera
 def _approve(approval: ApprovalRecord) -> Element:
     if approval.effect == "DESTROY":
         return button("Approve…", names.APPROVE_DESTROY, approval.id)
-    first = approval.changes[0].command if approval.changes else approval.title
+    first = command_line(approval.changes[0].command) if approval.changes else approval.title
     more = len(approval.changes) - 1
     named = f"{count(len(approval.changes), 'change')} to {', '.join(targets(approval.changes))}"
     fitting = first if not more and len(one_line(first)) <= 250 else named

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from bot.slack.views.escape import clean, cut, mrkdwn, one_line
+from bot.slack.views.escape import cut, mrkdwn, one_line, set_in
 from bot.slack.views.kit import (
     Element,
     Rendered,
@@ -28,6 +28,7 @@ TELLING = ("book", "command", "why", "outcome", "seen", "says", "reason", "where
 DIGEST = 12  #: Digits of a digest that are shown beside the rest; the file has them all.
 THE_BOT = "the bot"
 FAULTS = 5
+SET_IN = 8
 
 
 class Trail(NamedTuple):
@@ -39,19 +40,19 @@ class Trail(NamedTuple):
 
 def trail(run_id: str, entries: Sequence[Entry], verdict: Verdict) -> Trail:
     """The newest entries that fit, oldest first."""
-    shown = list(entries[1 - TABLE_ROWS :])
-    while shown and not table_fits(COLUMNS, [_row(one) for one in shown]):
+    shown = [_row(one) for one in entries[1 - TABLE_ROWS :]]
+    while shown and not table_fits(COLUMNS, shown):
         del shown[0]
     left = len(entries) - len(shown)
     head = f"Run {run_id}: {count(len(entries), 'entry', 'entries')} in the audit log."
     whole = rich(*([text(one)] for one in _whole(verdict)))
     blocks = [header(f"Audit log of run {run_id}"), whole]
     if shown:
-        blocks.append(table(COLUMNS, [_cells(one) for one in shown]))
+        blocks.append(table(COLUMNS, list(map(_cells, shown))))
     if left:
         earlier = count(left, "earlier entry", "earlier entries")
         blocks.append(context(plain(f"{earlier}: see the file.", 200)))
-    newest = "; ".join(" ".join(map(str, _row(one))) for one in shown[-3:])
+    newest = "; ".join(" ".join(map(str, one)) for one in shown[-3:])
     said = " ".join(mrkdwn(one, 1000) for one in (head, *_whole(verdict), f"Newest: {newest}"))
     return Trail(Rendered(fit_message(said), blocks), left)
 
@@ -64,7 +65,7 @@ def trail_text(run_id: str, entries: Sequence[Entry], verdict: Verdict) -> str:
         lines += [f"{one.seq}  {moment(one.at)}  {by}  {one.what}  {one.about}".rstrip()]
         lines += [f"    {name}: {_value(value)}" for name, value in _body(one).items()]
         lines += [f"    hash: {one.hash}"]
-    return "\n".join(map(clean, lines)) + "\n"
+    return "\n".join(set_in(one, SET_IN) for one in lines) + "\n"
 
 
 def anchor(day: str, seq: int, hash: str) -> Rendered:
@@ -86,13 +87,16 @@ def _whole(verdict: Verdict) -> Iterator[str]:
         yield f"and {len(verdict.faults) - FAULTS} more: `python app.py audit verify` names them."
 
 
-def _row(entry: Entry) -> tuple[int, str, str, str, str]:
+Row = tuple[int, str, str, str, str]
+
+
+def _row(entry: Entry) -> Row:
     at = moment(entry.at)[: len("2026-01-31 14:02:11")]
     return entry.seq, at, str(entry.by or THE_BOT), str(entry.what), _about(entry)
 
 
-def _cells(entry: Entry) -> list[object]:
-    seq, at, by, what, about = _row(entry)
+def _cells(row: Row) -> list[object]:
+    seq, at, by, what, about = row
     who: Element = rich([person(by)]) if by != THE_BOT else {"type": "raw_text", "text": by}
     return [seq, at, who, what, about]
 

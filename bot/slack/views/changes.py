@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from bot.engine.record import ApprovalRecord, ChangeRecord, RunRecord
 from bot.slack.views import limits
-from bot.slack.views.escape import clean
+from bot.slack.views.escape import command_line, set_in
 from bot.slack.views.kit import Element, preformatted, rich, text
 from bot.slack.views.limits import Block
 from bot.slack.views.words import count, day_and_clock, exact
@@ -15,6 +15,7 @@ from bot.slack.views.words import count, day_and_clock, exact
 #: Blocks and characters of all changes together; the rest of a card is small and known.
 ROOM_BLOCKS = 36
 ROOM_TEXT = 9000
+SET_IN = len("beware  ")
 STATE = {
     "planned": "not applied",
     "intended": "being applied",
@@ -43,7 +44,7 @@ def fits(approval: ApprovalRecord) -> bool:
 def change_blocks(approval: ApprovalRecord) -> Iterator[Block]:
     shown = fitting(approval)
     for number, change in enumerate(shown, start=1):
-        yield preformatted(change.command)
+        yield preformatted(command_line(change.command))
         yield rich(*_about(change, number if len(approval.changes) > 1 else 0))
     if missing := len(approval.changes) - len(shown):
         yield rich([text(not_all(approval, missing), bold=True)])
@@ -81,14 +82,14 @@ def whole_plan_text(approval: ApprovalRecord, run: RunRecord) -> str:
             "",
             f"{number}. {change.kind} on {change.target}",
             "what",
-            *(f"    {line}" for line in clean(change.command).split("\n")),
+            *(f"    {line}" for line in command_line(change.command).split("\n")),
             f"now   {change.now or 'nothing is there'}",
             *([f"then  {change.then}"] if change.then else []),
-            f"undo  {change.undo or 'cannot be undone'}",
+            f"undo  {command_line(change.undo or 'cannot be undone')}",
         ]
     lines += ["", f"why     {approval.because}"] if approval.because else []
     lines += ["", f"beware  {approval.beware}"] if approval.beware else []
-    return "\n".join(map(clean, lines)) + "\n"
+    return "\n".join(set_in(one, SET_IN) for one in lines) + "\n"
 
 
 def _about(change: ChangeRecord, number: int) -> Iterator[list[Element]]:
@@ -105,7 +106,7 @@ def _about(change: ChangeRecord, number: int) -> Iterator[list[Element]]:
         yield labelled("before", found)
         yield labelled("now", STATE[change.state] + seen + checked)
     if change.undo:
-        yield [*labelled("undo", ""), text(change.undo, code=True)]
+        yield [*labelled("undo", ""), text(command_line(change.undo), code=True)]
     else:
         yield [text("undo", bold=True), text("  "), text("cannot be undone", bold=True)]
 
@@ -116,4 +117,4 @@ def labelled(label: str, words: str) -> list[Element]:
 
 def _texts(change: ChangeRecord) -> tuple[str, ...]:
     about = change.now + change.then + change.seen + (change.undo or "") + change.target
-    return clean(change.command), clean(about)
+    return command_line(change.command), command_line(about)

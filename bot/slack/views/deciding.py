@@ -14,7 +14,10 @@ from bot.slack.views.approval import missing_people, what_it_means
 from bot.slack.views.changes import change_blocks
 from bot.slack.views.kit import Element, View, person, plain, rich, section, text
 from bot.slack.views.limits import Block, fit_blocks
+from bot.slack.views.names import Strange
 from bot.slack.views.words import clock, exact
+
+LONGEST_REASON, LONGEST_TYPED = 1000, 300
 
 
 def approve_modal(approval: ApprovalRecord, run: RunRecord) -> View:
@@ -42,8 +45,11 @@ def deny_modal(approval: ApprovalRecord, run: RunRecord) -> View:
 
 
 def read_decision(state_values: Mapping[str, Any]) -> tuple[str, str]:
-    """What was typed, and the reason, from a submission of any of these."""
-    return _typed(state_values, names.TYPED), _typed(state_values, names.REASON)
+    """What was typed, and the reason, from a submission of any of these. Raises Strange."""
+    typed, reason = _typed(state_values, names.TYPED), _typed(state_values, names.REASON)
+    if len(typed) > LONGEST_TYPED or len(reason) > LONGEST_REASON:
+        raise Strange("words that do not fit into their field")
+    return typed, reason
 
 
 def _people(approval: ApprovalRecord) -> list[list[Element]]:
@@ -71,7 +77,7 @@ def form(
 def words_field(block_id: str, label: str, hint: str, *, optional: bool) -> Block:
     long = block_id == names.REASON
     element = {"type": "plain_text_input", "action_id": names.VALUE, "multiline": long}
-    element["max_length"] = 1000 if long else 300
+    element["max_length"] = LONGEST_REASON if long else LONGEST_TYPED
     field: Block = {
         "type": "input",
         "block_id": block_id,

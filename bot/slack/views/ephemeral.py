@@ -8,7 +8,7 @@ from bot.engine.intents import Noted, Refusal
 from bot.engine.record import OpenReview, RunRecord
 from bot.runbook.outline import Outline
 from bot.slack.views import limits, names
-from bot.slack.views.escape import clean, cut, mention, mrkdwn, one_line
+from bot.slack.views.escape import clean, cut, mention, mrkdwn, one_line, spoken
 from bot.slack.views.freezes import freeze_lines, freeze_text
 from bot.slack.views.glass import open_lines, open_text, run_mark, run_mark_text
 from bot.slack.views.kit import (
@@ -60,7 +60,7 @@ ALL_WORDS = frozenset(one.word for one in HOW)
 
 def sentence(words: str) -> Rendered:
     """`words` is our own sentence; names in it are shown as they are."""
-    return Rendered(fit_message(mrkdwn(words)), [rich(typed(words))])
+    return Rendered(fit_message(spoken(words)), [rich(typed(words))])
 
 
 def noted(answer: Noted) -> Rendered:
@@ -70,7 +70,7 @@ def noted(answer: Noted) -> Rendered:
 def refused(refusal: Refusal, books: Mapping[str, Outline] | None = None) -> Rendered:
     lines = [refusal.why, *(f"{name}: {why}" for name, why in refusal.fields.items())]
     blocks = [rich(*(typed(cut(one_line(one), 1000)) for one in lines[:20]))]
-    said = " ".join(mrkdwn(one, 600) for one in lines)
+    said = " ".join(spoken(one, 600) for one in lines)
     if refusal.decided_by:
         blocks.append(rich([*_decided_by(refusal.decided_by)]))
         said += f" Decided by {', '.join(map(mention, refusal.decided_by))}."

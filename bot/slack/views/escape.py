@@ -9,9 +9,13 @@ another command than the one that runs.
 import re
 import unicodedata
 
+from bot.runbook import values
+from bot.runbook.mrkdwn import inert
+
 ELLIPSIS = "…"
-HALF_AN_ENTITY = re.compile(r"&[a-z]{0,3}$")
-USER_ID = re.compile(r"[UW][A-Z0-9]{2,30}")
+#: Of an entity or a mention.
+HALF = re.compile(r"(?:&[a-z]{0,3}|<[^<>]*)$")
+USER_ID = re.compile(values.USER_ID)
 CHANNEL_ID = re.compile(r"[CG][A-Z0-9]{2,30}")
 GROUP_ID = re.compile(r"S[A-Z0-9]{2,30}")
 
@@ -20,6 +24,10 @@ BLANKS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | {
     chr(code) for code in (*range(0x180B, 0x1810), *range(0xFE00, 0xFE0F))
 }
 LONGEST_LINE = 12_000  #: No place in Slack shows as much; what is not shown need not be read.
+NOT_IN_A_NAME = re.compile(r"[^\w.-]+", re.ASCII)
+LONGEST_NAME = 100
+#: What Windows does not take for a file, whatever its ending.
+DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
 MARKS_IN_A_ROW = 3  #: More combining marks than this on one letter paint over other lines.
 
 
@@ -31,10 +39,26 @@ def clean(text: str) -> str:
     return _without_towers("".join(map(_seen, text)))
 
 
+def command_line(text: str) -> str:
+    """What will be run: a tab is seen too, for it is not the blanks that it looks like."""
+    return clean("".join(_written(one) if one in "\t\r" else one for one in text))
+
+
 def one_line(text: str) -> str:
     """For places where a line of its own could pass for one of ours."""
     text = cut(text, LONGEST_LINE)
     return " ".join(filter(None, (part.strip() for part in clean(text).split("\n"))))
+
+
+def set_in(text: str, spaces: int) -> str:
+    """For a line of a file: whatever follows is set in, so that none passes for a line of ours."""
+    return clean(text).replace("\n", "\n" + " " * spaces)
+
+
+def file_name(name: str) -> str:
+    """Letters, digits, `_`, `.` and `-`, that lead nowhere, hide nothing and name no device."""
+    plain = NOT_IN_A_NAME.sub("_", name)[-LONGEST_NAME:].strip(".-") or "file.txt"
+    return f"_{plain}" if DEVICE.match(plain) else plain
 
 
 def cut(text: str, limit: int) -> str:
@@ -42,12 +66,19 @@ def cut(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1].rstrip() + ELLIPSIS
 
 
+def cut_mrkdwn(text: str, limit: int) -> str:
+    """As `cut`, and never in the middle of an entity or a mention."""
+    return text if len(text) <= limit else HALF.sub("", text[: limit - 1]).rstrip() + ELLIPSIS
+
+
 def mrkdwn(text: str, limit: int = 3000) -> str:
-    """One line for a mrkdwn text; never cut in the middle of an entity."""
-    escaped = one_line(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    if len(escaped) <= limit:
-        return escaped
-    return HALF_AN_ENTITY.sub("", escaped[: limit - 1]).rstrip() + ELLIPSIS
+    """One line for a mrkdwn text."""
+    return cut_mrkdwn(inert(one_line(text)), limit)
+
+
+def spoken(words: str, limit: int = 3000) -> str:
+    """A sentence of ours as mrkdwn: what can be typed stands between backticks, and stays so."""
+    return cut_mrkdwn("`".join(map(inert, one_line(words).split("`"))), limit)
 
 
 def mention(id: str) -> str:
@@ -68,6 +99,10 @@ def _is_plain(text: str) -> bool:
 def _seen(char: str) -> str:
     if char == "\n" or (char.isprintable() and char not in BLANKS):
         return char
+    return _written(char)
+
+
+def _written(char: str) -> str:
     return f"⟨U+{ord(char):04X}⟩"
 
 

@@ -39,9 +39,9 @@ def input_blocks(
 
 
 def menu_values(field: FormField, menu: Sequence[str] | None) -> tuple[str, ...]:
-    """What there is to choose from; empty: it is typed."""
+    """What there is to choose from; empty: it is typed. Nobody chooses what cannot be seen."""
     offered = tuple(map(str, field.choices)) or tuple(menu or ())
-    sensible = all(0 < len(one) <= limits.OPTION_VALUE for one in offered)
+    sensible = all(0 < len(one) <= limits.OPTION_VALUE and one.isprintable() for one in offered)
     return tuple(dict.fromkeys(offered)) if sensible else ()
 
 

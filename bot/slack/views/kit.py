@@ -15,7 +15,7 @@ from bot.slack.views.escape import USER_ID, clean, cut, one_line
 from bot.slack.views.limits import Block
 
 View = dict[str, Any]
-PEOPLE = re.compile(r"<@([UW][A-Z0-9]{2,30})>|\b([UW][A-Z0-9]{8,20})\b")
+PEOPLE = re.compile(rf"<@({USER_ID.pattern})>")
 Element = dict[str, Any]
 Style = Literal["primary", "danger"]
 
@@ -121,9 +121,9 @@ def person(user_id: str) -> Element:
 
 
 def with_people(words: str) -> list[Element]:
-    """Ids of people in it are read as their names; they notify nobody anew in an edit."""
+    """For what the desk wrote of an answer: `<@ID>` is a person there, and read as their name."""
     parts = PEOPLE.split(cut(one_line(words), limits.SECTION_TEXT))
-    pieces = [person(part) if n % 3 else text(part) for n, part in enumerate(parts) if part]
+    pieces = [person(part) if n % 2 else text(part) for n, part in enumerate(parts) if part]
     return pieces or [text(" ")]
 
 

@@ -8,7 +8,7 @@ except where a line says otherwise.
 from collections.abc import Sequence
 from typing import Any
 
-from bot.slack.views.escape import clean, cut
+from bot.slack.views.escape import clean, cut_mrkdwn
 
 Block = dict[str, Any]
 
@@ -49,7 +49,7 @@ RICH_TEXT = 3000
 
 
 def fit_message(text: str) -> str:
-    return cut(text, MESSAGE_TEXT)
+    return cut_mrkdwn(text, MESSAGE_TEXT)
 
 
 def fit_blocks(

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from bot.runbook.values import USER_ID, all_storable, storable
+
 # Buttons and menus of a run's card; their value is `<run> <step or section>`.
 PICK = "rb.pick"  # Review the plan of an action.
 UNDO = "rb.undo"
@@ -65,6 +67,7 @@ VALUE = "value"  #: The action_id of every input of a modal.
 
 RESOLVES: Mapping[str, str] = {HAPPENED: "done", NOT_HAPPENED: "not done", STOP_HERE: "stop"}
 KEYED = re.compile(r"[\w.#>:-]{1,200}")  #: Run ids, step and section keys, opaque ids.
+LONGEST_SEARCH, LONGEST_CHANNEL, MOST_PAGES = 200, 80, 1000
 
 
 class Strange(ValueError):
@@ -113,7 +116,8 @@ class Metadata:
     def pack(self) -> str:
         """Only what differs from the default; far below Slack's 3,000 characters."""
         empty = asdict(Metadata())
-        short = replace(self, search=self.search[:200], channel_name=self.channel_name[:80])
+        name = self.channel_name[:LONGEST_CHANNEL]
+        short = replace(self, search=self.search[:LONGEST_SEARCH], channel_name=name)
         return json.dumps({k: v for k, v in asdict(short).items() if v != empty[k]})
 
 
@@ -122,11 +126,16 @@ def unpack(private_metadata: str) -> Metadata:
     try:
         stored = json.loads(private_metadata or "{}")
         kinds = {name: type(default) for name, default in asdict(Metadata()).items()}
-        if not all(isinstance(value, kinds[name]) for name, value in stored.items()):
+        if not all(type(value) is kinds[name] for name, value in stored.items()):
             raise Strange("a modal came back with metadata of the wrong kind")
-        return Metadata(**stored)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        kept = Metadata(**all_storable(stored))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise Strange("a modal came back with metadata that is not ours") from error
+    ids_fit = all(KEYED.fullmatch(one) for one in (kept.book, kept.about, kept.channel) if one)
+    short = len(kept.search) <= LONGEST_SEARCH and len(kept.channel_name) <= LONGEST_CHANNEL
+    if not (ids_fit and short and 0 <= kept.page < MOST_PAGES):
+        raise Strange("a modal came back with metadata that no modal of ours has")
+    return kept
 
 
 def value(id: str, key: str | int = "") -> str:
@@ -149,11 +158,15 @@ def pressed(action: Mapping[str, Any]) -> Pressed:
     if not name.startswith("rb."):
         raise Strange("an action that is none of ours")
     if action.get("type") == "plain_text_input":
-        return Pressed(name, typed=str(action.get("value") or ""))
+        typed = storable(str(action.get("value") or ""))
+        return Pressed(name, typed=typed[:LONGEST_SEARCH])
     if action.get("type") == "users_select":
         user = str(action.get("selected_user") or "")
-        return Pressed(name, _checked(suffix), user=_checked(user))
-    option = action.get("selected_option") or {}
+        if not re.fullmatch(USER_ID, user):
+            raise Strange("a person who is none")
+        return Pressed(name, _checked(suffix), user=user)
+    chosen = action.get("selected_option")
+    option = chosen if isinstance(chosen, Mapping) else {}
     id, _, key = str(action.get("value") or option.get("value") or "").partition(" ")
     may_be_empty = name in (SHOW_BOOK, PAGE, SEARCH)
     return Pressed(

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from bot.engine.record import RunRecord, StepRecord
 from bot.runbook.outline import SectionOutline
 from bot.slack.views import limits
-from bot.slack.views.escape import cut, one_line
+from bot.slack.views.escape import USER_ID, cut, one_line
 from bot.slack.views.kit import Element, rich, text
 from bot.slack.views.limits import Block
 from bot.slack.views.words import (
@@ -31,7 +31,7 @@ from bot.slack.views.words import (
 )
 
 UNDO = ".undo"
-A_PERSON = re.compile(r"<@([UW][A-Z0-9]{2,30})>")
+A_PERSON = re.compile(rf"<@({USER_ID.pattern})>")
 SHOWN_WELL = 6  #: Steps of a section that are shown although they are well.
 STEPS_UNFOLDED = 24  #: In a longer run, what is well of sections that are over folds.
 TASKS = 60  #: Of one section; Slack documents no limit.
@@ -128,7 +128,8 @@ def line(step: StepRecord, run: RunRecord) -> str:
 
 def only_a_person(step: StepRecord) -> str:
     """The id, when all that a step was answered is a person: who is named with their name."""
-    found = A_PERSON.fullmatch(step.says.strip()) if step.kind == "ask" else None
+    is_answer = step.kind == "ask" and step.status == "given"
+    found = A_PERSON.fullmatch(step.says.strip()) if is_answer else None
     return found[1] if found else ""
 
 

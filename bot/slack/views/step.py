@@ -26,6 +26,7 @@ from bot.slack.views.kit import (
 from bot.slack.views.limits import Block, fit_blocks, fit_message, table_fits
 from bot.slack.views.sections import line, word
 from bot.slack.views.words import count, exact, join, took
+from bot.store.exporting import FORMULA
 
 HOPS = 8
 SAID = 2500  #: Of what a step says; all of it is in the timeline.
@@ -51,9 +52,12 @@ def table_file(step: StepRecord) -> str:
 
 
 def table_text(whole: Table) -> str:
-    """All rows, as CSV. A cell that a spreadsheet would run as a formula is quoted first."""
+    """
+    All rows, as CSV. A cell that a spreadsheet would run as a formula is quoted first; all texts
+    stand in quotes, as in some countries a semicolon begins the next cell.
+    """
     out = io.StringIO()
-    writer = csv.writer(out)
+    writer = csv.writer(out, quoting=csv.QUOTE_NONNUMERIC)
     writer.writerow([_harmless(column) for column in whole.columns])
     for row in whole.rows:
         writer.writerow([cell if _is_number(cell) else _harmless(str(cell)) for cell in row])
@@ -74,7 +78,8 @@ def _text(run: RunRecord, step: StepRecord) -> str:
 def _said(step: StepRecord) -> Iterator[Block]:
     if step.says:
         said = cut(one_line(step.says), SAID)
-        yield rich(with_people(said) if step.kind == "ask" else [text(said)])
+        is_answer = step.kind == "ask" and step.status == "given"
+        yield rich(with_people(said) if is_answer else [text(said)])
 
 
 def _table(step: StepRecord) -> Iterator[Block]:
@@ -143,4 +148,5 @@ def _is_number(cell: object) -> bool:
 
 def _harmless(cell: str) -> str:
     cell = clean(cell)
-    return f"'{cell}" if cell.startswith(("=", "+", "-", "@")) and len(cell) > 1 else cell
+    is_formula = cell.lstrip().startswith(FORMULA) and len(cell) > 1
+    return f"'{cell}" if is_formula else cell

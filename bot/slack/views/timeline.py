@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.engine.record import ApprovalRecord, RunRecord, StepRecord
-from bot.slack.views import limits
 from bot.slack.views.approval import outcome
 from bot.slack.views.card import named
-from bot.slack.views.escape import clean, cut, mention, mrkdwn, one_line
+from bot.slack.views.escape import cut, file_name, mention, mrkdwn, one_line, set_in
 from bot.slack.views.glass import BROKEN, REVIEWED, went_through
 from bot.slack.views.kit import Element, Rendered, context, header, person, plain, rich, text
 from bot.slack.views.limits import fit_message
@@ -20,6 +19,7 @@ from bot.slack.views.words import OPEN, RUN_WORD, WORD, age, day_and_clock, exac
 
 SHOWN = 60  #: Entries in a message, the newest; the file has all.
 ENTRY = 300
+SET_IN = len("2026-01-31 14:02:11  ")
 
 
 @dataclass(frozen=True)
@@ -72,11 +72,11 @@ def timeline_text(run: RunRecord) -> str:
         "",
     ]
     lines = [f"{one.at:%Y-%m-%d %H:%M:%S}  {one.words}" for one in timeline_entries(run)]
-    return "\n".join(map(clean, [*head, *lines])) + "\n"
+    return "\n".join(set_in(one, SET_IN) for one in [*head, *lines]) + "\n"
 
 
 def timeline_name(run: RunRecord) -> str:
-    return f"timeline-{run.id}.txt"[: limits.ID]
+    return file_name(f"timeline-{run.id}.txt")
 
 
 def timeline_entries(run: RunRecord) -> list[Entry]:

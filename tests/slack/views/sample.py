@@ -15,7 +15,9 @@ from bot.engine.record import (
 )
 from bot.runbook.findings import Details, File, NextHop, Plot, Table
 from bot.runbook.outline import Outline, SectionOutline, StepOutline
+from tests.hostile import MIXED
 
+HOSTILE = MIXED
 T0 = datetime(2026, 3, 6, 14, 2, 0, tzinfo=UTC)
 DANA, LENA, RAVI = "U0DANA0000", "U0LENA0000", "U0RAVI0000"
 PERSON_SCHEMA = {
@@ -230,22 +232,6 @@ def long_run(sections: int = 12, steps: int = 5) -> RunRecord:
     return replace(outage(), outline=outline(*made), steps=records, suggested=(), open_pick=None)
 
 
-HOSTILE = (
-    "<!channel> <@U0DANA0000> <https://evil.example|ok> *bold* _i_ ~s~ `code` ```x```",
-    "line\n*APPROVED* by <@U0LENA0000>\r\n> quoted",
-    "safe\u202egnp.exe \u200b\u2066 zero\u200dwidth\ufeff \x00\x07\x1b[31m",
-    "&amp; & < > &lt;!here&gt; &#60;",
-    "x" * 30_000,
-    "漢字" * 4000,
-    "e" + "\u0301" * 500,
-    "\U0001f468\u200d\U0001f469\u200d\U0001f467 " * 300,
-    "' ; drop table users; -- \\",
-    "",
-    " \n\t ",
-    "\ud800",
-)
-
-
 def hostile_run(malice: str) -> RunRecord:
     """The same malice wherever a person or a system can put it."""
     run = outage()
@@ -260,6 +246,9 @@ def hostile_run(malice: str) -> RunRecord:
         key: replace(step, says=malice, title=malice, blocked_by=malice, details=details)
         for key, step in run.steps.items()
     }
+    # As the desk writes down what somebody answered: a person only where one was asked for.
+    answered = f"words: {malice}".replace("<@", "< @")
+    steps["commander"] = replace(steps["commander"], says=answered)
     return replace(
         run,
         steps=steps,

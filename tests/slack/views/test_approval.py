@@ -219,3 +219,12 @@ def test_a_plan_of_a_run_that_is_being_cancelled_cannot_be_approved() -> None:
     one = approval()
     run = replace(with_approval(outage(), one), status="cancelling")
     assert not action_ids(approval_card(one, run)) & DECIDING
+
+
+@pytest.mark.parametrize(("sign", "seen"), [("\t", "⟨U+0009⟩"), ("\r\n", "⟨U+000D⟩")])
+def test_a_command_shows_also_what_only_looks_like_blanks(sign: str, seen: str) -> None:
+    said = f"aws ssm put-parameter --name x --value 'a{sign}b'"
+    asked = approval(changes=(change(command=said, undo=said),))
+    shown = approval_card(asked, with_approval(outage(), asked))
+    assert words(shown).count(seen) == 3  # The command, what takes it back, and the confirmation.
+    assert whole_plan_text(asked, outage()).count(seen) == 2

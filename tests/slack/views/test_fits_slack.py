@@ -5,22 +5,25 @@ from dataclasses import replace
 import pytest
 
 from bot.engine.intents import Noted, Refusal
-from bot.engine.record import RunRecord
+from bot.engine.record import RunRecord, StepStatus
 from bot.slack.views import ephemeral
 from bot.slack.views.approval import approval_card
 from bot.slack.views.card import card
 from bot.slack.views.catalogue import catalogue_modal, summaries
 from bot.slack.views.deciding import approve_modal, deny_modal
 from bot.slack.views.home import home
-from bot.slack.views.kit import Rendered
+from bot.slack.views.kit import Rendered, View
 from bot.slack.views.names import Metadata
 from bot.slack.views.question import answer_modal, closed_question_card, question_card
 from bot.slack.views.results import finished, started
 from bot.slack.views.start import start_modal
 from bot.slack.views.step import step_detail
 from bot.slack.views.timeline import timeline
-from tests.slack.views.checking import assert_message, assert_view, elements
+from tests.hostile import NOBODY
+from tests.live import assert_inert
+from tests.slack.views.checking import assert_message, assert_view
 from tests.slack.views.sample import (
+    DANA,
     HOSTILE,
     destroy,
     hostile_approval,
@@ -113,15 +116,31 @@ def test_a_plan_of_a_hundred_changes_is_taken() -> None:
 
 
 @pytest.mark.parametrize("malice", HOSTILE, ids=range(len(HOSTILE)))
-def test_nothing_that_a_system_said_mentions_or_links(malice: str) -> None:
+def test_nothing_that_a_system_said_mentions_links_or_formats(malice: str) -> None:
     run = hostile_run(malice)
     asked = hostile_approval(malice)
-    cards = [approval_card(asked, with_approval(run, asked)), *messages_of(run)]
-    for shown in cards:
-        marked = [one["text"] for one in elements(shown, type="mrkdwn")]
-        for text in [shown.text, *marked]:
-            assert "<!" not in text
-            assert "<http" not in text
-            assert "<@" not in text  # Nobody of these runs has an id that is one.
-        assert not elements(shown, type="broadcast")
-        assert not elements(shown, type="link")
+    questions = [
+        question(kind, title=malice, text=malice) for kind in ("ask", "confirm", "unsure")
+    ]
+    all_there_is: tuple[Rendered | View, ...] = (
+        approval_card(asked, with_approval(run, asked)),
+        *messages_of(run),
+        *(question_card(one, run) for one in questions),
+        *(answer_modal(one, run, {"user_id": malice}) for one in questions),
+        approve_modal(replace(asked, effect="DESTROY"), run),
+        deny_modal(asked, run),
+        home([run], [run]),
+        catalogue_modal(summaries({"RB-1": run.outline}, [run]), malice),
+        start_modal(run.outline, {"services": [malice]}, {"brief_desc": malice}, {"x": malice}),
+    )
+    for shown in all_there_is:
+        assert_inert(shown)  # Nobody of these runs has an id that is one.
+
+
+@pytest.mark.parametrize("status", ["asked", "unknown", "failed"])
+def test_only_an_answer_names_a_person(status: StepStatus) -> None:
+    """A question, and why it could not be asked, are words of others."""
+    run = outage()
+    step = replace(run.steps["commander"], status=status, says=f"<@{NOBODY}>")
+    assert_inert(step_detail(run, step))
+    assert_inert(card(replace(run, steps={"commander": step})), mine=DANA)

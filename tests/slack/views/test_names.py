@@ -1,12 +1,16 @@
 """What comes back from a button is validated before anything is made of it."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.runbook.values import storable
 from bot.slack.views import names
 from bot.slack.views.kit import button, menu, option
 from bot.slack.views.names import Metadata, Pressed, Strange, pressed, unpack
+from tests.hostile import MALICE
 
 A_BUTTON = {"type": "button", "action_id": "rb.pick:roll_back", "value": "7F3K roll_back"}
 
@@ -47,6 +51,21 @@ def test_a_choice_without_a_number_is_refused(key: str) -> None:
         _ = Pressed(names.CHOOSE, "qu-1", key).number
 
 
+#: Looked up like any other id, and found nowhere.
+HARMLESS = ("a device", "a device with an ending", "hidden", "only dots", "two endings", "empty")
+ODD = {name: malice for name, malice in MALICE.items() if name not in HARMLESS}
+
+
+@pytest.mark.parametrize("malice", ODD.values(), ids=ODD)
+def test_nothing_odd_passes_for_an_id(malice: str) -> None:
+    chosen = {"type": "users_select", "action_id": "rb.claim_other:qu-1", "selected_user": malice}
+    for came in (A_BUTTON | {"value": malice}, A_BUTTON | {"value": f"7F3K {malice}"}, chosen):
+        with pytest.raises(Strange):
+            pressed(came)
+    with pytest.raises(Strange):
+        unpack(json.dumps({"about": malice}))
+
+
 @pytest.mark.parametrize(
     "changed",
     [
@@ -64,11 +83,20 @@ def test_what_is_not_ours_is_refused(changed: dict[str, object]) -> None:
 
 @given(st.text(), st.integers(0, 99), st.booleans(), st.text())
 def test_metadata_comes_back_as_it_was(search: str, page: int, dry: bool, channel: str) -> None:
-    sent = Metadata("RB-INC-001", "qu-1", "C0", channel[:80], search[:200], page, dry)
+    name, words = storable(channel[:80]), storable(search[:200])
+    sent = Metadata("RB-INC-001", "qu-1", "C0", name, words, page, dry)
     assert unpack(sent.pack()) == sent
 
 
-@pytest.mark.parametrize("stored", ["[]", "nonsense", '{"page": "x"}', '{"other": 1}', "3"])
+@pytest.mark.parametrize(
+    "stored",
+    [
+        *("[]", "nonsense", "3", '{"other": 1}', "[" * 3000, '{"book":' * 900),
+        *(f'{{"page": {page}}}' for page in ('"x"', "-1", "true", "1e3", "NaN", "9" * 9, "null")),
+        *(f'{{"{name}": "a b"}}' for name in ("book", "about", "channel")),
+        *(f'{{"{name}": "{"x" * 300}"}}' for name in ("search", "channel_name")),
+    ],
+)
 def test_metadata_of_another_shape_is_refused(stored: str) -> None:
     with pytest.raises(Strange):
         unpack(stored)

@@ -87,7 +87,7 @@ def test_a_table_with_uneven_rows_is_still_shown() -> None:
 
 def test_a_cell_that_a_spreadsheet_would_run_is_harmless() -> None:
     shown = table_text(Table(("a",), (("=HYPERLINK(1)",), ("@x",), (-3,), ("-",))))
-    assert shown.splitlines() == ["a", "'=HYPERLINK(1)", "'@x", "-3", "-"]
+    assert shown.splitlines() == ['"a"', '"\'=HYPERLINK(1)"', '"\'@x"', "-3", '"-"']
 
 
 def test_a_person_is_asked_for_by_claiming_or_choosing() -> None:

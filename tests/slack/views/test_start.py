@@ -16,6 +16,7 @@ from bot.slack.views.inputs import input_blocks
 from bot.slack.views.kit import View
 from bot.slack.views.names import Metadata, unpack
 from bot.slack.views.start import start_modal
+from tests.hostile import MALICE
 from tests.slack.views.checking import assert_view, elements, words
 from tests.slack.views.sample import outline
 
@@ -211,3 +212,11 @@ def test_the_form_remembers_its_runbook_and_where_it_was_opened() -> None:
 def test_every_field_says_whether_it_may_stay_empty(field: Any) -> None:
     (block,) = input_blocks(field, None, None)
     assert block["optional"] == (field.name not in ("brief", "since"))
+
+
+@pytest.mark.parametrize("name", ["right to left", "half a pair", "zero width", "NUL", "empty"])
+def test_a_field_is_typed_in_where_a_choice_could_not_be_seen(name: str) -> None:
+    view = start_modal(outline(inputs=SCHEMA), {"services": ["complyai-core", MALICE[name]]})
+    assert_view(view)
+    (block,) = [one for one in view["blocks"] if one.get("block_id") == "services"]
+    assert block["element"]["type"] == "plain_text_input"

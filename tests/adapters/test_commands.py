@@ -1,0 +1,87 @@
+"""The line of a change is what an operator would type: pasted, it is that call and no other."""
+
+import importlib
+import pkgutil
+import shlex
+from datetime import UTC, datetime, timedelta
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin
+
+import pytest
+from pydantic import ValidationError
+
+import adapters
+from adapters.ecs import RestartService, ScaleService, UpdateService
+from adapters.http_calls import plain
+from adapters.parameters import PLACES, SetParameter
+from adapters.rds import FailOver, RebootWithFailover, TakeSnapshot
+from bot.runbook import Adapter, Change, Person
+from bot.runbook.values import storable
+from tests.hostile import MALICE
+
+AT = datetime(2026, 9, 1, 3, tzinfo=UTC)
+#: Stands for what is put in, in a line that needs no quotes.
+PUT_IN = "PUT-IN"
+OF_AWS = {UpdateService, RestartService, ScaleService, FailOver, RebootWithFailover}
+
+
+def every_change() -> list[type[Change]]:
+    found: dict[str, type[Change]] = {}
+    for module in pkgutil.walk_packages(adapters.__path__, "adapters."):
+        for one in vars(importlib.import_module(module.name)).values():
+            if isinstance(one, type) and issubclass(one, Adapter):
+                found |= {pair.change.__name__: pair.change for pair in one.alters}
+    return list(found.values())
+
+
+def filled(kind: type[Change], text: str) -> Change:
+    """With the text wherever the change takes one. Raises ValidationError where it must not."""
+    fields = {name: _value(field.annotation, text) for name, field in kind.model_fields.items()}
+    return kind(**fields)
+
+
+def _value(wanted: Any, text: str) -> Any:
+    if get_origin(wanted) in (Union, UnionType):
+        (wanted,) = (one for one in get_args(wanted) if one is not NoneType)
+    if get_origin(wanted) is Literal:
+        return get_args(wanted)[0]
+    if get_origin(wanted) is tuple:
+        item = get_args(wanted)[0]
+        return ("U0DANA",) if get_origin(item) else (_value(item, text),)
+    an_hour, somebody = timedelta(hours=1), Person(user_id="U0DANA")
+    known = {str: text, int: 2, bool: False, timedelta: an_hour, Person: somebody}
+    return known.get(wanted, AT)
+
+
+@pytest.mark.parametrize("kind", every_change(), ids=lambda kind: kind.__name__)
+def test_whatever_is_put_in_it_stays_one_word_of_the_line(kind: type[Change]) -> None:
+    words = shlex.split(filled(kind, PUT_IN).command())
+    assert len(words) > 1
+    for name, malice in MALICE.items():
+        if kind is SetParameter and malice.startswith(PLACES):
+            continue  # Said in another way: see below.
+        try:
+            said = shlex.split(filled(kind, malice).command())
+        except ValidationError:
+            continue  # It is not even taken.
+        shown = (storable(malice), plain(storable(malice)))
+        wanted = [[word.replace(PUT_IN, one) for word in words] for one in shown]
+        assert said in wanted, name
+
+
+def test_every_change_that_aws_is_told_is_among_them() -> None:
+    assert {*OF_AWS, SetParameter, TakeSnapshot} <= set(every_change())
+
+
+def test_an_ordinary_line_needs_no_quotes() -> None:
+    for kind in every_change():
+        assert "'" not in filled(kind, PUT_IN).command()
+
+
+def test_a_value_that_the_aws_cli_would_read_from_elsewhere_is_given_as_it_is() -> None:
+    change = SetParameter(name="/a", value="file:///etc/passwd", replacing="x")
+    assert shlex.split(change.command()) == [
+        "aws", "ssm", "put-parameter", "--cli-input-json",
+        '{"Name": "/a", "Value": "file:///etc/passwd", "Overwrite": true}',
+    ]  # fmt: skip
+    assert "--value x" in change.undo().command()
