@@ -2,8 +2,8 @@
 What of a run is noted in the audit log, and with what: what was asked and shown, what people said,
 how each plan ended. The readings of a watch are no entries; what came of it is.
 
-A plan's decisions are noted where they are judged (bot/engine/desk.py), and each change where it
-is made (bot/engine/applying.py).
+A plan's decisions are noted where they are judged (bot/engine/desk/deciding.py), and each change
+where it is made (bot/engine/applying.py).
 """
 
 import json

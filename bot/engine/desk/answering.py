@@ -1,0 +1,128 @@
+"""What people answer: questions, things done by hand, and what became of an unsure change."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+from pydantic import ValidationError
+
+from bot.access.acts import Answer, Read
+from bot.access.member import Member
+from bot.engine.desk.records import Records
+from bot.engine.engine import Engine
+from bot.engine.inputs import secrets_in, wrong_fields
+from bot.engine.intents import Actor, Noted, Refusal, Truth
+from bot.engine.plans import parse
+from bot.engine.record import QuestionRecord, RunRecord
+from bot.engine.reports import Report
+from bot.engine.results import done_as_json
+from bot.engine.state import Event
+from bot.runbook.values import USER_ID
+from bot.store.tables import plans
+
+
+class Answering(Records):
+    async def answer(
+        self, question_id: str, by: Actor, answer: Mapping[str, Any], key: str
+    ) -> Noted | Refusal:
+        answering = self._answer(question_id, by, answer, key)
+        return await self._heard(answering, None, "answer", question_id, by)
+
+    async def _answer(
+        self, question_id: str, by: Actor, answer: Mapping[str, Any], key: str
+    ) -> Noted | Refusal:
+        asked = await self.question(question_id)
+        member = await self._may_answer(by, asked)
+        if isinstance(member, Refusal):
+            return member
+        if asked is None:
+            return Refusal("This question was answered already, or its run is over.")
+        question, run = asked
+        report = self._read_answer(question, run, answer, member)
+        if isinstance(report, Refusal):
+            return report
+        attempt = run.steps[question.step].attempt
+        event = Event("answered", question.step, attempt, "", by.user_id, by.team_id)
+        taken = await self._engine.take(run.id, f"answer:{key}", event, report)
+        if taken.is_new and not taken.moved:
+            return Refusal("Somebody else answered this just before you.")
+        return Noted("Noted.")
+
+    def _read_answer(
+        self,
+        question: QuestionRecord,
+        run: RunRecord,
+        answer: Mapping[str, Any],
+        member: Member,
+    ) -> Report | Refusal:
+        if question.kind == "confirm":
+            return Report(says=f"Done, says {member.name}", has_result=True)
+        book = self._engine.books.get(run.outline.book)
+        if question.kind != "ask" or book is None or question.step not in book.steps:
+            return Refusal("This cannot be answered here. See the run's card.")
+        if question.choices and dict(answer) not in [dict(value) for _, value in question.choices]:
+            return Refusal("Choose one of what is offered.")
+        kind: Any = book.steps[question.step].gives.result
+        try:
+            value = kind.model_validate(dict(answer))
+        except ValidationError as error:
+            return Refusal("Some of the answer is not right.", fields=wrong_fields(kind, error))
+        if wrong := secrets_in(value):
+            return Refusal("There is a secret in it; it was not taken.", fields=wrong)
+        said = "; ".join(_answer_text(one) for one in value.model_dump(mode="json").items())
+        return Report(says=said, result=value.model_dump(mode="json"), has_result=True)
+
+    async def resolve(
+        self, question_id: str, by: Actor, truth: Truth, key: str
+    ) -> Noted | Refusal:
+        resolving = self._resolve(question_id, by, truth, key)
+        return await self._heard(resolving, None, "resolve", question_id, by)
+
+    async def _resolve(
+        self, question_id: str, by: Actor, truth: Truth, key: str
+    ) -> Noted | Refusal:
+        asked = await self.question(question_id)
+        member = await self._may_answer(by, asked)
+        if isinstance(member, Refusal):
+            return member
+        if asked is None or asked[0].kind != "unsure":
+            return Refusal("This was settled already.")
+        question, run = asked
+        report = await self._engine.store.read(
+            _resolution, run.id, question.step, truth, member.name, self._engine
+        )
+        attempt = run.steps[question.step].attempt
+        event = Event("resolved", question.step, attempt, truth, by.user_id, by.team_id)
+        taken = await self._engine.take(run.id, f"resolve:{key}", event, report)
+        if taken.is_new and not taken.moved:
+            return Refusal("Somebody else settled this just before you.")
+        return Noted("Noted.")
+
+    async def _may_answer(
+        self, by: Actor, asked: tuple[QuestionRecord, RunRecord] | None
+    ) -> Member | Refusal:
+        run = asked[1] if asked else None
+        return await self._judge.may(by, Answer(run.outline.book, run.inputs) if run else Read())
+
+
+def _resolution(
+    c: sa.Connection, run_id: str, step: str, truth: Truth, name: str, engine: Engine
+) -> Report:
+    says = {"done": "It happened", "not done": "It did not happen", "stop": "Left as it is"}
+    if truth != "done":
+        return Report(says=f"{says[truth]}, says {name}")
+    query = sa.select(plans.c.text).where(plans.c.run == run_id, plans.c.step == step)
+    text = c.execute(query.order_by(plans.c.attempt.desc()).limit(1)).scalar_one()
+    result = done_as_json(parse(text, engine.kinds), engine.clock.now())
+    return Report(says=f"{says[truth]}, says {name}", result=result, has_result=True)
+
+
+def _answer_text(item: tuple[str, Any]) -> str:
+    """A person as `<@ID>`, which is read as their name; what somebody typed never is one."""
+    field, value = item
+    of = value if isinstance(value, dict) else {field: value}
+    user_id = str(of["user_id"]) if set(of) == {"user_id"} else ""
+    is_person = re.fullmatch(USER_ID, user_id)
+    said = f"<@{user_id}>" if is_person else str(value).replace("<@", "< @")
+    return said if field == "user_id" else f"{field.replace('_', ' ')}: {said}"
