@@ -13,17 +13,18 @@ import sqlalchemy as sa
 
 from bot.access.acts import Allowed, BreakGlass, Denied
 from bot.access.member import Member
-from bot.engine.access import not_as_shown, refusal, to_review, too_late
+from bot.engine.access import LONGEST_TARGET, not_as_shown, refusal, to_review, too_late
 from bot.engine.audit import note, note_refusal
 from bot.engine.engine import Engine
 from bot.engine.glass import close_review, shatter
 from bot.engine.intents import Actor, Noted, Refusal
-from bot.engine.reading import run_of_plan, run_record, was_here
+from bot.engine.reading import run_record, was_here
 from bot.engine.record import GLASS_BROKEN, ApprovalRecord, Said
 from bot.engine.reports import Report
 from bot.engine.state import Event
-from bot.engine.taking import lock_run
-from bot.store.tables import events, plans
+from bot.engine.wishes import GONE, Wish, plan_of
+from bot.runbook.mrkdwn import named
+from bot.store.tables import events
 
 #: Letters and digits of a reason: what everybody reads the next morning says something.
 REASON_AT_LEAST = 15
@@ -32,19 +33,6 @@ BROKEN = (
     " review it."
 )
 REVIEWED = "Noted. The review is closed."
-GONE = "This request does not exist (any more)."
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What one person wants of one plan, in one delivery."""
-
-    plan: str
-    by: Actor
-    member: Member
-    words: str  #: The reason, or what was found.
-    key: str
-    typed: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,9 +66,9 @@ class Breaking:
     def _break(self, c: sa.Connection, wish: Wish) -> tuple[Noted | Refusal, list[str]]:
         """One compare-and-set: within this transaction nobody else decides."""
         engine, now = self.engine, self.engine.clock.now()
-        plan = _plan(c, wish)
+        plan = plan_of(c, wish)
         if plan is None:
-            return self._refused(c, wish, None, "break glass", Refusal(GONE)), []
+            return self._refused(c, wish, None, "break glass", GONE), []
         if told := was_here(c, wish.key):
             return Noted(told), []
         record = run_record(c, plan.run, engine.kinds)
@@ -112,9 +100,9 @@ class Breaking:
 
     def _review(self, c: sa.Connection, wish: Wish) -> Noted | Refusal:
         engine, now = self.engine, self.engine.clock.now()
-        plan = _plan(c, wish)
+        plan = plan_of(c, wish)
         if plan is None:
-            return self._refused(c, wish, None, "review", Refusal(GONE))
+            return self._refused(c, wish, None, "review", GONE)
         if told := was_here(c, wish.key):
             return Noted(told)
         record = run_record(c, plan.run, engine.kinds)
@@ -162,7 +150,7 @@ def may_break(
         return late
     wrong = {}
     if typed.strip() != approval.type_to_break:
-        wrong["typed"] = f"This must be exactly {approval.type_to_break}"
+        wrong["typed"] = f"This must be exactly {named(approval.type_to_break, LONGEST_TARGET)}"
     if sum(map(str.isalnum, reason)) < REASON_AT_LEAST:
         wrong["reason"] = f"Say why in a sentence: at least {REASON_AT_LEAST} letters"
     return Refusal("The glass is not broken.", fields=wrong) if wrong else None
@@ -179,14 +167,6 @@ def may_review(approval: ApprovalRecord, answer: Allowed | Denied, found: str) -
     if not any(map(str.isalnum, found)):
         return Refusal("Say what you found.", fields={"reason": "Say what you found"})
     return None
-
-
-def _plan(c: sa.Connection, wish: Wish) -> Any:
-    """Its row, and its run's, locked."""
-    if (run_id := run_of_plan(c, wish.plan)) is None:
-        return None
-    lock_run(c, run_id)
-    return c.execute(sa.select(plans).where(plans.c.id == wish.plan).with_for_update()).one()
 
 
 def _without(approval: ApprovalRecord, despite: str) -> dict[str, object]:

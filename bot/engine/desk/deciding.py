@@ -6,7 +6,6 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.access.acts import Allowed, Deny, Read
-from bot.access.member import Member
 from bot.engine.access import may_decide, not_as_shown, not_awaited, to_approve
 from bot.engine.audit import note, note_refusal
 from bot.engine.breaking import Breaking
@@ -14,11 +13,11 @@ from bot.engine.desk.hearing import Hearing
 from bot.engine.freezes import switch
 from bot.engine.glass import open_reviews
 from bot.engine.intents import Actor, Noted, Refusal
-from bot.engine.reading import run_of_plan, run_record, was_here
-from bot.engine.record import ApprovalRecord, OpenReview, Said
+from bot.engine.reading import run_record, was_here
+from bot.engine.record import OpenReview, Said
 from bot.engine.reports import Report
 from bot.engine.state import Event
-from bot.engine.taking import lock_run
+from bot.engine.wishes import GONE, Wish, plan_of
 from bot.store.tables import decisions, events, plans
 
 
@@ -31,96 +30,79 @@ class Deciding(Hearing):
         if isinstance(member, Refusal):
             return member
 
+        wish = Wish(approval_id, by, member, reason, f"decide:{key}", typed)
+
         def judge(c: sa.Connection) -> tuple[Noted | Refusal, list[str]]:
-            return self._decide(c, approval_id, by, member, approves, reason, typed, key)
+            return self._decide(c, wish, approves)
 
         answer, due = await self._engine.write(judge)
         self._engine.start_work(due)
         return answer
 
     def _decide(
-        self,
-        c: sa.Connection,
-        approval_id: str,
-        by: Actor,
-        member: Member,
-        approves: bool,
-        reason: str,
-        typed: str,
-        key: str,
+        self, c: sa.Connection, wish: Wish, approves: bool
     ) -> tuple[Noted | Refusal, list[str]]:
-        """One compare-and-set: within this transaction nobody else decides."""
+        """One compare-and-set."""
         engine, now = self._engine, self._engine.clock.now()
-        run_id = run_of_plan(c, approval_id)
-        if run_id is None:
-            gone = Refusal("This request does not exist (any more).")
-            note_refusal(c, now, None, "decide", approval_id, by, gone)
-            return gone, []
-        lock_run(c, run_id)
-        row = c.execute(sa.select(plans).where(plans.c.id == approval_id).with_for_update()).one()
-        if told := was_here(c, f"decide:{key}"):
+        plan = plan_of(c, wish)
+        if plan is None:
+            note_refusal(c, now, None, "decide", wish.plan, wish.by, GONE)
+            return GONE, []
+        if told := was_here(c, wish.key):
             return Noted(told), []
-        record = run_record(c, row.run, engine.kinds)
+        record = run_record(c, plan.run, engine.kinds)
         assert record
-        approval = record.approvals[approval_id]
+        approval = record.approvals[plan.id]
         act = to_approve(approval) if approves else Deny(approval.role)
-        answer = engine.access.may(member, act, switch(c, "shared"))
+        answer = engine.access.may(wish.member, act, switch(c, "shared"))
         refused = may_decide(
-            approval, answer, approves=approves, reason=reason, typed=typed, now=now
+            approval, answer, approves=approves, reason=wish.words, typed=wish.typed, now=now
         )
         if refused is None and approves:
-            refused = not_as_shown(record, row, engine.kinds)
+            refused = not_as_shown(record, plan, engine.kinds)
         elif refused is None:
-            refused = not_awaited(record, row)
+            refused = not_awaited(record, plan)
         if refused:
-            more = {"plan": approval_id, "digest": row.digest, "approves": approves}
-            note_refusal(c, now, row.run, "decide", row.step, by, refused, **more)
+            more = {"plan": plan.id, "digest": plan.digest, "approves": approves}
+            note_refusal(c, now, plan.run, "decide", plan.step, wish.by, refused, **more)
             return refused, []
         assert isinstance(answer, Allowed)
-        mine = sa.and_(decisions.c.plan == approval_id, decisions.c.by == member.user_id)
-        c.execute(sa.delete(decisions).where(mine))  # who approved may still deny
-        c.execute(
-            sa.insert(decisions).values(
-                plan=approval_id, by=member.user_id, approves=int(approves), reason=reason, at=now
-            )
-        )
-        decided = self._decided(c, row, approval, approves, by, member, reason, key)
+        _write_decision(c, wish, approves, now)
+        still_missing = approval.missing - approves
+        if approves and still_missing:
+            decided = self._one_of_several(c, wish, plan, still_missing)
+        else:
+            decided = self._last_word(c, wish, plan, approves)
         note(
-            c, now, row.run, "approved" if approves else "denied", row.step, by.user_id,
-            team=by.team_id, plan=approval_id, digest=row.digest, reason=reason, typed=typed,
-            missing=approval.missing - approves, rule=answer.rule,
+            c, now, plan.run, "approved" if approves else "denied", plan.step, wish.by.user_id,
+            team=wish.by.team_id, plan=plan.id, digest=plan.digest, reason=wish.words,
+            typed=wish.typed, missing=still_missing, rule=answer.rule,
         )  # fmt: skip
         return decided
 
-    def _decided(
-        self,
-        c: sa.Connection,
-        row: Any,
-        approval: ApprovalRecord,
-        approves: bool,
-        by: Actor,
-        member: Member,
-        reason: str,
-        key: str,
-    ) -> tuple[Noted | Refusal, list[str]]:
-        engine, now, missing = self._engine, self._engine.clock.now(), approval.missing - 1
-        if approves and missing:
-            told = f"Noted. {missing} more must approve."
-            c.execute(
-                sa.insert(events).values(
-                    key=f"decide:{key}", run=row.run, kind="decision", about=row.step,
-                    by=member.user_id, answer=told, at=now,
-                )
-            )  # fmt: skip
-            engine.taker.tell(c, row.run, [Said("approval changed", row.id)])
-            return Noted(told), []
+    def _one_of_several(
+        self, c: sa.Connection, wish: Wish, plan: Any, missing: int
+    ) -> tuple[Noted, list[str]]:
+        told, now = f"Noted. {missing} more must approve.", self._engine.clock.now()
+        c.execute(
+            sa.insert(events).values(
+                key=wish.key, run=plan.run, kind="decision", about=plan.step,
+                by=wish.by.user_id, answer=told, at=now,
+            )
+        )  # fmt: skip
+        self._engine.taker.tell(c, plan.run, [Said("approval changed", plan.id)])
+        return Noted(told), []
+
+    def _last_word(
+        self, c: sa.Connection, wish: Wish, plan: Any, approves: bool
+    ) -> tuple[Noted, list[str]]:
         outcome = "approved" if approves else "denied"
-        c.execute(sa.update(plans).where(plans.c.id == row.id).values(status=outcome))
-        says = "" if approves else f"Denied by {member.name}: {reason.strip()}"
+        c.execute(sa.update(plans).where(plans.c.id == plan.id).values(status=outcome))
+        says = "" if approves else f"Denied by {wish.member.name}: {wish.words.strip()}"
         told = "Approved. It is being applied." if approves else "Denied. Nothing was changed."
-        taken = engine.taker.take(
-            c, now, row.run, f"decide:{key}",
-            Event("decided", row.step, row.attempt, outcome, by.user_id, by.team_id),
+        taken = self._engine.taker.take(
+            c, self._engine.clock.now(), plan.run, wish.key,
+            Event("decided", plan.step, plan.attempt, outcome, wish.by.user_id, wish.by.team_id),
             Report(says=says), answer=told,
         )  # fmt: skip
         return Noted(told), taken.start
@@ -145,3 +127,15 @@ class Deciding(Hearing):
 
     async def reviews(self) -> Sequence[OpenReview]:
         return await self._engine.store.read(open_reviews)
+
+
+def _write_decision(c: sa.Connection, wish: Wish, approves: bool, now: float) -> None:
+    """Who approved may still deny."""
+    by = wish.member.user_id
+    mine = sa.and_(decisions.c.plan == wish.plan, decisions.c.by == by)
+    c.execute(sa.delete(decisions).where(mine))
+    c.execute(
+        sa.insert(decisions).values(
+            plan=wish.plan, by=by, approves=int(approves), reason=wish.words, at=now
+        )
+    )
