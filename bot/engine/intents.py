@@ -171,7 +171,7 @@ class Desk(Protocol):
     async def approval(self, approval_id: str) -> tuple[ApprovalRecord, RunRecord] | None: ...
 
     async def plan_text(self, approval_id: str, by: Actor) -> str | None:
-        """The stored plan, whole, exactly what the digest is of. Who looks is written down."""
+        """The stored text that the digest is of. Who looks is written down."""
 
     async def question(self, question_id: str) -> tuple[QuestionRecord, RunRecord] | None: ...
 

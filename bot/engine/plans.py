@@ -14,7 +14,6 @@ from bot.runbook.changes import Change, Plan, digest, dump, load
 from bot.runbook.errors import Outdated
 from bot.runbook.outline import Outline
 
-SET_IN = len("   replacing  ")
 #: Every kind of change that can be made here, by its name.
 Kinds = Mapping[str, type[Change]]
 
@@ -63,30 +62,3 @@ def is_readable(text: str, kinds: Kinds) -> bool:
         return bool(parse(text, kinds).changes)
     except Outdated:
         return False
-
-
-def readable(text: str, plan_digest: str, plan: Plan[Change], besides: Iterable[str] = ()) -> str:
-    """
-    The plan as people read it whole: each command, what it replaces, and the stored text. A line
-    that is none of ours is set in, so that it cannot pass for one. `besides`: what else is to be
-    known of it.
-    """
-    stored = json.loads(text)
-    lines = [f"{stored['book']} {stored['step']}, run {stored['run']}", f"sha-256 {plan_digest}"]
-    lines += besides
-    for number, change in enumerate(plan.changes, start=1):
-        undo = change.undo()
-        lines += [
-            "",
-            f"{number}. {change.command()}",
-            f"   target     {change.target()} ({change.effect.name})",
-            f"   replacing  {change.replacing or 'nothing'}",
-            *([f"   then       {change.then()}"] if change.then() else []),
-            f"   undo       {undo.command() if undo else 'cannot be undone'}",
-        ]
-    if plan.because:
-        lines += ["", f"why     {plan.because}"]
-    if plan.beware:
-        lines += ["", f"beware  {plan.beware}"]
-    shown = [line.replace("\n", "\n" + " " * SET_IN) for line in lines]
-    return "\n".join([*shown, "", "stored text, as approved:", text, ""])

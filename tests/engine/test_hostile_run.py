@@ -27,6 +27,7 @@ from bot.runbook import (
     Seen,
     Table,
 )
+from bot.runbook.changes import digest
 from bot.runbook.errors import Refused
 from bot.runbook.findings import File
 from bot.runbook.values import storable
@@ -34,6 +35,7 @@ from bot.runbook.words import plan, problem, question
 from bot.slack.announcer import SlackAnnouncer
 from bot.slack.views import ephemeral
 from bot.slack.views.audit import trail, trail_text
+from bot.slack.views.changes import whole_plan_text
 from bot.slack.views.escape import clean
 from bot.slack.views.kit import Rendered
 from bot.slack.views.timeline import timeline, timeline_text
@@ -57,6 +59,10 @@ from tests.slack.views.checking import assert_message
 
 #: The people of the small world; nobody else may be named.
 OURS = "U[1-9]"
+OF_A_PLAN = (
+    r"\d+\. |what$|    |now  |then  |undo  |sha-256 |why  |beware  |asked by |CHANGE: |stored text"
+    r"|RB-T-002 |\{|$"
+)
 SAID = (*MIXED, MALICE["a line of ours"], MALICE["NUL"], MALICE["somebody"])
 
 
@@ -147,10 +153,11 @@ async def a_whole_run(bot: Bot, number: int, malice: str) -> str:
     bot.world.refuse = ""
     assert isinstance(await bot.desk.decide(approval, RAVI, True, reason, "", f"y{number}"), Noted)
     await bot.until(run_id, lambda run: run.steps["paint"].status == "given")
-    text = await bot.desk.plan_text(approval, DANA)
-    assert text
+    stored, found = await bot.desk.plan_text(approval, DANA), await bot.desk.approval(approval)
+    assert stored and found and digest(stored) == found[0].digest
+    text = whole_plan_text(*found, stored)
     assert_message(ephemeral.plan(text))
-    assert_lines_are_ours(text, r"\d+\. |   \w|sha-256 |why  |beware  |stored text|RB-T-002 |\{|$")
+    assert_lines_are_ours(text, OF_A_PLAN)
     await bot.desk.close(run_id, "cure", DANA, f"close {number}")
     await bot.until(run_id, lambda run: run.status == "finished")
     return run_id

@@ -209,7 +209,8 @@ async def test_a_plan_too_long_for_a_message_comes_whole_as_a_file(bot: Office) 
     ts = await bot.post(one_button(names.WHOLE_PLAN, "ap1"))
     await bot.press(ts, names.WHOLE_PLAN)
     (file,) = await bot.slack.wait_for(lambda: bot.slack.files)
-    assert file.content == bot.desk.text.encode()
+    told = bot.desk.text.replace("\n", "\n        ").encode()
+    assert file.content and told in file.content
     assert [one["thread_ts"] for one in bot.slack.messages(GENERAL, ts)[1:]] == [ts]
 
 

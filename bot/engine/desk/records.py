@@ -11,7 +11,6 @@ from bot.access.acts import ReadAudit
 from bot.engine.audit import note, read_by
 from bot.engine.desk.hearing import Hearing
 from bot.engine.intents import Actor, Refusal
-from bot.engine.plans import parse, readable
 from bot.engine.reading import recent_runs, run_of_plan, run_of_question, run_record
 from bot.engine.record import ApprovalRecord, QuestionRecord, RunRecord
 from bot.store.auditing import verdict_until
@@ -42,12 +41,7 @@ class Records(Hearing):
             return row
 
         row = await self._engine.store.tx(view)
-        found = await self.approval(approval_id)
-        if row is None or found is None:
-            return None
-        plan, glass = parse(row.text, self._engine.kinds), found[0].glass
-        besides = glass.says(found[0].lacking) if glass else ()
-        return readable(row.text, row.digest, plan, besides)
+        return str(row.text) if row else None
 
     async def question(self, question_id: str) -> tuple[QuestionRecord, RunRecord] | None:
         run_id = await self._engine.store.read(run_of_question, question_id)

@@ -12,6 +12,7 @@ from bot.slack.listeners.leading import said
 from bot.slack.listeners.visit import Answer, Later, Open, Private, Visit
 from bot.slack.listeners.wrong import wrong
 from bot.slack.views import names
+from bot.slack.views.changes import whole_plan_text
 from bot.slack.views.deciding import approve_modal, deny_modal, read_decision
 from bot.slack.views.ephemeral import plan, refused, sentence
 from bot.slack.views.kit import Rendered, View
@@ -63,9 +64,11 @@ def to_form(front: Front, visit: Visit, answer: Noted | Refusal) -> Answer:
 
 async def whole_plan(front: Front, visit: Visit) -> Answer:
     approval_id = visit.pressed.id
-    text = await front.desk.plan_text(approval_id, visit.actor)
-    if text is None:
+    stored = await front.desk.plan_text(approval_id, visit.actor)
+    found = await front.desk.approval(approval_id)
+    if stored is None or found is None:
         return Private(sentence(GONE))
+    text = whole_plan_text(*found, stored)
     if len(text) <= WHOLE_IN_A_MESSAGE:
         return Private(plan(text))
     return Later(lambda: attach(front.telling.calls, visit, f"plan-{approval_id}.txt", text))

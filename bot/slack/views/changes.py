@@ -67,8 +67,11 @@ def targets(changes: Sequence[ChangeRecord]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(change.target for change in changes))
 
 
-def whole_plan_text(approval: ApprovalRecord, run: RunRecord) -> str:
-    """Everything that is approved, whole. For a file, and for who asks to see it."""
+def whole_plan_text(approval: ApprovalRecord, run: RunRecord, stored: str = "") -> str:
+    """
+    Everything that is approved, whole. For a file, and for who asks to see it. `stored`: the text
+    that the digest is of. A line that is none of ours is set in, so that it cannot pass for one.
+    """
     lines = [
         f"{run.outline.book} {run.outline.title}, run {run.id}",
         f"{approval.effect}: {approval.title} ({approval.step})",
@@ -89,6 +92,7 @@ def whole_plan_text(approval: ApprovalRecord, run: RunRecord) -> str:
         ]
     lines += ["", f"why     {approval.because}"] if approval.because else []
     lines += ["", f"beware  {approval.beware}"] if approval.beware else []
+    lines += ["", "stored text, as approved:", stored] if stored else []
     return "\n".join(set_in(one, SET_IN) for one in lines) + "\n"
 
 
