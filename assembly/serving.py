@@ -28,6 +28,7 @@ from bot.settings import Settings
 from bot.slack.announcer import SlackAnnouncer
 from bot.slack.app import Identity, build_app, identify
 from bot.slack.calls import Calls, open_calls
+from bot.slack.cards import Cards
 from bot.slack.connection import Connection
 from bot.slack.errands import Errands
 from bot.slack.http_intake import HttpIntake
@@ -126,7 +127,8 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         keep = bot.keeper.keep if bot.keeper else None
         turned_away = TurnedAway(bot.desk.turned_away, errands)
         telling = Telling(bot.calls, errands)
-        front = Front(bot.desk, telling, identity.team_id, turned_away, keep)
+        shows = Cards(bot.engine.store).shows
+        front = Front(bot.desk, telling, identity.team_id, turned_away, shows, keep)
         await take_up(front)
         connection = _intake(bot, settings, build_app(front, identity), errands, turned_away)
         _keep_out_of_collections()

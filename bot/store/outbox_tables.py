@@ -52,6 +52,8 @@ messages = sa.Table(
     sa.Column("sent_at", sa.Double, nullable=False),
 )
 
+sa.Index("messages_place", messages.c.channel, messages.c.ts)
+
 #: Where a run speaks.
 rooms = sa.Table(
     "rooms",

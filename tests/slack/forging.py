@@ -149,3 +149,63 @@ def forged_payloads() -> Mapping[str, Payload]:
     for value in ("", "x" * 2_000, '{"run": "7F3K"}', "' or 1=1 --", "7F3K\x00", "<!channel>"):
         odd[f"cancel with the value {value[:12]!r}"] = press(value, "rb.cancel")
     return odd
+
+
+def elsewhere(approval: str, run: str) -> Mapping[str, Payload]:
+    """
+    Clicks and forms about this approval, question `q1` and run that come from where the bot has
+    not put them. Whatever a genuine click comes from is said by `press`.
+    """
+    home = {"type": "view", "view_id": "V1"}
+    seen_by_one = {"type": "message", "message_ts": "9.9", "is_ephemeral": True}
+    odd: dict[str, Payload] = {}
+    for name in ("rb.approve", "rb.approve_destroy", "rb.deny", "rb.break_glass"):
+        odd |= {
+            f"{name} of another run's approval": press("of-another", name),
+            f"{name} in a message of another bot": _in_message(press(approval, name), "9.9"),
+            f"{name} in another channel": press(
+                approval, name, channel={"id": "C0OTHER", "name": "other"}
+            ),
+            f"{name} from the Home tab": press(
+                approval, name, container=home, view={"id": "V1", "type": "home"}
+            ),
+            f"{name} seen by one alone": press(approval, name, container=seen_by_one),
+        }
+    for name in ("rb.pick", "rb.go_on", "rb.close", "rb.undo", "rb.again"):
+        odd[f"{name} of another run"] = press("9ZZZ roll_back", name)
+        odd[f"{name} in a message of another bot"] = _in_message(
+            press(f"{run} roll_back", name), "9.9"
+        )
+    odd["cancel of another run"] = press("9ZZZ", "rb.cancel")
+    for name in ("rb.claim", "rb.done", "rb.happened", "rb.answer", "rb.proposed"):
+        odd[f"{name} of another run's question"] = press("of-another", name)
+        odd[f"{name} in a message of another bot"] = _in_message(press("q1", name), "9.9")
+    for form in ("rb.approve_modal", "rb.deny_modal", "rb.glass_modal", "rb.answer_modal"):
+        odd |= {
+            f"{form} about another approval": _form(form, about="of-another"),
+            f"{form} opened from nowhere": _form(form, about=approval, message=""),
+            f"{form} opened in a message of another bot": _form(
+                form, about=approval, message="9.9"
+            ),
+            f"{form} opened in another channel": _form(form, about=approval, channel="C0OTHER"),
+        }
+    return odd
+
+
+def _in_message(click: Payload, ts: str) -> Payload:
+    return click | {"container": click["container"] | {"message_ts": ts}}
+
+
+def _form(callback: str, **changed: str) -> Payload:
+    kept = {"channel": "C0GENERAL", "message": "1.1"} | changed
+    field = {"type": "input", "block_id": "reason"}
+    whole = press("")
+    words = {"reason": {"value": {"type": "plain_text_input", "value": "I say so"}}}
+    return {
+        "type": "view_submission", "team": whole["team"], "user": whole["user"],
+        "view": {
+            "id": "V1", "hash": "1.h", "type": "modal", "callback_id": callback,
+            "blocks": [field], "state": {"values": words},
+            "private_metadata": json.dumps({name: one for name, one in kept.items() if one}),
+        },
+    }  # fmt: skip

@@ -45,6 +45,9 @@ class Office:
     url: str = ""  #: Where the bot listens, over HTTP.
     signing: Changing = field(init=False)  #: The signing secret, as the bot has it.
 
+    #: What each message is about, by channel and ts.
+    stands: Mapping[tuple[str, str], tuple[str, ...]] | None = None
+
     def __post_init__(self) -> None:
         self.signing = Changing(self.slack.signing_secret)
 
@@ -103,6 +106,10 @@ class Office:
         seen = await self.slack.wait_for(lambda: self.slack.ephemerals(user, channel))
         return str(seen[-1]["text"])
 
+    async def shows(self, channel: str, ts: str, about: str) -> bool:
+        """Whatever is pressed is where it was asked, unless `stands` says what stands there."""
+        return self.stands is None or about in self.stands.get((channel, ts), ())
+
     async def settled(self) -> None:
         await self.errands.drain(5.0)
 
@@ -126,7 +133,7 @@ async def office(with_secret_store: bool = True, over_http: bool = False) -> Asy
         away = TurnedAway(made.desk.turned_away, made.errands)
         identity = await identify(calls)
         telling = Telling(calls, made.errands)
-        made.front = Front(made.desk, telling, identity.team_id, away, keep)
+        made.front = Front(made.desk, telling, identity.team_id, away, made.shows, keep)
         made.app = build_app(made.front, identity)
         intake = await (_listening if over_http else _connected)(made, away)
         try:

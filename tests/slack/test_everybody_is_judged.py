@@ -30,7 +30,7 @@ from bot.slack.views import names
 from bot.store.tables import metadata
 from tests.engine.small_world import DANA, Bot, living_bot
 
-TEAM, GENERAL = "T0TEAM", "C0GENERAL"
+TEAM, GENERAL, CARD = "T0TEAM", "C0GENERAL", "1.000001"
 VIEWER = Member("U0VIEWER", "vera", frozenset({"viewer"}))
 STRANGERS = (
     Member("U0GUEST", "guy", frozenset({"operator", "responder"}), is_guest=True),
@@ -109,7 +109,7 @@ class Stage:
             action |= {"type": "users_select", "selected_user": user}
             action["action_id"] = names.action_id(name, self.question)
         return self._by(user, "block_actions") | {
-            "container": {"type": "message", "message_ts": "1.000001", "channel_id": GENERAL},
+            "container": {"type": "message", "message_ts": CARD, "channel_id": GENERAL},
             "channel": {"id": GENERAL, "name": "general"},
             "actions": [action],
             "trigger_id": f"{next(self.keys)}.3",
@@ -131,7 +131,7 @@ class Stage:
             "view": {
                 "id": "V1", "hash": f"{next(self.keys)}.4", "type": "modal",
                 "callback_id": callback, "blocks": blocks, "state": {"values": filled},
-                "private_metadata": names.Metadata(**kept, channel=GENERAL).pack(),
+                "private_metadata": names.Metadata(**kept, channel=GENERAL, message=CARD).pack(),
             }
         }  # fmt: skip
 
@@ -178,10 +178,14 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
         calls, errands = Heard(), Errands()
         identity = Identity(TEAM, "U0SELF", "B0SELF")
         away = TurnedAway(bot.desk.turned_away, errands)
-        front = Front(bot.desk, Telling(calls, errands), TEAM, away)
+        front = Front(bot.desk, Telling(calls, errands), TEAM, away, everywhere)
         app = build_app(front, identity)
         question = next(iter(run.questions))
         yield Stage(bot, app, calls, errands, run_id, approval, question, broken)
+
+
+async def everywhere(channel: str, ts: str, about: str) -> bool:
+    return True
 
 
 async def a_broken_glass(bot: Bot) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import aiohttp
@@ -10,19 +10,24 @@ import pytest
 import sqlalchemy as sa
 
 from bot.slack.http_intake import EVENTS, HEALTH, LONGEST_BODY
+from bot.slack.turned_away import ENTRIES_A_MINUTE
 from bot.slack.views import names
 from sandbox.slack.workspace import Workspace
 from tests.slack.forging import (
+    Payload,
     Request,
     as_form,
     command,
+    elsewhere,
     forged_payloads,
     of_team,
+    press,
     request,
     signed_rubbish,
     unsigned_requests,
 )
 from tests.slack.office import Office, office
+from tests.slack.test_listeners_buttons import CONFIRM
 
 pytestmark = pytest.mark.slow
 
@@ -110,6 +115,30 @@ async def test_forged_payloads_are_refused_and_written_down_in_either_mode(
         assert written == len(forged), [why for why, _, _ in made.desk.away]
         assert "RB-INC-001" in await made.told("help")
         print(f"{len(forged)} forged payloads: all refused, all written down")
+
+
+@pytest.mark.parametrize("over_http", [True, False], ids=["http", "socket mode"])
+async def test_what_is_pressed_where_the_bot_has_not_asked_is_refused_and_written_down(
+    over_http: bool,
+) -> None:
+    forged = [*elsewhere("ap1", "7F3K").values()]
+    for start in range(0, len(forged), ENTRIES_A_MINUTE):
+        await _pressed_elsewhere(forged[start : start + ENTRIES_A_MINUTE], over_http)
+    print(f"{len(forged)} presses from elsewhere: all refused, all written down")
+
+
+async def _pressed_elsewhere(forged: Sequence[Payload], over_http: bool) -> None:
+    async with office(over_http=over_http) as made:
+        made.stands = {("C0GENERAL", "1.1"): ("7F3K", "ap1")}
+        made.desk.asked["q1"] = CONFIRM
+        for payload in forged:
+            await made.slack.carry("interactive", of_team(payload, made.slack.team.id))
+        await made.settled()
+        assert not made.desk.noted and not made.slack.views("U0DANA")
+        written = [why for why, _, _ in made.desk.away]
+        assert written == ["a press where the bot asks no such thing"] * len(forged)
+        await made.slack.carry("interactive", of_team(press("ap1"), made.slack.team.id))
+        assert [name for name, _ in made.desk.noted] == ["decide"]
 
 
 async def test_a_flood_at_the_door_is_counted_and_does_not_fill_the_log() -> None:

@@ -91,6 +91,7 @@ class Life:
 
 
 async def lives(world: World, run: str, deeds: Sequence[Deed]) -> None:
+    world.clock.time = START + world.clock.monotonic()
     world.slack = world.calls = SmallSlack(now=lambda: START + world.clock.monotonic())
     await world.store.tx(begin_room, run, "C-ORIGIN", False)
     world.start()

@@ -19,6 +19,7 @@ from bot.access.acts import Read
 from bot.engine.intents import Desk, Refusal
 from bot.runbook.values import Secret
 from bot.slack.listeners import visit as visits
+from bot.slack.listeners.origin import ELSEWHERE, Shows, in_place
 from bot.slack.listeners.telling import Telling
 from bot.slack.listeners.visit import Answer, Body, Instead, Next, Private, Visit, Wrong
 from bot.slack.listeners.wrong import wrong
@@ -54,6 +55,7 @@ class Front:
     telling: Telling
     team_id: str
     turned_away: TurnedAway
+    shows: Shows
     keep_secret: KeepSecret | None = None
 
     def bolt(self, kind: Kind, listener: Listener) -> BoltListener:
@@ -75,6 +77,9 @@ class Front:
             who = await self.desk.judge(visit.actor, Read(), visit.what)
             if isinstance(who, Refusal):
                 return kind.refuse(visit, who)
+            if not await in_place(self.shows, visit):
+                self.turned_away.note("a press where the bot asks no such thing", who.user_id)
+                return kind.refuse(visit, ELSEWHERE)
             return await listener(self, replace(visit, who=who))
 
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from weakref import WeakValueDictionary
 
-from bot.engine.record import Origin
 from bot.runbook.errors import Unreachable
 from bot.slack.calls import Calls
 from bot.slack.errands import Errands
@@ -68,7 +67,7 @@ class Telling:
         if isinstance(built, Rendered):
             return await self.say(visit, built)
         method = "views.push" if visit.is_modal else "views.open"
-        view = _with_channel(built, visit.channel)
+        view = _with_place(built, visit)
         try:
             opened = await self.calls.call(method, trigger_id=visit.trigger_id, view=view)
             error = "" if opened["ok"] else str(opened.get("error"))
@@ -105,12 +104,17 @@ class Telling:
         return bool(said["ok"])
 
 
-def _with_channel(view: View, channel: Origin) -> View:
+def _with_place(view: View, visit: Visit) -> View:
     """A form remembers where it was opened, so that its answer is said there."""
-    kept = unpack(view["private_metadata"])
+    kept, channel = unpack(view["private_metadata"]), visit.channel
     if kept.channel or not channel.channel_id:
         return view
-    here = replace(kept, channel=channel.channel_id, channel_name=channel.channel_name)
+    here = replace(
+        kept,
+        channel=channel.channel_id,
+        channel_name=channel.channel_name,
+        message=visit.message,
+    )
     return view | {"private_metadata": here.pack()}
 
 

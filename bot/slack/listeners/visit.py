@@ -39,6 +39,7 @@ class Visit:
     channel: Origin
     thread: str = ""  #: The thread that the pressed message stands in.
     message: str = ""  #: The ts of the pressed message.
+    is_private: bool = False  #: Nobody else sees that message.
     trigger_id: str = ""  #: Opens one form within 3 s.
     response_url: str = ""
     text: str = ""
@@ -183,6 +184,7 @@ def of_click(body: Body) -> Visit:
         channel=_channel(channel.get("id"), channel.get("name")),
         thread=_stamp(container.get("thread_ts")),
         message=message,
+        is_private=container.get("is_ephemeral") is True,
         trigger_id=str(body.get("trigger_id") or ""),
         response_url=str(body.get("response_url") or ""),
         action=action,

@@ -24,7 +24,8 @@ from bot.slack.outbox.verdicts import (
 from bot.store.delivering import Sent
 
 #: How far Slack's clock and ours may be apart, in seconds: history is read from that much before.
-CLOCKS_APART_S = 3600.0
+#: Wide enough for a machine that was set by the wrong time zone, or a day off.
+CLOCKS_APART_S = 26 * 3600.0
 PAGE = 200
 #: Seconds after which what Slack does not show after a lost answer is not there.
 SETTLED_S = 3.0

@@ -108,6 +108,7 @@ class Metadata:
     book: str = ""
     about: str = ""  #: The approval's or the question's id.
     channel: str = ""  #: Where it was opened from.
+    message: str = ""  #: The ts of the message there.
     channel_name: str = ""
     search: str = ""
     page: int = 0
@@ -131,7 +132,8 @@ def unpack(private_metadata: str) -> Metadata:
         kept = Metadata(**all_storable(stored))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise Strange("a modal came back with metadata that is not ours") from error
-    ids_fit = all(KEYED.fullmatch(one) for one in (kept.book, kept.about, kept.channel) if one)
+    ids = (kept.book, kept.about, kept.channel, kept.message)
+    ids_fit = all(KEYED.fullmatch(one) for one in ids if one)
     short = len(kept.search) <= LONGEST_SEARCH and len(kept.channel_name) <= LONGEST_CHANNEL
     if not (ids_fit and short and 0 <= kept.page < MOST_PAGES):
         raise Strange("a modal came back with metadata that no modal of ours has")

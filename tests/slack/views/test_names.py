@@ -84,7 +84,7 @@ def test_what_is_not_ours_is_refused(changed: dict[str, object]) -> None:
 @given(st.text(), st.integers(0, 99), st.booleans(), st.text())
 def test_metadata_comes_back_as_it_was(search: str, page: int, dry: bool, channel: str) -> None:
     name, words = storable(channel[:80]), storable(search[:200])
-    sent = Metadata("RB-INC-001", "qu-1", "C0", name, words, page, dry)
+    sent = Metadata("RB-INC-001", "qu-1", "C0", "1.2", name, words, page, dry)
     assert unpack(sent.pack()) == sent
 
 
@@ -93,7 +93,7 @@ def test_metadata_comes_back_as_it_was(search: str, page: int, dry: bool, channe
     [
         *("[]", "nonsense", "3", '{"other": 1}', "[" * 3000, '{"book":' * 900),
         *(f'{{"page": {page}}}' for page in ('"x"', "-1", "true", "1e3", "NaN", "9" * 9, "null")),
-        *(f'{{"{name}": "a b"}}' for name in ("book", "about", "channel")),
+        *(f'{{"{name}": "a b"}}' for name in ("book", "about", "channel", "message")),
         *(f'{{"{name}": "{"x" * 300}"}}' for name in ("search", "channel_name")),
     ],
 )
@@ -103,5 +103,5 @@ def test_metadata_of_another_shape_is_refused(stored: str) -> None:
 
 
 def test_metadata_stays_below_its_limit() -> None:
-    sent = Metadata("B" * 40, "q" * 40, "C" * 20, "漢" * 500, "漢" * 5000, 7, True)
+    sent = Metadata("B" * 40, "q" * 40, "C" * 20, "1" * 40, "漢" * 500, "漢" * 5000, 7, True)
     assert len(sent.pack()) <= 3000
