@@ -214,7 +214,7 @@ class _Page:
         worst = max(change.effect for change in report.draft.plan.changes)
         unattended = spec.unattended is not None
         plan_id = secrets.token_urlsafe(16)
-        expires_at = self.now + self.taker.expires_after_s
+        expires_at = self.now + (spec.expires_s or self.taker.expires_after_s)
         asked = {
             "step": effect.step,
             "attempt": effect.attempt,

@@ -28,6 +28,7 @@ class StepOutline:
     people: int = 0
     role: str | None = None
     unattended: str | None = None
+    expires_s: float | None = None  #: How long its plan can be decided; else as settings say.
     suggested_by: tuple[str, ...] = ()
     proofs: tuple[str, ...] = ()
     may_be_nothing: bool = False
@@ -113,6 +114,7 @@ def _step(book: Runbook, step: Step) -> StepOutline:
         people=step.gate.people if step.gate else 0,
         role=step.gate.role if step.gate and step.gate.people else None,
         unattended=step.gate.unattended if step.gate else None,
+        expires_s=_seconds(step.gate.expires if step.gate else None),
         suggested_by=step.suggested_by,
         proofs=book.proofs(step) if step.kind == "action" else (),
         may_be_nothing=step.gives.or_nothing,
@@ -155,7 +157,8 @@ def _notes(step: StepOutline) -> Iterator[str]:
     if step.unattended:
         yield f"nobody need agree: {step.unattended}"
     elif step.effect:
-        yield f"{step.effect}, {step.people} agree"
+        within = f" within {step.expires_s:g} s" if step.expires_s else ""
+        yield f"{step.effect}, {step.people} agree{within}"
         if step.undoable:
             part = "" if step.undoable == step.changes else f"{' and '.join(step.undoable)} "
             yield f"{part}can be undone"

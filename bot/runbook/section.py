@@ -16,7 +16,7 @@ from bot.runbook.durations import seconds
 from bot.runbook.errors import BookError
 from bot.runbook.findings import Found, NotYet
 from bot.runbook.questions import Question, Todo
-from bot.runbook.step import Function, Kind, Mode, Timing, Until
+from bot.runbook.step import Function, Gate, Kind, Mode, Timing, Until
 from bot.runbook.values import RunbookInputs
 from bot.runbook.wiring import gate_for, gives
 
@@ -94,17 +94,19 @@ class Section:
         people: int | None = None,
         role: str = "operator",
         unattended: str | None = None,
+        expires: timedelta | None = None,
     ) -> Callable[[ActionF], ActionF]:
         """
         A step that wants changes. One other person agrees to a CHANGE and two to a DESTROY, unless
-        `people` asks for more. `unattended` is the reason why nobody has to.
+        `people` asks for more. `unattended` is the reason why nobody has to. `expires`: how long
+        its plan can be decided; else as long as the settings say.
         """
 
         def declare(run: ActionF) -> ActionF:
             if suggested_by and not self.on_demand:
                 raise BookError(f"{self._where(run)}: suggested_by is for sections one picks from")
             promised = gives(self._where(run), "action", run)
-            gate = gate_for(self._where(run), promised, people, role, unattended)
+            gate = gate_for(self._where(run), promised, people, Gate(0, role, unattended, expires))
             self._add(run, "action", title, gate=gate, suggested_by=_keys(suggested_by))
             return run
 

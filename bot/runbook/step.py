@@ -45,6 +45,7 @@ class Gate:
     people: int
     role: str
     unattended: str | None = None
+    expires: timedelta | None = None  #: How long it can be decided; else as the settings say.
 
 
 @dataclass(frozen=True)

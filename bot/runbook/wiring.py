@@ -8,6 +8,8 @@ the two it is, so there is never a doubt, and a wrong ask is a sentence at impor
 
 import inspect
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
 from types import NoneType, UnionType
 from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
@@ -72,20 +74,23 @@ def needs(
     )
 
 
-def gate_for(
-    where: str, promised: Gives, people: int | None, role: str, unattended: str | None
-) -> Gate:
-    """Who must agree to what the step promises; refuses fewer people than its effect needs."""
+def gate_for(where: str, promised: Gives, people: int | None, asked: Gate) -> Gate:
+    """
+    Who must agree to what the step promises; refuses fewer `people` than its effect needs. Of
+    `asked` everything else is taken.
+    """
     assert promised.effect is not None
     least = promised.effect.people
-    if unattended:
+    if asked.expires is not None and asked.expires <= timedelta(0):
+        raise BookError(f"{where}: expires must be longer than nothing")
+    if asked.unattended:
         foreign = [change.__name__ for change in promised.changes if not change.ours]
         if foreign:
             raise BookError(f"{where}: {', '.join(foreign)} needs approval, it is not only ours")
-        return Gate(0, role, unattended)
+        return asked
     if people is not None and people < least:
         raise BookError(f"{where}: {promised.effect.name} needs {least}; a step may only ask more")
-    return Gate(people or least, role)
+    return replace(asked, people=people or least)
 
 
 def _need(where: str, name: str, hint: Any, own: Own, earlier: Mapping[str, Step]) -> Need:

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from bot.engine.intents import Refusal
 from bot.engine.record import RunRecord, Said
 from bot.engine.watching import WatchSoFar
-from bot.runbook import Found, Runbook, Watched
+from bot.runbook import Found, Plan, Runbook, Watched
 from bot.runbook.durations import minutes, seconds
-from bot.runbook.words import ok
+from bot.runbook.words import ok, plan
 from bot.store.deliveries import Delivery
-from tests.engine.small_world import Inputs, Lamp, SetClock, Silent, living_bot
+from tests.engine.small_world import RAVI, Inputs, Lamp, Paint, SetClock, Silent, living_bot
 
 
 def eye_on_errors() -> Runbook:
@@ -39,6 +40,30 @@ def test_what_nobody_looked_at_for_most_of_the_time_was_not_well(
     first = WatchSoFar(1, 0.0, 0.0).with_reading(WELL, 1.0)
     last = first.with_reading(WELL, 1.0 + gap_s)
     assert last.verdict(step, WELL).verdict == verdict
+
+
+def a_short_while() -> Runbook:
+    book = Runbook(id="RB-T-010", title="Soon", severity="P3", category="Test", inputs=Inputs)
+
+    @book.section("Steps").action("Paint it", expires=minutes(2))
+    def paint(inputs: Inputs) -> Plan[Paint]:
+        return plan(Paint(lamp=inputs.lamp, color="green", replacing="red"))
+
+    return book
+
+
+async def test_a_step_says_how_long_its_plan_can_be_decided(tmp_path: Path) -> None:
+    clock = SetClock()
+    async with living_bot(tmp_path, clock=clock, book=a_short_while()) as bot:
+        run_id = await bot.begin()
+        approval = await bot.pending(run_id, "paint")
+        run = await bot.desk.record(run_id)
+        assert run
+        asked = run.approvals[approval]
+        assert (asked.expires_at - asked.asked_at).total_seconds() == 120
+        clock.ahead = 121
+        late = await bot.desk.decide(approval, RAVI, True, "", "", "late")
+        assert isinstance(late, Refusal)
 
 
 class Choking(Silent):

@@ -29,6 +29,7 @@ from bot.runbook import (
 from bot.runbook.changes import dump, load
 from bot.runbook.durations import minutes, seconds
 from bot.runbook.errors import BookError, Outdated
+from bot.runbook.outline import outline, text
 from bot.runbook.section import Section
 from bot.runbook.words import choose, ok, plan
 
@@ -197,6 +198,23 @@ def test_a_destroying_step_cannot_ask_for_less_than_two_people() -> None:
         @steps.action("Wipe", people=1)
         def wipe() -> Plan[Wipe]:
             return plan(Wipe())
+
+
+def test_a_plan_can_be_decided_for_as_long_as_its_step_says() -> None:
+    book = fresh()
+    steps = book.section("Steps")
+    with pytest.raises(BookError, match="expires must be longer than nothing"):
+
+        @steps.action("Clean", expires=seconds(0))
+        def never() -> Plan[Clean]:
+            return plan(Clean())
+
+    @steps.action("Clean", expires=minutes(5))
+    def clean() -> Plan[Clean]:
+        return plan(Clean())
+
+    assert outline(book).step("clean").expires_s == 300
+    assert "CHANGE, 1 agree within 300 s" in "\n".join(text(outline(book)))
 
 
 def test_a_plan_of_several_changes_has_the_worst_effect_of_them() -> None:
