@@ -34,7 +34,7 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 
 from adapters.http_calls import plain
-from bot.runbook.errors import Refused, StepError, Unreachable
+from bot.runbook.errors import NothingDone, Refused, StepError, Unreachable
 from bot.secrets.redaction import REDACTOR
 
 Answer = dict[str, Any]
@@ -57,6 +57,8 @@ THROTTLED = re.compile("Throttl|TooManyRequests|RequestLimitExceeded|SlowDown|Pr
 DENIED = re.compile("AccessDenied|Unauthorized|NotAuthorized|^AuthFailure")
 BAD_CREDENTIALS = re.compile("ExpiredToken|InvalidClientTokenId|UnrecognizedClient|Signature")
 MISSING = re.compile("NotFound(Fault|Exception)?$|^NoSuch|^404$")
+#: Seconds until a call that was throttled is worth another: its bucket is filled every second.
+THROTTLED_S = 2.0
 WHO = re.compile(r":(?:assumed-role|role|user)/([\w+=,.@-]+)")
 #: The request never left: nothing can have been changed.
 NEVER_LEFT = (ConnectTimeoutError, EndpointConnectionError)
@@ -84,7 +86,8 @@ class AwsCalls:
     """
     `timeout_s` is the limit of one call in all: connecting, waiting, a read's repetitions.
     Credentials are found where boto3 finds them. Raises Unreachable when there was no answer
-    (after a write: it may have happened), Refused when AWS said no, NotThere when there is none.
+    (after a write: it may have happened), NothingDone when besides nothing happened, Refused when
+    AWS said no, NotThere when there is none.
     """
 
     def __init__(
@@ -124,7 +127,7 @@ class AwsCalls:
         return Pages(found[:at_most], is_complete=False)
 
     async def write(self, service: str, operation: str, /, **params: Any) -> Answer:
-        """Makes one call, once. Unreachable means that nobody knows: look."""
+        """Makes one call, once. Unreachable, unless NothingDone, means that nobody knows."""
         return await self._call(Call(service, operation, "write"), params)
 
     def now(self) -> datetime:
@@ -235,7 +238,7 @@ class Call:
                 " This is a fault of the bot: report it, and do this step by hand."
             )
         if isinstance(error, NEVER_LEFT):
-            return Unreachable(
+            return NothingDone(
                 f"AWS cannot be reached for {self.permission}. {self._nothing_done} Try again."
             )
         return self.unanswered()
@@ -249,8 +252,8 @@ class Call:
             f" {self._perhaps_done}"
         )
 
-    def not_sent(self) -> Unreachable:
-        return Unreachable(
+    def not_sent(self) -> NothingDone:
+        return NothingDone(
             f"{self.permission} was not sent to AWS: too many calls still wait for an answer."
             f" {self._nothing_done} Try again."
         )
@@ -267,9 +270,10 @@ class Call:
         says = plain(error.response.get("Error", {}).get("Message") or "", LONGEST_MESSAGE)
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         if THROTTLED.search(code) or status == 429:
-            return Unreachable(
+            return NothingDone(
                 f"AWS limits our calls of {self.permission} ({code}). {self._nothing_done}"
-                " Try again in a minute."
+                " Try again in a minute.",
+                THROTTLED_S,
             )
         if DENIED.search(code) or BAD_CREDENTIALS.search(code):
             return Refused(self._denied(code, says))

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from bot.runbook.errors import Refused, Unreachable
+from bot.runbook.errors import NothingDone, Refused, Unreachable
 from bot.secrets.redaction import REDACTOR
 from bot.secrets.vault import NotAccepted
 
@@ -28,6 +28,7 @@ LARGEST_ANSWER = 2_000_000  #: In bytes.
 READ_TRIES = 3
 PAUSE_S = 0.2  #: Between two tries.
 #: Nothing was done, and asking again soon may help.
+A_MINUTE_S = 60.0  #: Until a call that was made too often is made again, when nobody says.
 PASSING = frozenset({429, 500, 502, 503, 504})
 HIGHEST_PORT = 65535
 #: What reading JSON raises: it is none, or is nested too deep to be read.
@@ -123,8 +124,8 @@ class HttpCalls:
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """
-        Sends once. Raises Refused when nothing was done; Unreachable when that is not known: look
-        before sending again.
+        Sends once. Raises Refused, or NothingDone with the time to wait, when nothing was done;
+        Unreachable when that is not known: look before sending again.
         """
         request = self._request(who, "POST", url, headers, json=dict(body))
         answer = _good(await self._limited(who, self._send(who, request)), writing=True)
@@ -179,6 +180,8 @@ class HttpCalls:
             raise TimeoutError from None
         except (httpx.UnsupportedProtocol, httpx.LocalProtocolError):
             raise Refused(f"{who} {UNCALLABLE}") from None
+        except httpx.ConnectError as error:
+            raise NothingDone(f"{who} {_trouble(error)}") from None
         except httpx.HTTPError as error:
             raise Unreachable(f"{who} {_trouble(error)}") from None
         took = timedelta(seconds=time.monotonic() - began)
@@ -213,8 +216,12 @@ def _good(answer: Answer, writing: bool = False) -> Answer:
     if answer.is_good:
         return answer
     if _is_too_often(answer):
-        limited = f"{who} says we ask too often (HTTP {status}). Try again{_when(answer)}"
-        raise Refused(f"{limited}; nothing was done") if writing else Unreachable(limited)
+        done = "; nothing was done" if writing else ""
+        again_s = _after_s(answer)
+        raise NothingDone(
+            f"{who} says we ask too often (HTTP {status}). Try again in {again_s:g} s{done}",
+            again_s,
+        )
     if status == 401:
         raise NotAccepted(f"{who} does not accept our credentials (HTTP 401). Nothing was done.")
     if status >= 500:
@@ -232,9 +239,9 @@ def _is_too_often(answer: Answer) -> bool:
     return answer.status == 429 or (answer.status == 403 and waits)
 
 
-def _when(answer: Answer) -> str:
+def _after_s(answer: Answer) -> float:
     after = answer.headers.get("retry-after", "")
-    return f" in {after} s" if re.fullmatch("[0-9]{1,6}", after) else " in a minute"
+    return float(after) if re.fullmatch("[0-9]{1,6}", after) else A_MINUTE_S
 
 
 def _said(answer: Answer) -> str:

@@ -13,6 +13,7 @@ Only a broken glass passes it.
 
 import asyncio
 import logging
+import math
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
@@ -33,7 +34,7 @@ from bot.engine.systems import Systems
 from bot.engine.taking import Fenced
 from bot.runbook import Seen
 from bot.runbook.changes import Change, Plan
-from bot.runbook.errors import Refused
+from bot.runbook.errors import NothingDone, Refused
 from bot.store.store import Store
 from bot.store.tables import changes, plans, work
 
@@ -91,7 +92,8 @@ class _Turn:
     since: float
     answered: bool = False  #: The call came back without an error.
     refused: str = ""  #: The other side's clear no.
-    tries: int = 0
+    kept_out: NothingDone | None = None  #: The call had no effect, and may be made again.
+    tries: int = 0  #: Calls that may have had an effect.
 
 
 class Applier:
@@ -163,7 +165,7 @@ class Applier:
         return None
 
     async def _call(self, job: Job, turn: _Turn) -> None:
-        turn.tries += 1
+        turn.tries, turn.kept_out = turn.tries + 1, None
         key = str(uuid.uuid5(NAMESPACE, f"{job.plan_id}/{turn.number}"))
         try:
             async with asyncio.timeout(self._timing.call_limit) as limit:
@@ -180,6 +182,8 @@ class Applier:
             turn.answered = True
         except Refused as error:
             turn.refused = str(error)
+        except NothingDone as error:
+            turn.tries, turn.kept_out = turn.tries - 1, error
         except asyncio.CancelledError:
             if is_cancelled_here():
                 raise
@@ -189,32 +193,50 @@ class Applier:
 
     async def _settle(self, job: Job, turn: _Turn) -> Seen | Ended:
         """Looks until it is clear what became of a change that was intended."""
-        began, margin = self._clock.monotonic(), self._timing.call_limit + self._timing.settle
+        began = self._clock.monotonic()
         for nap in self._naps():
             seen = await look(turn.change, self._systems)
             now = self._clock.monotonic()
-            nothing_under_way = now >= turn.since + margin
             if seen.state == "applied":
                 await self._mark(job, turn, "applied", seen)
                 return seen
-            if seen.state in ("before", "drifted") and turn.refused:
-                return Ended("failed", Report(turn.refused))
-            if seen.state == "drifted" and (turn.answered or nothing_under_way):
-                return Ended("failed", Report(f"It did not stay so: {seen.now}"))
             if seen.state == "applying":
                 await self._progress(job, seen.now, None)
-            if seen.state == "before" and nothing_under_way:
-                if not turn.change.repeatable or turn.tries >= 2:
-                    return _unsure(turn, seen)
+            if ended := self._end_of(turn, seen, now - began, self._is_over(turn, now)):
+                return ended
+            if seen.state == "before" and self._is_over(turn, now):
+                await self._clock.sleep(turn.kept_out.again_after_s if turn.kept_out else 0)
                 if ended := await self._set_out(job, turn):
                     return ended
-                continue
-            is_at_it = seen.state == "applying"
-            patience = self._timing.applying_limit if is_at_it else margin * 2
-            if seen.state in ("applying", "unreadable") and now >= began + patience:
-                return _unsure(turn, seen)
-            await self._clock.sleep(nap)
+            else:
+                await self._clock.sleep(nap)
         raise AssertionError("the naps never end")
+
+    @property
+    def _margin(self) -> float:
+        """Seconds after a call began, until it can no longer take effect."""
+        return self._timing.call_limit + self._timing.settle
+
+    def _is_over(self, turn: _Turn, now: float) -> bool:
+        """Whether nothing can be on its way any more."""
+        return turn.kept_out is not None or now >= turn.since + self._margin
+
+    def _end_of(self, turn: _Turn, seen: Seen, waited_s: float, is_over: bool) -> Ended | None:
+        """Why this was the last look at it, although it is not applied."""
+        if seen.state in ("before", "drifted") and turn.refused:
+            return Ended("failed", Report(turn.refused))
+        if seen.state == "drifted" and (turn.answered or is_over):
+            return Ended("failed", Report(f"It did not stay so: {seen.now}"))
+        if seen.state == "before" and is_over:
+            if turn.kept_out:
+                is_late = waited_s + turn.kept_out.again_after_s >= self._margin * 2
+                return Ended("failed", Report(str(turn.kept_out))) if is_late else None
+            is_last = not turn.change.repeatable or turn.tries >= 2
+            return _unsure(turn, seen) if is_last else None
+        patience = {"applying": self._timing.applying_limit, "unreadable": self._margin * 2}
+        if waited_s >= patience.get(seen.state, math.inf):
+            return _unsure(turn, seen)
+        return None
 
     async def _mark(self, job: Job, turn: _Turn, state: str, seen: Seen) -> None:
         now = self._clock.now()

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from adapters.aws_calls import AwsCalls, NotThere, answered_at
-from bot.runbook.errors import Refused, Unreachable
+from bot.runbook.errors import NothingDone, Refused, Unreachable
 from tests.adapters.scripted_aws import ScriptedAws
 
 pytestmark = pytest.mark.slow
@@ -78,7 +78,7 @@ async def test_a_throttled_write_is_known_not_to_have_happened(
     aws: ScriptedAws, calls: AwsCalls
 ) -> None:
     aws.faults.throttle("ecs", "UpdateService")
-    with pytest.raises(Unreachable, match=r"limits our calls of ecs:UpdateService.*was changed"):
+    with pytest.raises(NothingDone, match=r"limits our calls of ecs:UpdateService.*was changed"):
         await calls.write("ecs", "update_service", **MOVE)
     assert len(aws.asked("UpdateService")) == 1
 

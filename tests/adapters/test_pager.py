@@ -9,7 +9,7 @@ import pytest
 from adapters import http_calls
 from adapters.pager import Pager
 from bot.runbook import Seen
-from bot.runbook.errors import Refused, Unreachable
+from bot.runbook.errors import NothingDone, Refused, Unreachable
 from tests.adapters.duty import API_TOKEN, CORE, PAGE, ROUTING_KEY, RUN, Duty, changed, pager_of
 from tests.adapters.written_room import State, WrittenRoom
 
@@ -92,7 +92,7 @@ async def test_a_page_that_got_lost_itself_is_seen_not_to_have_come(
 @pytest.mark.parametrize(
     ("fault", "error", "says"),
     [
-        ("limited", Refused, "ask too often .* nothing was done"),
+        ("limited", NothingDone, "ask too often .* nothing was done"),
         ("error", Unreachable, "HTTP 503.*not known whether it was done"),
         ("slow", Unreachable, "did not answer within 0.7 s"),
         ("html", Unreachable, "a web page; it is not known"),

@@ -12,7 +12,7 @@ from adapters import http_calls
 from adapters.http_calls import HttpCalls
 from adapters.tickets import CreateTicket, Tickets
 from bot.runbook import Seen
-from bot.runbook.errors import BookError, Refused, Unreachable
+from bot.runbook.errors import BookError, NothingDone, Refused, Unreachable
 from bot.settings import TicketSettings
 from sandbox.peers.jira import Jira
 from tests.adapters.trackers import (
@@ -114,7 +114,7 @@ async def test_a_ticket_whose_answer_was_lost_is_found_and_was_sent_once(
 @pytest.mark.parametrize(
     ("fault", "error", "says"),
     [
-        ("limited", Refused, "ask too often .* nothing was done"),
+        ("limited", NothingDone, "ask too often .* nothing was done"),
         ("lost request", Unreachable, "broke the connection"),
         ("error", Unreachable, "HTTP 503.*not known whether it was done"),
         ("slow", Unreachable, "did not answer within 0.7 s"),

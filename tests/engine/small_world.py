@@ -41,7 +41,7 @@ from bot.runbook import (
     pair,
 )
 from bot.runbook.durations import seconds
-from bot.runbook.errors import Refused, Unreachable
+from bot.runbook.errors import NothingDone, Refused, Unreachable
 from bot.runbook.words import not_yet, nothing, ok, plan, problem, question
 from bot.store.deliveries import Delivery
 from bot.store.store import Store
@@ -119,6 +119,7 @@ class World:
     calling: asyncio.Event = field(default_factory=asyncio.Event)
     on_look: Callable[[str], Awaitable[None]] | None = None  #: Before a look for a change's sake.
     sent: list[str] = field(default_factory=list)  #: Every call that was made.
+    kept_out: int = 0  #: So many calls are not taken, and have no effect.
     vanish: bool = False  #: Calls get lost on their way there.
     looked: asyncio.Event = field(default_factory=asyncio.Event)  #: Somebody looked at a lamp.
 
@@ -166,6 +167,9 @@ class Lamps(Adapter):
     async def _effect(self, command: str) -> None:
         self._world.sent.append(command)
         self._world.calling.set()
+        if self._world.kept_out:
+            self._world.kept_out -= 1
+            raise NothingDone("too many calls", 0.01)
         if self._world.vanish:
             raise Unreachable("no answer")
         if self._world.hold:

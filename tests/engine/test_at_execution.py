@@ -202,3 +202,43 @@ async def test_the_one_who_wants_it_undone_does_not_approve_that_though_others_p
         undo = await bot.pending(run_id, "paint.undo")
         refusal = await bot.desk.decide(undo, DANA, True, "", "", "2")
         assert isinstance(refusal, Refusal) and "You asked for this" in refusal.why
+
+
+async def test_a_call_that_was_not_taken_is_made_again_and_counts_as_none(tmp_path: Path) -> None:
+    """More often than a call may be made whose answer was lost, and at once."""
+    async with living_bot(tmp_path, timing=PATIENT) as bot:
+        run_id = await bot.to_the_pick()
+        approval = await bot.planned(run_id)
+        bot.world.kept_out = 5
+        await bot.desk.decide(approval, RAVI, True, "", "", "1")
+        await bot.until(run_id, lambda run: run.steps["paint"].status == "given")
+        assert bot.world.effects.count("paint hall green") == 1
+        assert bot.world.sent.count("paint hall green") == 6
+        intended = [one for one in await bot.noted("change intended") if one.about == "paint"]
+        assert len(intended) == 6
+
+
+async def test_what_is_never_taken_fails_and_nobody_is_asked_whether_it_happened(
+    tmp_path: Path,
+) -> None:
+    async with living_bot(tmp_path) as bot:
+        run_id = await bot.to_the_pick()
+        approval = await bot.planned(run_id)
+        bot.world.kept_out = 1_000_000
+        await bot.desk.decide(approval, RAVI, True, "", "", "1")
+        run = await bot.until(run_id, lambda run: run.steps["paint"].status == "failed")
+        assert run.steps["paint"].says == "too many calls"
+        assert "paint hall green" not in bot.world.effects
+
+
+async def test_before_a_call_is_made_again_the_approval_is_judged_again(tmp_path: Path) -> None:
+    async with living_bot(tmp_path, timing=PATIENT) as bot:
+        run_id = await bot.to_the_pick()
+        approval = await bot.planned(run_id)
+        bot.world.kept_out = 1_000_000
+        await bot.desk.decide(approval, RAVI, True, "", "", "1")
+        await bot.world.calling.wait()
+        bot.people.loses("U2", "role")
+        run = await bot.until(run_id, lambda run: run.steps["paint"].status == "failed")
+        assert "does not hold any more" in run.steps["paint"].says
+        assert "paint hall green" not in bot.world.effects
