@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AwareDatetime, Field
 
-from adapters.http_calls import plain
+from adapters.plain import plain
 from bot.runbook import CHANGE, Adapter, Change, Key, Person, Seen, pair
 from bot.runbook.mrkdwn import inert
 

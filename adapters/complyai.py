@@ -9,7 +9,8 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-from adapters.http_calls import Answer, HttpCalls, plain
+from adapters.http_calls import Answer, HttpCalls
+from adapters.plain import plain
 from bot.runbook import Adapter, Facts, Table
 from bot.runbook.company import ServicePlace
 from bot.runbook.errors import Refused, Unreachable

@@ -2,7 +2,8 @@
 
 from datetime import timedelta
 
-from adapters.aws_calls import AwsCalls, NotThere, answered_at
+from adapters.aws_calls import AwsCalls, answered_at
+from adapters.aws_errors import NotThere
 from bot.runbook import Adapter, Facts
 
 READS: tuple[str, ...] = ("ecr:DescribeImages",)

@@ -20,8 +20,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from adapters.plain import plain
 from bot.runbook.errors import NothingDone, Refused, Unreachable
-from bot.secrets.redaction import REDACTOR
 from bot.secrets.vault import NotAccepted
 
 LARGEST_ANSWER = 2_000_000  #: In bytes.
@@ -187,17 +187,6 @@ class HttpCalls:
         took = timedelta(seconds=time.monotonic() - began)
         headers = {name.lower(): value for name, value in response.headers.items()}
         return Answer(who, response.status_code, headers, body, took)
-
-
-def plain(text: object, longest: int = 200) -> str:
-    """
-    What somebody else wrote, as one line of what can be seen, at most so long. Secrets are taken
-    out first: what is left of one that was cut or torn is no less secret.
-    """
-    text = REDACTOR.text(str(text))
-    seen = (one if one.isprintable() else " " for one in text[: 10 * longest])
-    line = " ".join("".join(seen).split())
-    return line if len(line) <= longest else f"{line[: longest - 1].rstrip()}…"
 
 
 async def _whole(who: str, response: httpx.Response) -> bytes:

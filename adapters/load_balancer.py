@@ -5,7 +5,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from adapters.aws_calls import AwsCalls, NotThere
+from adapters.aws_calls import AwsCalls
+from adapters.aws_errors import NotThere
 from bot.runbook import Adapter, Facts, Table
 
 READS: tuple[str, ...] = ("elasticloadbalancing:DescribeTargetHealth",)

@@ -8,7 +8,8 @@ other people's text: secrets are taken out of them before they are cut.
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from adapters.aws_calls import AwsCalls, NotThere, Pages
+from adapters.aws_calls import AwsCalls, Pages
+from adapters.aws_errors import NotThere
 from bot.runbook import Adapter, Facts, Table
 from bot.runbook.errors import Refused
 from bot.secrets.redaction import REDACTOR

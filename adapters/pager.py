@@ -16,7 +16,8 @@ from typing import Any, Literal, Protocol
 
 from pydantic import AwareDatetime
 
-from adapters.http_calls import Answer, HttpCalls, Query, plain
+from adapters.http_calls import Answer, HttpCalls, Query
+from adapters.plain import plain
 from bot.runbook import CHANGE, Adapter, Change, Facts, Key, Person, Run, Seen, pair
 from bot.runbook.errors import Refused, Unreachable
 from bot.runbook.mrkdwn import inert

@@ -10,8 +10,9 @@ import json
 import shlex
 from typing import Any
 
-from adapters.aws_calls import AwsCalls, NotThere
-from adapters.http_calls import plain
+from adapters.aws_calls import AwsCalls
+from adapters.aws_errors import NotThere
+from adapters.plain import plain
 from bot.runbook import CHANGE, Adapter, Change, Facts, Key, Seen, pair
 from bot.runbook.errors import Refused
 

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 import asyncpg
 
-from adapters.http_calls import plain
+from adapters.plain import plain
 from bot.runbook import Adapter, Facts
 from bot.runbook.errors import Refused, StepError
 from bot.secrets.vault import Credential, NotAccepted

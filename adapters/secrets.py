@@ -11,7 +11,8 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from adapters.aws_calls import AwsCalls, NotThere
+from adapters.aws_calls import AwsCalls
+from adapters.aws_errors import NotThere
 from bot.runbook.errors import Refused
 from bot.runbook.values import Secret
 from bot.secrets.keeping import version_of

@@ -9,7 +9,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
-from adapters.http_calls import HttpCalls, plain
+from adapters.http_calls import HttpCalls
+from adapters.plain import plain
 from bot.runbook import Adapter, Facts, Table
 from bot.runbook.errors import Refused, Unreachable
 from bot.settings import StatusPageSettings

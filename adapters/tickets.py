@@ -14,7 +14,8 @@ from typing import Any, Literal, Protocol
 
 from pydantic import AwareDatetime, Field
 
-from adapters.http_calls import Answer, HttpCalls, Query, plain
+from adapters.http_calls import Answer, HttpCalls, Query
+from adapters.plain import plain
 from bot.runbook import CHANGE, Adapter, Change, Key, Seen, pair
 from bot.runbook.errors import BookError, Unreachable
 from bot.runbook.mrkdwn import inert

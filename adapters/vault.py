@@ -8,7 +8,8 @@ import hashlib
 from datetime import datetime, timedelta
 from typing import Any
 
-from adapters.aws_calls import AwsCalls, NotThere
+from adapters.aws_calls import AwsCalls
+from adapters.aws_errors import NotThere
 from bot.runbook.errors import Refused, StepError
 
 #: What the bot's role must be allowed there, for docs/security.md.

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from adapters.aws_calls import AwsCalls, NotThere, answered_at
+from adapters.aws_calls import AwsCalls, answered_at
+from adapters.aws_errors import NotThere
 from adapters.ecs.changes import RestartService, ScaleService, UpdateService
 from adapters.ecs.facts import Deployments, Service, Services
 from adapters.ecs.history import READS as HISTORY_READS

@@ -10,7 +10,8 @@ import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from adapters.aws_calls import Answer, AwsCalls, NotThere
+from adapters.aws_calls import Answer, AwsCalls
+from adapters.aws_errors import NotThere
 from adapters.ecs.facts import Deployment, Rollout
 from bot.runbook.errors import Unreachable
 

@@ -5,7 +5,8 @@ No RDS call has an idempotency token, and a failover said twice moves the writer
 change is recognised by what it leaves: who writes, an event since, a snapshot with our tag.
 """
 
-from adapters.aws_calls import Answer, AwsCalls, NotThere, answered_at
+from adapters.aws_calls import Answer, AwsCalls, answered_at
+from adapters.aws_errors import NotThere
 from adapters.rds.changes import FailOver, RebootWithFailover, TakeSnapshot
 from adapters.rds.facts import Database
 from adapters.rds.reading import of_cluster, of_instance, writer_of

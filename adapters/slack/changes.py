@@ -3,7 +3,7 @@
 import shlex
 from datetime import datetime
 
-from adapters.http_calls import plain
+from adapters.plain import plain
 from bot.runbook import CHANGE, Change
 from bot.runbook.values import UserId
 

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from adapters.http_calls import plain
+from adapters.plain import plain
 from bot.runbook.errors import NothingDone, Refused, Unreachable
 
 Answer = Mapping[str, Any]

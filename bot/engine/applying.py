@@ -13,23 +13,32 @@ Only a broken glass passes it.
 
 import asyncio
 import logging
-import math
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence, Set
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
 from bot.engine.audit import note
 from bot.engine.calling import is_cancelled_here, look
 from bot.engine.clock import Clock
+from bot.engine.ended import (
+    CANCELLED,
+    ApplyTiming,
+    Ended,
+    Turn,
+    all_done,
+    end_of,
+    half_way,
+    is_over,
+    kept_back,
+    not_begun,
+)
 from bot.engine.glass import is_through
 from bot.engine.locking import holds_all
 from bot.engine.made import DONE
-from bot.engine.reading import moment
 from bot.engine.reports import Report
-from bot.engine.results import done_as_json
 from bot.engine.systems import Systems
 from bot.engine.taking import Fenced
 from bot.runbook import Seen
@@ -40,28 +49,9 @@ from bot.store.tables import changes, plans, work
 
 log = logging.getLogger(__name__)
 
-Outcome = Literal["given", "unsure", "outdated", "failed", "cancelled", "frozen"]
-CANCELLED = "Cancelled before it was applied"
 #: Asked within the transaction of an intent: why the change is not to be made now; or ''.
 Frozen = Callable[[sa.Connection, Change], str]
 NAMESPACE = uuid.UUID("6f0d9d1e-2f0f-4f43-9d6a-2f4d3c0a7b11")
-
-
-@dataclass(frozen=True)
-class ApplyTiming:
-    """All in seconds."""
-
-    call_limit: float = 30.0  #: One call that alters something.
-    settle: float = 10.0  #: After the limit, until a lost call can no longer take effect.
-    look_first: float = 0.05  #: Until the second look; then twice as long each time,
-    look_every: float = 3.0  #: up to this.
-    applying_limit: float = 1800.0  #: How long the other side may be at it.
-
-
-@dataclass(frozen=True)
-class Ended:
-    outcome: Outcome
-    report: Report
 
 
 @dataclass(frozen=True)
@@ -77,23 +67,6 @@ class Job:
     plan: Plan[Change]
     targets: tuple[str, ...]
     permit: Callable[[], Awaitable[Ended | None]]
-
-
-@dataclass
-class _Turn:
-    """
-    One change's turn. `since`: the monotonic time from which a call of ours may be on its way;
-    after a restart that is when this life began with it, for nobody knows how old the call is.
-    """
-
-    change: Change
-    number: int
-    intent_at: float | None
-    since: float
-    answered: bool = False  #: The call came back without an error.
-    refused: str = ""  #: The other side's clear no.
-    kept_out: NothingDone | None = None  #: The call had no effect, and may be made again.
-    tries: int = 0  #: Calls that may have had an effect.
 
 
 class Applier:
@@ -116,13 +89,13 @@ class Applier:
             row = rows[number]
             if row.state in DONE:
                 continue
-            turn = _Turn(change, number, row.intent_at, self._clock.monotonic())
+            turn = Turn(change, number, row.intent_at, self._clock.monotonic())
             ended = await self._take_turn(job, turn)
             if isinstance(ended, Ended):
-                return _half_way(ended, await self._store.read(_rows, job.plan_id))
-        return _all_done(job.plan, await self._store.read(_rows, job.plan_id))
+                return half_way(ended, await self._store.read(_rows, job.plan_id))
+        return all_done(job.plan, await self._store.read(_rows, job.plan_id))
 
-    async def _take_turn(self, job: Job, turn: _Turn) -> Seen | Ended:
+    async def _take_turn(self, job: Job, turn: Turn) -> Seen | Ended:
         if turn.intent_at is None:
             if await self._store.read(_is_stopped, job.work_id):
                 return Ended("cancelled", Report(CANCELLED))
@@ -131,12 +104,12 @@ class Applier:
                 await self._mark(job, turn, "already so", seen)
                 return seen
             if seen.state != "before":
-                return _not_begun(turn, seen)
+                return not_begun(turn, seen)
             if ended := await self._set_out(job, turn):
                 return ended
         return await self._settle(job, turn)
 
-    async def _look_before(self, turn: _Turn) -> Seen:
+    async def _look_before(self, turn: Turn) -> Seen:
         """Nothing was sent yet, so there is time to wait for a clear view."""
         until = self._clock.monotonic() + self._timing.call_limit
         for nap in self._naps():
@@ -153,7 +126,7 @@ class Applier:
             yield min(nap, self._timing.look_every)
             nap *= 2
 
-    async def _set_out(self, job: Job, turn: _Turn) -> Ended | None:
+    async def _set_out(self, job: Job, turn: Turn) -> Ended | None:
         """Permit, intent, call: in this order, each time."""
         if refusal := await job.permit():
             return refusal
@@ -164,7 +137,7 @@ class Applier:
         await self._call(job, turn)
         return None
 
-    async def _call(self, job: Job, turn: _Turn) -> None:
+    async def _call(self, job: Job, turn: Turn) -> None:
         turn.tries, turn.kept_out = turn.tries + 1, None
         key = str(uuid.uuid5(NAMESPACE, f"{job.plan_id}/{turn.number}"))
         try:
@@ -191,7 +164,7 @@ class Applier:
         except Exception as error:
             log.warning("%s: no clear answer (%s); looking", turn.change.target(), error)
 
-    async def _settle(self, job: Job, turn: _Turn) -> Seen | Ended:
+    async def _settle(self, job: Job, turn: Turn) -> Seen | Ended:
         """Looks until it is clear what became of a change that was intended."""
         began = self._clock.monotonic()
         for nap in self._naps():
@@ -202,9 +175,9 @@ class Applier:
                 return seen
             if seen.state == "applying":
                 await self._progress(job, seen.now, None)
-            if ended := self._end_of(turn, seen, now - began, self._is_over(turn, now)):
+            if ended := end_of(turn, seen, self._timing, now, now - began):
                 return ended
-            if seen.state == "before" and self._is_over(turn, now):
+            if seen.state == "before" and is_over(turn, self._timing, now):
                 await self._clock.sleep(turn.kept_out.again_after_s if turn.kept_out else 0)
                 if ended := await self._set_out(job, turn):
                     return ended
@@ -212,33 +185,7 @@ class Applier:
                 await self._clock.sleep(nap)
         raise AssertionError("the naps never end")
 
-    @property
-    def _margin(self) -> float:
-        """Seconds after a call began, until it can no longer take effect."""
-        return self._timing.call_limit + self._timing.settle
-
-    def _is_over(self, turn: _Turn, now: float) -> bool:
-        """Whether nothing can be on its way any more."""
-        return turn.kept_out is not None or now >= turn.since + self._margin
-
-    def _end_of(self, turn: _Turn, seen: Seen, waited_s: float, is_over: bool) -> Ended | None:
-        """Why this was the last look at it, although it is not applied."""
-        if seen.state in ("before", "drifted") and turn.refused:
-            return Ended("failed", Report(turn.refused))
-        if seen.state == "drifted" and (turn.answered or is_over):
-            return Ended("failed", Report(f"It did not stay so: {seen.now}"))
-        if seen.state == "before" and is_over:
-            if turn.kept_out:
-                is_late = waited_s + turn.kept_out.again_after_s >= self._margin * 2
-                return Ended("failed", Report(str(turn.kept_out))) if is_late else None
-            is_last = not turn.change.repeatable or turn.tries >= 2
-            return _unsure(turn, seen) if is_last else None
-        patience = {"applying": self._timing.applying_limit, "unreadable": self._margin * 2}
-        if waited_s >= patience.get(seen.state, math.inf):
-            return _unsure(turn, seen)
-        return None
-
-    async def _mark(self, job: Job, turn: _Turn, state: str, seen: Seen) -> None:
+    async def _mark(self, job: Job, turn: Turn, state: str, seen: Seen) -> None:
         now = self._clock.now()
         await self._store.tx(_mark, job, turn.number, state, seen.now, now)
         await self._progress(job, seen.now, turn.number / len(job.plan.changes))
@@ -246,44 +193,6 @@ class Applier:
 
 def _loop_time() -> float:
     return asyncio.get_running_loop().time()
-
-
-def _not_begun(turn: _Turn, seen: Seen) -> Ended:
-    target = turn.change.target()
-    if seen.state == "drifted":
-        return Ended("outdated", Report(f"Not applied: since this was asked, {seen.now}"))
-    if seen.state == "applying":
-        return Ended("outdated", Report(f"Not applied: {target} is busy: {seen.now}"))
-    return Ended("failed", Report(f"Not applied: {seen.now}. Nothing was changed at {target}."))
-
-
-def _unsure(turn: _Turn, seen: Seen) -> Ended:
-    answered = "was accepted" if turn.answered else "went unanswered"
-    return Ended(
-        "unsure",
-        Report(
-            f"It is not known whether this happened: `{turn.change.command()}` {answered}, and"
-            f" what can be seen is: {seen.now}. Look there, then say what is true."
-        ),
-    )
-
-
-def _half_way(ended: Ended, rows: Sequence[Any]) -> Ended:
-    """What was applied before it ended is said, whatever ended it."""
-    made = [row for row in rows if row.state in DONE]
-    if not made:
-        return ended
-    was = "was" if len(made) == 1 else "were"
-    so_far = f"{len(made)} of {len(rows)} {was} applied: {'; '.join(row.seen for row in made)}"
-    then = "the rest was cancelled" if ended.outcome == "cancelled" else ended.report.says
-    return replace(ended, report=replace(ended.report, says=f"{so_far}. Then: {then}"))
-
-
-def _all_done(plan: Plan[Change], rows: Sequence[Any]) -> Ended:
-    """As it was seen when it was done, which may have been in an earlier life."""
-    at = max(row.at for row in rows)
-    says = f"Seen done {moment(at):%H:%M:%S} UTC: {'; '.join(row.seen for row in rows)}"
-    return Ended("given", Report(says, done_as_json(plan, at), has_result=True))
 
 
 def _rows(c: sa.Connection, plan_id: str) -> list[Any]:
@@ -295,7 +204,7 @@ def _is_stopped(c: sa.Connection, work_id: str) -> bool:
     return bool(c.execute(sa.select(work.c.stop).where(work.c.id == work_id)).scalar_one())
 
 
-def _intend(c: sa.Connection, job: Job, turn: _Turn, now: float, frozen: Frozen) -> Ended | None:
+def _intend(c: sa.Connection, job: Job, turn: Turn, now: float, frozen: Frozen) -> Ended | None:
     """The last fence before the outside world: None when nothing stands in the way."""
     row = c.execute(sa.select(work).where(work.c.id == job.work_id).with_for_update()).one()
     if row.fence != job.fence or row.status != "taken":
@@ -316,13 +225,6 @@ def _intend(c: sa.Connection, job: Job, turn: _Turn, now: float, frozen: Frozen)
 def _states(c: sa.Connection, plan_id: str) -> set[str]:
     query = sa.select(changes.c.state).where(changes.c.plan == plan_id)
     return set(c.execute(query).scalars())
-
-
-def kept_back(why: str, states: Set[str]) -> Ended:
-    """By a freeze. `states` of the plan's changes: one that was begun was not just left alone."""
-    nothing = "" if states & set(DONE) else ". Nothing was changed."
-    outcome: Outcome = "frozen" if states <= {"planned"} else "failed"
-    return Ended(outcome, Report(f"Not applied: {why}{nothing}"))
 
 
 def _mark(c: sa.Connection, job: Job, number: int, state: str, seen: str, now: float) -> None:

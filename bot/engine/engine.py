@@ -17,10 +17,12 @@ import sqlalchemy as sa
 
 from bot.access.policy import DEFAULT, Policy
 from bot.engine.access import Access
-from bot.engine.applying import Applier, ApplyTiming, Job
+from bot.engine.applying import Applier, Job
 from bot.engine.audit import note
 from bot.engine.calling import Surroundings
 from bot.engine.clock import Clock
+from bot.engine.effects import Taken
+from bot.engine.ended import ApplyTiming
 from bot.engine.freezing import Freezing
 from bot.engine.glass import REVIEW, remind
 from bot.engine.intents import Directory
@@ -30,7 +32,7 @@ from bot.engine.record import Announcer, Said
 from bot.engine.reports import Report
 from bot.engine.runners import Runner
 from bot.engine.state import Event
-from bot.engine.taking import Fenced, PutDeliveries, Taken, Taker, lock_run
+from bot.engine.taking import Fenced, PutDeliveries, Taker, lock_run
 from bot.runbook import Runbook
 from bot.runbook.values import storable
 from bot.store.store import STORE_AWAY, Store, Transaction

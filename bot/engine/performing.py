@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.engine.access import Access, Lapsed
-from bot.engine.applying import Applier, Ended, Job, kept_back
+from bot.engine.applying import Applier, Job
 from bot.engine.calling import (
     Answered,
     Surroundings,
@@ -21,6 +21,7 @@ from bot.engine.calling import (
     report_of,
 )
 from bot.engine.clock import Clock
+from bot.engine.ended import Ended, kept_back
 from bot.engine.plans import parse
 from bot.engine.reading import run_record
 from bot.engine.record import ApprovalRecord

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from adapters.aws_calls import AwsCalls, NotThere, answered_at
+from adapters.aws_calls import AwsCalls, answered_at
+from adapters.aws_errors import NotThere
 from bot.runbook.errors import NothingDone, Refused, Unreachable
 from tests.adapters.scripted_aws import ScriptedAws
 

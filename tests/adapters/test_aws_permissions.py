@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from adapters import cloudwatch, ecr, ecs, load_balancer, logs, parameters, rds
-from adapters.aws_calls import AwsCalls, Call
+from adapters.aws_calls import AwsCalls
+from adapters.aws_errors import Call
 from sandbox.aws.clock import StandingClock
 from sandbox.aws.world import AwsWorld
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from adapters.calendar import Calendar, ScheduleMeeting, calendar_file, meeting_time
-from adapters.http_calls import plain
+from adapters.plain import plain
 from bot.runbook import Company, Person, Seen
 from tests.adapters.written_room import State, WrittenRoom
 

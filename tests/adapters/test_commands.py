@@ -12,8 +12,8 @@ from pydantic import ValidationError
 
 import adapters
 from adapters.ecs import RestartService, ScaleService, UpdateService
-from adapters.http_calls import plain
 from adapters.parameters import PLACES, SetParameter
+from adapters.plain import plain
 from adapters.rds import FailOver, RebootWithFailover, TakeSnapshot
 from bot.runbook import Adapter, Change, Person
 from bot.runbook.values import storable

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import web
 
-from adapters.http_calls import LARGEST_ANSWER, HttpCalls, plain
+from adapters.http_calls import LARGEST_ANSWER, HttpCalls
+from adapters.plain import plain
 from bot.runbook.errors import Refused, Unreachable
 from sandbox.peers.peer import Peer
 

@@ -12,8 +12,9 @@ import pytest
 from pydantic import ValidationError
 
 from adapters.calendar import Calendar, ScheduleMeeting, calendar_file
-from adapters.http_calls import HttpCalls, plain
+from adapters.http_calls import HttpCalls
 from adapters.pager import Page
+from adapters.plain import plain
 from adapters.slack import CreateChannel
 from adapters.slack.changes import LONGEST_TOPIC
 from adapters.tickets import LONGEST_TEXT, CreateTicket, GitHub

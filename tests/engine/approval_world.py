@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from bot.engine.applying import ApplyTiming
+from bot.engine.ended import ApplyTiming
 from bot.runbook import (
     CHANGE,
     DESTROY,

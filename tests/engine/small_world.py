@@ -13,10 +13,10 @@ from pydantic import Field
 from bot.access.acts import Frozen
 from bot.access.member import Member
 from bot.access.policy import DEFAULT, Policy
-from bot.engine.applying import ApplyTiming
 from bot.engine.calling import Surroundings
 from bot.engine.clock import Clock
 from bot.engine.desk import EngineDesk
+from bot.engine.ended import ApplyTiming
 from bot.engine.engine import Engine
 from bot.engine.intents import Actor, Started, StartRun
 from bot.engine.record import Origin, RunRecord, Said, StepRecord, Thaw

@@ -11,7 +11,7 @@ import pytest
 
 from bot.access.acts import Frozen
 from bot.access.policy import DEFAULT, ApproveRule, Policy, RunRule
-from bot.engine.applying import ApplyTiming
+from bot.engine.ended import ApplyTiming
 from bot.engine.freezes import throw
 from bot.engine.intents import Noted, Refusal, Started, StartRun
 from bot.engine.record import Origin

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.engine.applying import ApplyTiming
+from bot.engine.ended import ApplyTiming
 from bot.engine.intents import Noted, Refusal
 from bot.runbook import Plan, Runbook
 from bot.runbook.words import plan

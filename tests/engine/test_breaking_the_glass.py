@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from bot.access.policy import DEFAULT, FreezeWindow
-from bot.engine.applying import ApplyTiming
+from bot.engine.ended import ApplyTiming
 from bot.engine.glass import is_through, shatter
 from bot.engine.intents import Actor, Noted, Refusal
 from bot.engine.record import RunRecord

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 import pytest
 
 from bot.access.policy import DEFAULT, FreezeWindow, Policy
-from bot.engine.applying import ApplyTiming
 from bot.engine.clock import Clock
+from bot.engine.ended import ApplyTiming
 from bot.engine.intents import Noted, Refusal
 from bot.engine.reading import moment
 from bot.engine.record import RunRecord

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from bot.engine.applying import ApplyTiming
+from bot.engine.ended import ApplyTiming
 from bot.engine.intents import Noted
 from bot.runbook import Plan, Runbook
 from bot.runbook.words import plan

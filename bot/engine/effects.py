@@ -1,0 +1,229 @@
+"""
+What follows from an event, as rows: work that is due, plans that are put before people, questions,
+the time of the next reading. Nothing here waits or calls anything outside.
+"""
+
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot.engine import entries, locking
+from bot.engine.audit import Note
+from bot.engine.glass import REVIEW
+from bot.engine.plans import Kinds, compose, parse
+from bot.engine.record import Said
+from bot.engine.reports import Report
+from bot.engine.state import Effect, RunState
+from bot.engine.turns import spec_of
+from bot.runbook.errors import Outdated
+from bot.runbook.outline import Outline
+from bot.store.tables import changes, plans, waits, work
+
+
+@dataclass
+class Taken:
+    """What the transaction left to be done in memory."""
+
+    is_new: bool = True  #: False: this event was here before, and nothing happened.
+    moved: bool = False  #: False: the run did not wait for it.
+    start: list[str] = field(default_factory=list)  #: Work that is due.
+    stop: list[str] = field(default_factory=list)  #: Work that should stop if it still can.
+    answer: str = ""  #: What the person was told, also when the event was here before.
+
+
+@dataclass
+class Effects:
+    """
+    Writes what the conductor wants to follow from one event: one function for each effect that it
+    knows, called by its name.
+    """
+
+    c: sa.Connection
+    now: float
+    run_id: str
+    row: Any  #: Of the run.
+    outline: Outline
+    run: RunState
+    kinds: Kinds
+    expires_after_s: float
+    outcome: str  #: Of the event.
+    taken: Taken = field(default_factory=lambda: Taken(moved=True))
+    said: list[Said] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+
+    def call(self, effect: Effect, _report: Report) -> None:
+        suffix = f".{effect.reading}" if effect.reading > 1 else ""
+        self._work(f"{self.run_id}/{effect.step}.call#{effect.attempt}{suffix}", effect, "call")
+
+    def apply(self, effect: Effect, _report: Report) -> None:
+        work_id = f"{self.run_id}/{effect.step}.apply#{effect.attempt}"
+        mine = work.c.id == work_id
+        reopened = sa.update(work).where(mine).values(status="due")
+        if self.c.execute(reopened).rowcount:  # A person has vouched for what was unsure.
+            self.taken.start.append(work_id)
+            return
+        plan = self._plan(effect)
+        try:
+            loaded = parse(plan.text, self.kinds).changes
+        except Outdated:  # Whoever carries it out says so; it touches nothing.
+            loaded = ()
+        targets = sorted({change.target() for change in loaded})
+        self._work(work_id, effect, "apply", plan.id, targets)
+
+    def vouch(self, effect: Effect, report: Report) -> None:
+        mine = sa.and_(changes.c.plan == self._plan(effect).id, changes.c.state == "intended")
+        happened = {"state": "applied", "seen": report.says, "at": self.now}
+        self.c.execute(sa.update(changes).where(mine).values(**happened))
+
+    def propose(self, effect: Effect, report: Report) -> None:
+        assert report.draft
+        spec = spec_of(self.outline, effect.step)
+        composed = compose(self.run_id, self.outline, effect.step, report.draft.plan)
+        worst = max(change.effect for change in report.draft.plan.changes)
+        unattended = spec.unattended is not None
+        plan_id = secrets.token_urlsafe(16)
+        expires_at = self.now + (spec.expires_s or self.expires_after_s)
+        asked = {
+            "step": effect.step,
+            "attempt": effect.attempt,
+            "digest": composed.digest,
+            "effect": worst.name,
+            "people": 0 if unattended else max(spec.people, worst.people),
+            "role": spec.role or "",
+            "requested_by": self._requester(effect.step),
+            "expires_at": expires_at,
+        }
+        self.c.execute(
+            sa.insert(plans).values(
+                id=plan_id, run=self.run_id, text=composed.text, asked_at=self.now,
+                status="approved" if unattended else "pending", outcome="", **asked,
+            )
+        )  # fmt: skip
+        self.notes.append(entries.of_request(plan_id, asked, report.draft, spec.unattended))
+        for number, seen in enumerate(report.draft.now, start=1):
+            self.c.execute(
+                sa.insert(changes).values(
+                    plan=plan_id, number=number, state="planned", now=seen, seen=seen, at=self.now
+                )
+            )
+        if not unattended:
+            self._wait(f"plan:{plan_id}", effect, "approval", {"plan": plan_id}, expires_at)
+            self.said.append(Said("approval asked", plan_id))
+
+    def ask(self, effect: Effect, report: Report) -> None:
+        question = dict(report.question or {})
+        self._question(effect, question.pop("kind"), question)
+
+    def doubt(self, effect: Effect, report: Report) -> None:
+        self._question(effect, "unsure", {"text": report.says})
+
+    def _question(self, effect: Effect, kind: str, body: Mapping[str, object]) -> None:
+        question_id = secrets.token_urlsafe(12)
+        self._wait(question_id, effect, kind, body, None)
+        self.said.append(Said("question asked", question_id))
+
+    def tick(self, effect: Effect, _report: Report) -> None:
+        every = spec_of(self.outline, effect.step).every_s or 1.0
+        wait_id = f"{self.run_id}/{effect.step}.tick#{effect.attempt}.{effect.reading}"
+        self._wait(wait_id, effect, "tick", {}, self.now + every)
+
+    def stop(self, effect: Effect, _report: Report) -> None:
+        mine = sa.and_(
+            work.c.run == self.run_id,
+            work.c.step == effect.step,
+            work.c.attempt == effect.attempt,
+            work.c.status != "finished",
+        )
+        self.c.execute(sa.update(work).where(mine).values(stop=1))
+        woken = sa.update(work).where(mine, work.c.status == "blocked").values(status="due")
+        self.c.execute(woken)  # only to say that it was cancelled
+        for row in self.c.execute(sa.select(work.c.id, work.c.status).where(mine)).all():
+            (self.taken.start if row.status == "due" else self.taken.stop).append(row.id)
+
+    def close(self, effect: Effect, _report: Report) -> None:
+        mine = sa.and_(
+            waits.c.run == self.run_id,
+            waits.c.step == effect.step,
+            waits.c.attempt == effect.attempt,
+            waits.c.kind != REVIEW,
+        )
+        for row in self.c.execute(sa.select(waits.c.id, waits.c.kind, waits.c.body).where(mine)):
+            if row.kind == "approval":
+                self._close_plan(json.loads(row.body)["plan"], effect.step)
+            elif row.kind != "tick":
+                self.said.append(Said("question closed", row.id))
+        self.c.execute(sa.delete(waits).where(mine))
+
+    def _close_plan(self, plan_id: str, step: str) -> None:
+        pending = sa.and_(plans.c.id == plan_id, plans.c.status == "pending")
+        withdrawn = sa.update(plans).where(pending).values(status="cancelled")
+        digest = self.c.execute(withdrawn.returning(plans.c.digest)).scalar()
+        if digest:
+            body = {"plan": plan_id, "digest": digest}
+            self.notes.append(Note("approval withdrawn", step, body=body))
+        self.said.append(Said("approval changed", plan_id))
+
+    def free(self, effect: Effect, report: Report) -> None:
+        plan = self._plan(effect)
+        is_anew = self.run.status_of(effect.step) in ("waiting", "working")
+        status = "outdated" if is_anew else "frozen" if self.outcome == "frozen" else None
+        self.c.execute(
+            sa.update(plans)
+            .where(plans.c.id == plan.id)
+            .values(outcome=report.says, **({"status": status} if status else {}))
+        )
+        self.said.append(Said("approval changed", plan.id))
+        holder = f"{self.run_id}/{effect.step}.apply#{effect.attempt}"
+        self.taken.start += locking.free(self.c, holder, self.now)
+
+    # Rows.
+
+    def _plan(self, effect: Effect) -> Any:
+        query = sa.select(plans.c.id, plans.c.text).where(
+            plans.c.run == self.run_id,
+            plans.c.step == effect.step,
+            plans.c.attempt == effect.attempt,
+        )
+        return self.c.execute(query).one()
+
+    def _requester(self, step: str) -> str:
+        """Whoever picked it, else whoever started the run."""
+        return self.run.step(step).by or str(self.row.started_by)
+
+    def _work(
+        self,
+        work_id: str,
+        effect: Effect,
+        phase: str,
+        plan: str | None = None,
+        targets: Sequence[str] = (),
+    ) -> None:
+        granted = not targets or locking.grant(self.c, work_id, targets, self.now)
+        self.c.execute(
+            sa.insert(work).values(
+                id=work_id, run=self.run_id, step=effect.step, phase=phase,
+                attempt=effect.attempt, plan=plan, targets=json.dumps(list(targets)),
+                status="due" if granted else "blocked", fence=0, stop=0, born_at=self.now,
+            )
+        )  # fmt: skip
+        if granted:
+            self.taken.start.append(work_id)
+
+    def _wait(
+        self,
+        wait_id: str,
+        effect: Effect,
+        kind: str,
+        body: Mapping[str, object],
+        deadline: float | None,
+    ) -> None:
+        self.c.execute(
+            sa.insert(waits).values(
+                id=wait_id, run=self.run_id, step=effect.step, attempt=effect.attempt,
+                kind=kind, body=json.dumps(body), deadline=deadline,
+            )
+        )  # fmt: skip
