@@ -12,7 +12,7 @@ from adapters.ecs import Deployment, Deployments, Ecs, Services, UpdateService
 from adapters.load_balancer import LoadBalancer
 from adapters.pager import Page, Pager
 from adapters.parameters import Parameters, SetParameter
-from adapters.postgres import Connectivity, Postgres
+from adapters.postgres import Cause, Connectivity, Postgres
 from adapters.rds import FailOver, Rds, RebootWithFailover
 from adapters.slack import CreateChannel, PostTimeline
 from adapters.status_pages import StatusPages, VendorStatuses
@@ -22,6 +22,7 @@ from bot.runbook import (
     Done,
     Findings,
     Found,
+    NextHop,
     Nothing,
     Person,
     Plan,
@@ -174,7 +175,7 @@ async def recent_deployments(
 async def database_connectivity(postgres: Postgres, limits: Limits) -> Found[Connectivity]:
     answer = await postgres.connectivity()
     if answer.answered_in is None:
-        return problem(answer.says(), answer, next_hops=(lost_database(),))
+        return problem(answer.says(), answer, next_hops=_after_silence(answer.cause))
     if answer.in_recovery is None:
         return problem(answer.says(), answer)
     if answer.in_recovery:
@@ -197,6 +198,13 @@ async def external_dependencies(status_pages: StatusPages) -> Found[VendorStatus
     if vendors.unreadable:
         return unknown(vendors.troubles, table=vendors.table())
     return ok("Meta, Stripe and Auth0 report no trouble", vendors, table=vendors.table())
+
+
+def _after_silence(cause: Cause) -> tuple[NextHop, ...]:
+    """A database that is full, starting or does not know us is not lost."""
+    if cause == "too many connections":
+        return (slow_database(),)
+    return () if cause in ("starting", "authentication") else (lost_database(),)
 
 
 def _say(suspects: Sequence[Deployment]) -> str:

@@ -11,7 +11,7 @@ from adapters.ecs import Deployment, Deployments, Ecs, Service, Services
 from adapters.load_balancer import LoadBalancer, Targets
 from adapters.pager import OnCall, Pager
 from adapters.parameters import Parameter, Parameters
-from adapters.postgres import Connectivity, Postgres
+from adapters.postgres import Cause, Connectivity, Postgres
 from adapters.rds import Database, Rds
 from adapters.status_pages import StatusPages, VendorStatus, VendorStatuses
 from bot.engine.rehearsal import Rehearsal, canned, rehearse
@@ -142,6 +142,24 @@ async def test_a_database_that_does_not_answer_suggests_failing_over_and_a_resto
     seen = await rehearsed(outage(postgres=canned(Postgres, connectivity=silent)))
     assert seen.suggested == ["roll_back", "fail_over"]
     assert [hop.book for hop in seen.offered] == ["RB-REC-001"]
+
+
+@pytest.mark.parametrize(
+    ("cause", "books"),
+    [
+        ("refused", ["RB-REC-001"]),
+        ("timed out", ["RB-REC-001"]),
+        ("too many connections", ["RB-INC-003"]),
+        ("starting", []),
+        ("authentication", []),
+    ],
+)
+async def test_a_database_that_only_takes_no_more_clients_is_not_restored(
+    cause: Cause, books: list[str]
+) -> None:
+    silent = Connectivity(answered_in=None, error="no", cause=cause)
+    found = await database_connectivity(canned(Postgres, connectivity=silent), Limits())
+    assert [hop.book for hop in found.next_hops] == books
 
 
 async def test_a_database_in_recovery_is_a_problem_however_quickly_it_answers() -> None:
