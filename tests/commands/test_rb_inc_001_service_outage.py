@@ -159,7 +159,7 @@ async def test_a_database_that_only_takes_no_more_clients_is_not_restored(
 ) -> None:
     silent = Connectivity(answered_in=None, error="no", cause=cause)
     found = await database_connectivity(canned(Postgres, connectivity=silent), Limits())
-    assert [hop.book for hop in found.next_hops] == books
+    assert [hop.book for hop in found.details.get("next_hops", ())] == books
 
 
 async def test_a_database_in_recovery_is_a_problem_however_quickly_it_answers() -> None:
