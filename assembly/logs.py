@@ -36,3 +36,6 @@ def begin(stream: TextIO | None = None, *rewrites: Callable[[str], str]) -> None
     handler = logging.StreamHandler(stream)
     handler.setFormatter(OneLine(*rewrites))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
+    logging.getLogger("alembic").setLevel(
+        logging.WARNING
+    )  # bot/store/migrate.py says it in a line

@@ -4,6 +4,7 @@ Brings the schema to the newest revision at start, within the transaction it is 
 Revisions stand in bot/store/migrations; among replicas one migrates and the others wait.
 """
 
+import logging
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -11,6 +12,8 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+
+log = logging.getLogger(__name__)
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 #: Any number, as long as every version of the bot uses the same one.
@@ -36,3 +39,6 @@ def migrate(connection: sa.Connection) -> None:
         )
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+    now = MigrationContext.configure(connection).get_current_heads()
+    if set(now) != there:
+        log.info("the store's schema is now at revision %s", ", ".join(now))
