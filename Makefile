@@ -3,6 +3,8 @@
 PYTHON ?= python3
 BIN = .venv/bin
 SOURCES = app.py assembly bot adapters commands sandbox benchmarks tests
+# Without compiled files every worker compiles all tests anew, which is a quarter of `make check`.
+export PYTHONDONTWRITEBYTECODE =
 INSTALL = $(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e
 
 .PHONY: sandbox test check outlines bench clean static
