@@ -3,7 +3,6 @@
 import ast
 import json
 import re
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -63,17 +62,17 @@ def manifest() -> dict[str, Any]:
     return read
 
 
-def trees() -> Iterator[ast.Module]:
-    for part in ("bot", "adapters"):
-        for path in sorted((ROOT / part).rglob("*.py")):
-            yield ast.parse(path.read_text())
+@cache
+def nodes() -> tuple[ast.AST, ...]:
+    """Of all that talks to Slack, and of what it is built on."""
+    paths = [path for part in ("bot", "adapters") for path in (ROOT / part).rglob("*.py")]
+    return tuple(node for path in paths for node in ast.walk(ast.parse(path.read_text())))
 
 
 def methods_called() -> set[str]:
     return {
         node.value
-        for tree in trees()
-        for node in ast.walk(tree)
+        for node in nodes()
         if isinstance(node, ast.Constant)
         and isinstance(node.value, str)
         and METHOD.fullmatch(node.value)
@@ -84,8 +83,7 @@ def listened_to(kind: str) -> set[str]:
     """The literal names in `app.<kind>("...")`."""
     return {
         node.args[0].value
-        for tree in trees()
-        for node in ast.walk(tree)
+        for node in nodes()
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
         and node.func.attr == kind

@@ -6,6 +6,7 @@ put together from something that is not ours.
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -47,15 +48,15 @@ class Found:
     what: str
 
 
-def parsed() -> Iterator[tuple[str, ast.Module]]:
-    for path in FILES:
-        yield str(path.relative_to(ROOT)), ast.parse(path.read_text())
+@cache
+def parsed() -> tuple[tuple[str, ast.Module], ...]:
+    return tuple((str(path.relative_to(ROOT)), ast.parse(path.read_text())) for path in FILES)
 
 
-def calls() -> Iterator[tuple[str, ast.Call, str, str]]:
+@cache
+def calls() -> tuple[tuple[str, ast.Call, str, str], ...]:
     """Every call: its file, itself, whose it is (`log` of `log.info`), and its name."""
-    for file, tree in parsed():
-        yield from _calls_in(file, tree)
+    return tuple(call for file, tree in parsed() for call in _calls_in(file, tree))
 
 
 def _calls_in(file: str, tree: ast.AST) -> Iterator[tuple[str, ast.Call, str, str]]:
