@@ -5,6 +5,7 @@ Revisions stand in bot/store/migrations; among replicas one migrates and the oth
 """
 
 import logging
+from functools import cache
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -28,17 +29,31 @@ def migrate(connection: sa.Connection) -> None:
     """Raises NewerSchema when the store is at a revision this version does not know."""
     if connection.dialect.name == "postgresql":
         connection.execute(sa.text("select pg_advisory_xact_lock(:n)"), {"n": ADVISORY_LOCK})
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    known = {one.revision for one in ScriptDirectory.from_config(config).walk_revisions()}
     there = set(MigrationContext.configure(connection).get_current_heads())
+    newest, known = _revisions()
+    if there == newest:
+        return
     if there - known:
         raise NewerSchema(
             "The store was written by a newer version of this bot. Start that version; this one"
             " would not understand what it reads."
         )
+    config = _config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
-    now = MigrationContext.configure(connection).get_current_heads()
-    if set(now) != there:
-        log.info("the store's schema is now at revision %s", ", ".join(now))
+    log.info("the store's schema is now at revision %s", ", ".join(newest))
+
+
+@cache
+def _revisions() -> tuple[frozenset[str], frozenset[str]]:
+    """The newest one, and all. Read once: alembic imports each file anew whenever it is asked."""
+    scripts = ScriptDirectory.from_config(_config())
+    return frozenset(scripts.get_heads()), frozenset(
+        one.revision for one in scripts.walk_revisions()
+    )
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    return config
