@@ -10,6 +10,7 @@ import asyncpg
 import sqlalchemy as sa
 
 from sandbox.postgres.database import Database
+from tests.store.empty import empty_store
 
 
 class Site(Protocol):
@@ -22,7 +23,7 @@ class OnDisk:
 
     def new_url(self) -> str:
         self._count += 1
-        return f"sqlite:///{self._folder}/{self._count}/bot.db"
+        return empty_store(self._folder / str(self._count))
 
 
 class OnServer:

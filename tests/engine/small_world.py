@@ -46,6 +46,7 @@ from bot.runbook.words import not_yet, nothing, ok, plan, problem, question
 from bot.store.deliveries import Delivery
 from bot.store.store import Store
 from bot.store.tables import audit
+from tests.store.empty import empty_store
 
 
 class Lamp(Facts):
@@ -400,7 +401,7 @@ async def living_bot(
 ) -> AsyncIterator[Bot]:
     world, people, announcer = world or World(), people or People(), announcer or Silent()
     changed = asyncio.Event()
-    opened = store(url or f"sqlite:///{path}/bot.db")
+    opened = store(url or empty_store(path))
     await opened.open()
     engine = Engine(
         opened,

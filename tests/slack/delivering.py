@@ -14,6 +14,7 @@ from bot.store.deliveries import Delivery
 from bot.store.rooms import begin_room
 from bot.store.store import Store
 from tests.slack.small_slack import START, SmallSlack
+from tests.store.empty import empty_store
 
 
 class StillClock(Clock):
@@ -64,7 +65,7 @@ class World:
     """`calls`: to a whole workspace, over HTTP; else everything is in memory."""
 
     def __init__(self, path: Path, calls: Calls | None = None) -> None:
-        self._url = f"sqlite:///{path}/bot.db"
+        self._url = empty_store(path)
         self.clock, self.slack = StillClock(), SmallSlack()
         self.slack.now = lambda: START + self.clock.monotonic()
         self.calls = calls or self.slack
