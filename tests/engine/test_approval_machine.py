@@ -12,6 +12,15 @@ from tests.engine.approval_sites import OnDisk, postgres
 pytestmark = pytest.mark.timeout(900)
 
 
+def test_in_one_story_nothing_is_made_that_was_not_approved_as_shown(tmp_path: Path) -> None:
+    class Machine(ApprovalMachine):
+        site, tally = OnDisk(tmp_path), Counter[str]()
+
+    run(50, 1, Machine)
+    assert Machine.tally["applies"]
+
+
+@pytest.mark.slow
 def test_nothing_is_ever_made_that_was_not_approved_as_shown(tmp_path: Path) -> None:
     class Machine(ApprovalMachine):
         site, tally = OnDisk(tmp_path), Counter[str]()
