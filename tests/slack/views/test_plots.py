@@ -30,6 +30,7 @@ def test_every_plot_is_a_picture(drawn: Plot) -> None:
     assert draw(drawn).startswith(PNG)
 
 
+@pytest.mark.filterwarnings("ignore:Glyph .* missing from font:UserWarning")
 @pytest.mark.parametrize("malice", HOSTILE, ids=range(len(HOSTILE)))
 def test_a_hostile_name_is_drawn_as_it_is(malice: str) -> None:
     line = ((T0, 1.0), (T0 + timedelta(minutes=1), 2.0))
