@@ -29,9 +29,9 @@ def fitting(approval: ApprovalRecord) -> tuple[ChangeRecord, ...]:
     shown: list[ChangeRecord] = []
     length = 0
     for change in approval.changes:
-        length += sum(map(len, _texts(change)))
-        too_long = any(len(one) > limits.RICH_TEXT for one in _texts(change))
-        if too_long or length > ROOM_TEXT or 2 * len(shown) + 2 > ROOM_BLOCKS:
+        lengths = [len(one) for one in _texts(change)]
+        length += sum(lengths)
+        if max(lengths) > limits.RICH_TEXT or length > ROOM_TEXT or 2 * len(shown) + 2 > ROOM_BLOCKS:
             break
         shown.append(change)
     return tuple(shown)

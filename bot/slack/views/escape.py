@@ -36,12 +36,12 @@ def clean(text: str) -> str:
     text = text.replace("\r\n", "\n").replace("\t", "    ")
     if text.replace("\n", "").isprintable() and _is_plain(text):
         return text
-    return _without_towers("".join(map(_seen, text)))
+    return _without_towers(text.translate(_Seen()))
 
 
 def command_line(text: str) -> str:
     """What will be run: a tab is seen too, for it is not the blanks that it looks like."""
-    return clean("".join(_written(one) if one in "\t\r" else one for one in text))
+    return clean(text.translate({ord(one): _written(one) for one in "\t\r"}))
 
 
 def one_line(text: str) -> str:
@@ -91,15 +91,21 @@ def mention(id: str) -> str:
 
 
 def _is_plain(text: str) -> bool:
-    return text.isascii() or (
-        BLANKS.isdisjoint(text) and not any(map(unicodedata.combining, text))
-    )
+    return text.isascii() or (BLANKS.isdisjoint(text) and not _combines(text))
 
 
-def _seen(char: str) -> str:
-    if char == "\n" or (char.isprintable() and char not in BLANKS):
-        return char
-    return _written(char)
+def _combines(text: str) -> bool:
+    return any(map(unicodedata.combining, set(text)))
+
+
+class _Seen(dict[int, str]):
+    """By code point. Each that a text has is looked at once, however often it is there."""
+
+    def __missing__(self, code: int) -> str:
+        char = chr(code)
+        is_seen = char == "\n" or (char.isprintable() and char not in BLANKS)
+        self[code] = char if is_seen else _written(char)
+        return self[code]
 
 
 def _written(char: str) -> str:
@@ -107,6 +113,8 @@ def _written(char: str) -> str:
 
 
 def _without_towers(text: str) -> str:
+    if not _combines(text):
+        return text
     kept: list[str] = []
     height = 0
     for char in text:
