@@ -1,12 +1,43 @@
 """What holds in every test."""
 
-from collections.abc import Iterator
+import gc
+import warnings
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from bot.secrets.redaction import REDACTOR
+
+
+def pytest_collection_finish() -> None:
+    """What was imported is there to the end: nobody need look each time whether it is garbage."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Generator[None, Any, Any]:
+    """Half a pair of surrogates cannot be sent to the process that prints what failed."""
+    return encodable((yield))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_warning_recorded(warning_message: warnings.WarningMessage) -> None:
+    if isinstance(warning_message.message, Warning):
+        warning_message.message.args = encodable(warning_message.message.args)
+
+
+def encodable(value: Any) -> Any:
+    """The same, with `\\ud800` written out in each text."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {encodable(key): encodable(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(map(encodable, value))
+    return value
 
 
 @pytest.fixture(autouse=True)
