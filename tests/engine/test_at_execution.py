@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bot.engine import performing
 from bot.engine.ended import ApplyTiming
 from bot.engine.intents import Noted, Refusal
 from bot.runbook import Plan, Runbook
@@ -71,8 +72,9 @@ async def test_a_run_that_waits_for_a_lock_can_be_cancelled(tmp_path: Path) -> N
 
 
 async def test_a_directory_that_is_away_for_a_moment_does_not_cost_an_approval(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(performing, "DIRECTORY_AGAIN_S", 0.05)
     async with living_bot(tmp_path) as bot:
         run_id = await bot.to_the_pick()
         approval = await bot.planned(run_id)
@@ -83,8 +85,9 @@ async def test_a_directory_that_is_away_for_a_moment_does_not_cost_an_approval(
 
 
 async def test_an_approval_does_not_last_longer_because_roles_cannot_be_read(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(performing, "DIRECTORY_AGAIN_S", 0.05)
     clock = SetClock()
     async with living_bot(tmp_path, clock=clock) as bot:
         run_id = await bot.to_the_pick()
