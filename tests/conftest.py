@@ -5,10 +5,19 @@ import warnings
 from collections.abc import Generator, Iterator
 from typing import Any
 
+import hypothesis
 import pytest
 import sqlalchemy as sa
 
 from bot.secrets.redaction import REDACTOR
+
+hypothesis.settings.register_profile("check", max_examples=25)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Who leaves out what is slow waits for the answer: a quarter of the examples, then."""
+    if config.getoption("markexpr") == "not slow" and not config.getoption("hypothesis_profile"):
+        hypothesis.settings.load_profile("check")
 
 
 def pytest_collection_finish() -> None:

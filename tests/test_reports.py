@@ -29,7 +29,7 @@ def test_a_report_can_be_sent_whatever_the_test_said(request: pytest.FixtureRequ
 def test_a_warning_can_be_sent_whatever_it_says(request: pytest.FixtureRequest) -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.warn(SAID, stacklevel=1)
-    plugins = request.config.pluginmanager
-    conftest = plugins.get_plugin(str(request.config.rootpath / "tests/conftest.py"))
-    conftest.pytest_warning_recorded(caught[0])
+    conftest = request.config.rootpath / "tests/conftest.py"
+    plugin: Any = request.config.pluginmanager.get_plugin(str(conftest))
+    plugin.pytest_warning_recorded(caught[0])
     assert str(caught[0].message).encode() == rb"\ud800 a\udfff\ud83d"

@@ -368,7 +368,7 @@ moments = st.builds(
 )
 
 
-@settings(max_examples=400)
+@settings(max_examples=4 * settings().max_examples)
 @given(st.data(), members, acts, moments)
 def test_adding_a_rule_takes_no_right_away_and_removing_one_gives_none(
     data: st.DataObject, member: Member, act: Act, moment: Moment
@@ -389,7 +389,7 @@ def test_adding_a_rule_takes_no_right_away_and_removing_one_gives_none(
         assert isinstance(may(whole, member, act, moment), Allowed)
 
 
-@settings(max_examples=200)
+@settings(max_examples=2 * settings().max_examples)
 @given(st.lists(approve_rules, max_size=4), windows, members, acts, moments)
 def test_adding_a_freeze_gives_no_right(
     rules: list[ApproveRule], added: FreezeWindow, member: Member, act: Act, moment: Moment
@@ -400,7 +400,7 @@ def test_adding_a_freeze_gives_no_right(
         assert isinstance(may(thawed, member, act, moment), Allowed)
 
 
-@settings(max_examples=200)
+@settings(max_examples=2 * settings().max_examples)
 @given(st.lists(approve_rules, max_size=4), members, moments, st.sampled_from(("operator", "dba")))
 def test_no_policy_lets_anybody_approve_without_the_steps_role(
     rules: list[ApproveRule], member: Member, moment: Moment, role: str

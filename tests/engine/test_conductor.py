@@ -172,7 +172,7 @@ class Stage:
 
 
 @pytest.mark.parametrize("plan", [LAMPS, CROSSING], ids=["lamps", "crossing"])
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=settings().max_examples * 3 // 2, deadline=None)
 @given(data=st.data(), dry=st.booleans())
 def test_whatever_comes_in_whatever_order_a_run_is_never_stuck_and_never_unapproved(
     plan: Outline, data: st.DataObject, dry: bool
@@ -196,7 +196,7 @@ def test_whatever_comes_in_whatever_order_a_run_is_never_stuck_and_never_unappro
 
 
 @pytest.mark.parametrize("plan", [LAMPS, CROSSING], ids=["lamps", "crossing"])
-@settings(max_examples=100, deadline=None)
+@settings(deadline=None)
 @given(data=st.data())
 def test_a_run_that_is_answered_always_comes_to_its_end(
     plan: Outline, data: st.DataObject

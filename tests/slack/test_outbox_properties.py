@@ -116,7 +116,11 @@ def test_everything_is_there_once_and_in_its_place(tmp_path: Path, runner: async
     world, runs = runner.run(World(tmp_path).open()), iter(range(10_000))
     runner.run(world.outbox.stop(0))
 
-    @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=settings().max_examples // 4,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
     @given(st.lists(DEED, max_size=12))
     def anything(deeds: Sequence[Deed]) -> None:
         runner.run(lives(world, f"R{next(runs)}", deeds))

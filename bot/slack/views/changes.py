@@ -31,7 +31,11 @@ def fitting(approval: ApprovalRecord) -> tuple[ChangeRecord, ...]:
     for change in approval.changes:
         lengths = [len(one) for one in _texts(change)]
         length += sum(lengths)
-        if max(lengths) > limits.RICH_TEXT or length > ROOM_TEXT or 2 * len(shown) + 2 > ROOM_BLOCKS:
+        if (
+            max(lengths) > limits.RICH_TEXT
+            or length > ROOM_TEXT
+            or 2 * len(shown) + 2 > ROOM_BLOCKS
+        ):
             break
         shown.append(change)
     return tuple(shown)

@@ -208,7 +208,7 @@ def broken(part: Any, draw: st.DrawFn) -> Any:
 
 
 @given(st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=3 * settings().max_examples, deadline=None)
 def test_no_block_however_broken_breaks_the_validator(data: st.DataObject) -> None:
     block = data.draw(st.composite(lambda draw: broken(draw(st.sampled_from(GOOD)), draw))())
     if not problems_in_blocks([block]):
