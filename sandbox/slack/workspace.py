@@ -279,7 +279,7 @@ class Workspace:
     async def wait_for(
         self,
         predicate: Callable[[], T],
-        timeout: float = 5.0,  # noqa: ASYNC109 -- it says what the caller waits for, not how
+        timeout: float = 30.0,  # noqa: ASYNC109 -- it says what the caller waits for, not how
     ) -> T:
         """What `predicate` returns once it is true; looked at anew with every change."""
         return await self.team.changes.wait_for(predicate, timeout)

@@ -328,7 +328,7 @@ class Bot:
 
     async def until(self, run_id: str, truth: Callable[[RunRecord], bool]) -> RunRecord:
         """Waits for what is to become true of a run."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while True:
                 self.changed.clear()
                 record = await self.desk.record(run_id)
@@ -339,7 +339,7 @@ class Bot:
 
     async def until_looked(self, times: int) -> None:
         """Until the lamps were looked at so many times more."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             for _ in range(times):
                 self.world.looked.clear()
                 await self.world.looked.wait()

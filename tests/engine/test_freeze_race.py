@@ -44,7 +44,7 @@ async def replicas(url: str) -> AsyncIterator[AsyncEngine]:
 
 
 async def somebody_waits(engine: AsyncEngine) -> None:
-    async with asyncio.timeout(20), engine.connect() as looking:
+    async with asyncio.timeout(60), engine.connect() as looking:
         while not (await looking.execute(WAITING)).scalar_one():
             await looking.rollback()
 

@@ -380,7 +380,7 @@ async def test_a_window_that_the_policy_no_longer_has_is_over_after_the_restart(
 
 async def told_of_it(bot: Bot) -> None:
     """Waits until the card of a run says so."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not any(one.kind == "freeze changed" for one in bot.announcer.said):
             bot.changed.clear()
             await bot.changed.wait()

@@ -189,7 +189,7 @@ async def days_later(bot: Bot, clock: SetClock, days: float) -> None:
     """So many days after the glass was broken, once the timer has looked."""
     clock.ahead = days * DAY
     bot.engine.start_work([])  # wakes the timer
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (await deadline(bot.engine.store) or 0) <= clock.now():
             bot.changed.clear()
             await bot.changed.wait()

@@ -119,7 +119,7 @@ async def test_what_somebody_waits_for_goes_first(store: Store, path: Path) -> N
 
     def slow(c: sa.Connection) -> None:
         loop.call_soon_threadsafe(busy.set)
-        asyncio.run_coroutine_threadsafe(asyncio.wait_for(written, 10), loop).result()
+        asyncio.run_coroutine_threadsafe(asyncio.wait_for(written, 60), loop).result()
 
     holding = asyncio.create_task(store.tx(slow))
     await busy.wait()
@@ -139,7 +139,7 @@ async def test_one_that_is_given_up_before_its_turn_is_not_written(
 
     def slow(c: sa.Connection) -> None:
         loop.call_soon_threadsafe(busy.set)
-        asyncio.run_coroutine_threadsafe(asyncio.wait_for(free, 10), loop).result()
+        asyncio.run_coroutine_threadsafe(asyncio.wait_for(free, 60), loop).result()
 
     holding = asyncio.create_task(store.tx(slow))
     await busy.wait()

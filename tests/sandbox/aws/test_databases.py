@@ -200,6 +200,6 @@ async def test_who_listens_is_told_when_the_writer_moves() -> None:
                 DBClusterIdentifier=CLUSTER, TargetDBInstanceIdentifier=TWO
             )
         )
-        assert await asyncio.wait_for(moved, 10) == (ONE, TWO)
+        assert await asyncio.wait_for(moved, 60) == (ONE, TWO)
     finally:
         await world.stop()

@@ -82,7 +82,7 @@ async def test_faults_are_turned_on_and_off_over_http(workspace: Workspace) -> N
 async def test_a_killed_socket_comes_back(workspace: Workspace, app: AsyncApp) -> None:
     workspace.faults.kill_sockets()
     await workspace.wait_for(lambda: not workspace.socket_mode.connections)
-    await workspace.wait_for(lambda: workspace.socket_mode.connections, 15)
+    await workspace.wait_for(lambda: workspace.socket_mode.connections)
 
 
 async def test_no_connection_lasts_until_it_is_cleared(

@@ -65,9 +65,9 @@ async def test_the_page_is_told_of_a_new_message(
     workspace: Workspace, client: AsyncWebClient, page: aiohttp.ClientSession
 ) -> None:
     async with page.ws_connect("/page/events", params={"user": ALICE}) as events:
-        assert (await events.receive_json(timeout=5)) == {"type": "view", "view": None}
+        assert (await events.receive_json(timeout=30)) == {"type": "view", "view": None}
         await client.chat_postMessage(channel=OPS, text="hello")
-        event = await events.receive_json(timeout=5)
+        event = await events.receive_json(timeout=30)
     assert event == {"type": "message", "channel": OPS}
 
 
@@ -94,9 +94,9 @@ async def test_a_command_that_nobody_takes_is_shown_in_red(
     workspace: Workspace, page: aiohttp.ClientSession
 ) -> None:
     async with page.ws_connect("/page/events", params={"user": ALICE}) as events:
-        await events.receive_json(timeout=5)
+        await events.receive_json(timeout=30)
         await post(page, "command", user=ALICE, channel=OPS, text="/runbook list")
-        event = await events.receive_json(timeout=5)
+        event = await events.receive_json(timeout=30)
     text = '/runbook failed with the error "dispatch_failed"'
     assert event == {"type": "error", "text": text}
 

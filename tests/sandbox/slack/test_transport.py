@@ -144,7 +144,7 @@ async def test_a_failed_event_says_why_when_it_comes_again_over_http() -> None:
     try:
         workspace.add_person(ALICE, "alice")
         await workspace.open_home(ALICE)
-        await workspace.wait_for(lambda: workspace.events.delivered, 5)
+        await workspace.wait_for(lambda: workspace.events.delivered)
     finally:
         await workspace.stop()
         await runner.cleanup()
