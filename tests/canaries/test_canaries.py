@@ -30,7 +30,11 @@ from sandbox.slack.socket_mode import SocketMode
 from tests.canaries.planting import Canaries
 from tests.scenarios.stage import GENERAL, PATIENCE_S, Incident, Person, has, until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(300),
+    pytest.mark.usefixtures("forms_may_open_late"),
+]
 ROOT = Path(__file__).parents[2]
 SCALE = 0.1
 KEY = "RSA PRIVATE KEY"

@@ -21,6 +21,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def also_on_a_busy_machine(forms_may_open_late: None) -> None:
+    """Scenarios run whole bots beside other tests."""
+
+
 @pytest.fixture
 async def box(tmp_path: Path) -> AsyncIterator[Box]:
     """The company of one test."""
