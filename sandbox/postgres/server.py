@@ -17,7 +17,7 @@ from typing import Literal
 from sandbox.postgres.binaries import Binaries
 
 HOST = "127.0.0.1"
-START_LIMIT_S = STOP_LIMIT_S = 30.0
+START_LIMIT_S = STOP_LIMIT_S = 60.0
 LOOK_EVERY_S = 0.01
 #: The line of postmaster.pid that says how far the server is.
 STATUS_LINE = 7

