@@ -6,11 +6,14 @@ takes clicks only, for there are no leases yet that would keep two from taking w
 
 import asyncio
 import itertools
+import math
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
+from unittest.mock import patch
 
+from bot.store import store
 from bot.store.store import Store
 from tests.engine.approval_lives import Life, at
 from tests.engine.approval_sites import Site
@@ -38,6 +41,8 @@ class House:
         self.world = World(loop, dice, self.tell, self.count)
         self.town = Town(loop, self.tell, self.count, self.clock.now)
         loop.set_exception_handler(self._unheard)
+        self._together = patch.object(store, "TOGETHER_S", math.inf)  # not by a clock of its own
+        self._together.start()
         self._runner.run(self._raise_up())
 
     def count(self) -> int:
@@ -81,6 +86,8 @@ class House:
         for one in pressing:
             one.cancel()
         await asyncio.gather(*pressing, return_exceptions=True)
+        if not grace_s:
+            self.loop.cut()
         await self.worker.end(grace_s)
         await self.replica.end(0)
         await at(self.loop, self.store, self.store.close())
@@ -105,6 +112,7 @@ class House:
     def close(self) -> None:
         self._runner.run(self._close())
         self._runner.close()
+        self._together.stop()
 
     async def _close(self) -> None:
         await self.worker.end(0)

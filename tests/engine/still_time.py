@@ -62,7 +62,16 @@ class StillLoop(asyncio.SelectorEventLoop):
             self.call_later(self.dice.choice(TAKES_S), self._serve, line)
         return future
 
+    def cut(self) -> None:
+        """The process dies: of what its threads were to do, some was done, and the rest is not."""
+        for line in self._lines.values():
+            for _ in range(self.dice.randint(0, len(line))):
+                self._serve(line)
+            line.clear()
+
     def _serve(self, line: deque[tuple[asyncio.Future[Any], Callable[[], Any]]]) -> None:
+        if not line:
+            return
         future, run = line.popleft()
         given_up = future.cancelled()
         if not given_up or self.dice.random() < 0.5:  # a thread may have been at it already
