@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from bot.access.member import Member
 from bot.engine.intents import Noted
 from tests.engine.approval_ledger import Click, Paper, Rows
-from tests.engine.approval_town import LookedUp, Town, name
+from tests.engine.approval_switch import Switch
+from tests.engine.approval_town import BREAKER, LookedUp, Town, is_same, name, unfit
 from tests.engine.approval_world import EXPIRES_S, GONE, MARGIN_S, Call, World
 
 
@@ -22,6 +23,7 @@ class CallRules:
     papers: Mapping[str, Paper]
     clicks: Sequence[Click]
     cancelled: Mapping[str, float]
+    switch: Switch
     left: set[str] = field(default_factory=set)  #: Targets that a person left as they are.
 
     def wrong(self, call: Call, rows: Rows) -> list[str]:
@@ -53,7 +55,11 @@ class CallRules:
         yield from self._once(call, owner)
         yield from self._alone(call)
         yield from self._in_time(call, owner)
-        if owner.people:
+        if owner.people and not owner.glass and self.switch.surely_stood_at(call):
+            yield f"called for {owner.says} while changes were stopped"
+        if owner.glass:
+            yield from self._by_glass(call, owner)
+        elif owner.people:
             yield from self._approved(call, owner)
 
     def _once(self, call: Call, owner: Paper) -> Iterator[str]:
@@ -88,25 +94,23 @@ class CallRules:
         if owner.over_at is not None and call.at > owner.over_at:
             yield f"called after {owner.says} was {owner.status}"
         for click in self.clicks:
-            denied = click.approval == owner.id and isinstance(click.answer, Noted)
-            if denied and not click.approves and call.at > click.ended_at:
+            denied = (click.approval, click.does) == (owner.id, "no")
+            if denied and isinstance(click.answer, Noted) and call.at > click.ended_at:
                 yield f"called after {owner.says} was denied"
         if call.at > self.cancelled.get(owner.run, float("inf")):
             yield f"called after {owner.run} was cancelled"
         first = min(c.number for c in self.world.calls if c.key in owner.keys)
-        yes = [one.at for one in owner.decisions if one.approves]
+        given = [one.at for one in owner.decisions if one.approves]
+        given += [owner.glass.at] if owner.glass else []
         looked = self.town.by_task(call.task, call.number)
-        if call.number == first and yes and looked:
-            late_s = looked[-1].wall - (max(yes) + EXPIRES_S)
+        if call.number == first and given and looked:
+            late_s = looked[-1].wall - (max(given) + EXPIRES_S)
             if late_s > 0.01:
                 yield f"called {late_s:.0f} s after the approval of {owner.says} ran out"
 
     def _approved(self, call: Call, owner: Paper) -> Iterator[str]:
         """By enough people, looked up again by the one who calls, just before."""
-        since = max(
-            (c.number for c in self.world.calls if c.task is call.task and c.number < call.number),
-            default=0,
-        )
+        since = self._call_before(call)
         valid: list[Member] = []
         doubts: list[str] = []
         for decision in owner.decisions:
@@ -125,6 +129,20 @@ class CallRules:
                 f" was made ({'; '.join(doubts) or 'nobody else approved it'})"
             )
 
+    def _by_glass(self, call: Call, owner: Paper) -> Iterator[str]:
+        """By whoever broke it, looked up again as those are who approve."""
+        by = owner.glass.by
+        looked = self.town.last(call.task, by, self._call_before(call), call.number)
+        if looked is None or looked.member is None:
+            yield f"{name(by)} broke the glass for {owner.says}, and was not looked up again"
+        elif why := unfit(looked.member, BREAKER):
+            yield f"{name(by)} broke the glass for {owner.says}, and may not any more: {why}"
+
+    def _call_before(self, call: Call) -> int:
+        """Its number: of the same task."""
+        mine = (c.number for c in self.world.calls if c.task is call.task)
+        return max((number for number in mine if number < call.number), default=0)
+
     def _unfit_now(self, looked: LookedUp, owner: Paper, valid: Iterable[Member]) -> str:
         assert looked.member
         if why := unfit(looked.member, owner.role):
@@ -134,18 +152,3 @@ class CallRules:
         if any(is_same(looked.member, one.user_id) for one in valid):
             return "the same human as another one"
         return ""
-
-
-def unfit(member: Member, role: str) -> str:
-    """Why somebody does not decide this; ''."""
-    if not is_let_in_at_all(member):
-        return "they have left, or are a guest or a bot"
-    return "" if role in member.roles else f"they have not the role {role}"
-
-
-def is_let_in_at_all(member: Member) -> bool:
-    return member.is_active and not member.is_guest and not member.is_bot
-
-
-def is_same(member: Member, user_id: str) -> bool:
-    return user_id == member.user_id or user_id in member.same_human_as

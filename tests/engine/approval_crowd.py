@@ -4,13 +4,14 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
+from bot.engine.desk import EngineDesk
 from bot.engine.intents import Noted, Refusal, Started, StartRun, Truth
 from bot.engine.record import Origin
 from tests.engine.approval_book import BOOK
 from tests.engine.approval_house import House, Pressing
-from tests.engine.approval_ledger import Answer, Click, Wish
+from tests.engine.approval_ledger import Answer, Click, Deed, Wish
 from tests.engine.approval_sites import Site
 from tests.engine.approval_town import actor, name
 
@@ -45,7 +46,7 @@ class Crowd(House):
         self.tally["runs"] += 1
         self._runner.run(self._wish(wish, ask, f"starts {lamp} {color}"))
 
-    def wish(self, kind: str, by: str, run: str, step: str = "") -> None:
+    def wish(self, kind: str, by: str, run: str = "", step: str = "") -> None:
         desk, key = self.worker.desk, f"{kind} {self.count()}"
         ways: dict[str, Callable[[], Awaitable[Answer]]] = {
             "pick": lambda: desk.pick(run, step, actor(by), key),
@@ -57,6 +58,22 @@ class Crowd(House):
         self.tally[f"wishes: {kind}"] += 1
         wish = Wish(kind, by, run, step)
         self._runner.run(self._wish(wish, ways[kind], f"{kind} {step} of {self.label(run)}"))
+
+    def turn(
+        self, way: Literal["freeze", "thaw"], by: str, meanwhile: Sequence[Click] = (),
+        *, on_replica: bool = False,
+    ) -> None:  # fmt: skip
+        """The stop switch, while others press."""
+        desk = (self.replica if on_replica else self.worker).desk
+        key = f"{way} {self.count()}"
+        ask = desk.freeze if way == "freeze" else desk.thaw
+        self.tally[f"wishes: {way}"] += 1
+
+        async def both() -> None:
+            turning = self._wish(Wish(way, by), lambda: ask(actor(by), "it is odd", key), way)
+            await asyncio.gather(turning, self._press_all(meanwhile))
+
+        self._runner.run(both())
 
     def resolve(self, by: str, question: Any, truth: Truth) -> None:
         wish = Wish("resolve", by, question.run, question.step)
@@ -73,9 +90,11 @@ class Crowd(House):
 
     async def _wish(self, wish: Wish, ask: Callable[[], Awaitable[Answer]], says: str) -> None:
         self.tell(f"{name(wish.by)} {says}")
+        wish.number, wish.began_at = self.count(), self.loop.time()
+        wish.task = asyncio.current_task()
         async with asyncio.timeout(PATIENCE_S):
             wish.answer = await ask()
-        wish.at = self.loop.time()
+        wish.ended, wish.at = self.count(), self.loop.time()
         if isinstance(wish.answer, Started):
             wish.run = wish.answer.run_id
             self.labels[wish.run] = f"run {len(self.labels) + 1}"
@@ -90,13 +109,13 @@ class Crowd(House):
             self.tell(f"  told: {answer.says}")
 
     def click(
-        self, by: str, approval: str, *, approves: bool = True, typed: str = "", reason: str = "",
+        self, by: str, approval: str, *, does: Deed = "yes", typed: str = "", reason: str = "",
         on_replica: bool = False,
     ) -> Click:  # fmt: skip
         life = self.replica if on_replica else self.worker
         number = self.count()
         return Click(
-            number, life.name, by, approval, approves, reason, typed, f"click {number}",
+            number, life.name, by, approval, does, reason, typed, f"click {number}",
             self.label(approval),
         )  # fmt: skip
 
@@ -119,11 +138,8 @@ class Crowd(House):
 
         async def press() -> None:
             click.task = asyncio.current_task()
-            click.answer = await life.desk.decide(
-                click.approval, actor(click.by), click.approves, click.reason, click.typed,
-                click.key,
-            )  # fmt: skip
-            click.ended_at = self.loop.time()
+            click.answer = await _deliver(life.desk, click)
+            click.ended, click.ended_at = self.count(), self.loop.time()
             self._told(click.answer)
 
         return self.loop.create_task(press())
@@ -140,5 +156,14 @@ class Crowd(House):
         """The same delivery once more, at a bot that lives."""
         return replace(
             click, number=self.count(), life=self.worker.name, repeats=True, answer=None,
-            task=None, ended_at=0.0,
+            task=None, ended=0, ended_at=0.0,
         )  # fmt: skip
+
+
+async def _deliver(desk: EngineDesk, click: Click) -> Answer:
+    of, by, key = click.approval, actor(click.by), click.key
+    if click.does == "broken glass":
+        return await desk.break_glass(of, by, click.reason, click.typed, key)
+    if click.does == "review":
+        return await desk.review(of, by, click.reason, key)
+    return await desk.decide(of, by, click.does == "yes", click.reason, click.typed, key)

@@ -9,7 +9,8 @@ import itertools
 import math
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
@@ -108,6 +109,16 @@ class House:
         old.awake.set()
         await asyncio.sleep(wakes_s)
         await old.end(0)
+
+    @contextmanager
+    def unwritten(self) -> Iterator[None]:
+        """Whatever the bot that works is about to write waits."""
+        self.tell(f"what {self.worker.name} would write waits")
+        self.worker.writes.clear()
+        try:
+            yield
+        finally:
+            self.worker.writes.set()
 
     def close(self) -> None:
         self._runner.run(self._close())

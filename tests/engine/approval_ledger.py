@@ -9,53 +9,82 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
 from bot.engine.applying import NAMESPACE
+from bot.engine.freezes import SWITCH
 from bot.engine.intents import Noted, Refusal, Started
 from bot.engine.state import RunState
-from bot.store.tables import audit, changes, decisions, locks, plans, runs, waits, work
+from bot.store.tables import (
+    audit,
+    broken_glass,
+    changes,
+    decisions,
+    freezes,
+    locks,
+    plans,
+    runs,
+    waits,
+    work,
+)
 from tests.engine.approval_book import NEEDS
 from tests.engine.approval_town import name
 
 Answer = Noted | Refusal | Started | None
+Deed = Literal["yes", "no", "broken glass", "review"]
 Now = tuple[float, int]
 
 
 @dataclass(eq=False)
 class Click:
-    """Somebody pressed a button of a request. No answer: the bot died over it."""
+    """
+    Somebody pressed a button of a request. No answer: the bot died over it. `number` and `ended`
+    are in the order of all that happened.
+    """
 
-    number: int  #: In the order of all that happened.
+    number: int
     life: str
     by: str
     approval: str
-    approves: bool
-    reason: str
+    does: Deed
+    reason: str  #: Of a review: what was found.
     typed: str
     key: str
     label: str  #: Of the approval.
     repeats: bool = False  #: The same delivery, once more.
     task: asyncio.Task[Any] | None = None
     answer: Answer = None
-    ended_at: float = 0.0
+    ended: int = 0
+    ended_at: float = 0.0  #: By the loop.
 
     @property
     def says(self) -> str:
-        return f"{name(self.by)}'s {'yes' if self.approves else 'no'} to {self.label}"
+        return f"{name(self.by)}'s {self.does} {'to' if self.decides else 'of'} {self.label}"
+
+    @property
+    def decides(self) -> bool:
+        """By being one of those who are asked."""
+        return self.does in ("yes", "no")
 
 
 @dataclass(eq=False)
 class Wish:
-    """Anything else that somebody asked for."""
+    """
+    Anything else that somebody asked for. `number` and `ended` are in the order of all that
+    happened, `began_at` and `at` (when it was answered) by the loop.
+    """
 
     kind: str
     by: str
     run: str = ""
     step: str = ""
-    at: float = 0.0  #: By the loop, when it was answered.
+    number: int = 0
+    ended: int = 0
+    began_at: float = 0.0
+    at: float = 0.0
+    task: asyncio.Task[Any] | None = None
     answer: Answer = None
 
     @property
@@ -77,6 +106,7 @@ class Paper:
     status: str
     decisions: Sequence[Any] = ()
     tampered: bool = False
+    glass: Any = None  #: The row of its broken glass.
     over_at: float | None = None  #: By the loop, from when nothing of it may be made.
 
     @classmethod
@@ -106,14 +136,25 @@ class Paper:
     def type_to_approve(self) -> str:
         return next((fields["lamp"] for kind, fields in self.calls if kind == "Scrap"), "")
 
+    def to_type(self, does: Deed) -> str:
+        """'' when nothing need be typed."""
+        if does == "broken glass":
+            return self.type_to_approve or str(self.calls[0][1].get("lamp", ""))
+        return self.type_to_approve if does == "yes" else ""
+
+    @property
+    def is_reviewed(self) -> bool:
+        return self.glass is not None and self.glass.reviewed_at is not None
+
     @property
     def agreed(self) -> list[str]:
         return [one.by for one in self.decisions if one.approves]
 
     def deciders(self, otherwise: str) -> tuple[str, str]:
         """Two who have to do with it."""
-        one, other, *_ = [*self.agreed, otherwise, otherwise]
-        return one, other
+        broken = [self.glass.by] if self.glass else []
+        involved = [*broken, *self.agreed, otherwise, otherwise]
+        return involved[0], involved[1]
 
     @property
     def role(self) -> str:
@@ -144,12 +185,14 @@ class Rows:
     number: int
     plans: Mapping[str, Any]
     decisions: Mapping[str, list[Any]]
+    glass: Mapping[str, Any]
     changes: Mapping[str, list[Any]]
     work: Mapping[str, Any]
     waits: Sequence[Any]
     locks: Sequence[Any]
     audit: Sequence[Any]
     runs: Mapping[str, RunState]  #: Those that are not over.
+    is_stopped: bool  #: The switch is thrown.
 
     def holders(self, waiting: Any) -> list[str]:
         targets = json.loads(waiting.targets)
@@ -159,9 +202,23 @@ class Rows:
         work = f"{run}/{step}.apply#"
         return [one.target for one in self.locks if (one.holder or "").startswith(work)]
 
-    def is_waiting_for(self, paper: Paper) -> bool:
+    def is_open(self, click: Click, paper: Paper) -> bool:
+        """There is something to do for it."""
+        if click.does == "review":
+            return not paper.is_reviewed
         run = self.runs.get(paper.run)
-        return run is not None and run.status_of(paper.step) == "planned"
+        is_waiting = run is not None and run.status_of(paper.step) == "planned"
+        return is_waiting and paper.status == "pending"
+
+    def led_to(self, click: Click) -> list[Any]:
+        """Rows that say that this person did that."""
+        if click.decides:
+            decided = self.decisions.get(click.approval, ())
+            wanted = (click.by, click.does == "yes")
+            return [one for one in decided if (one.by, bool(one.approves)) == wanted]
+        glass = self.glass.get(click.approval)
+        by = glass and (glass.by if click.does == "broken glass" else glass.reviewed_by)
+        return [glass] if by == click.by else []
 
 
 def read_rows(c: sa.Connection, after: int, now: Callable[[], Now]) -> Rows:
@@ -174,12 +231,14 @@ def read_rows(c: sa.Connection, after: int, now: Callable[[], Now]) -> Rows:
         *now(),
         {row.id: row for row in c.execute(sa.select(plans).order_by(plans.c.asked_at))},
         _by_plan(c, decisions.select().order_by(decisions.c.at)),
+        {row.plan: row for row in c.execute(broken_glass.select())},
         _by_plan(c, changes.select().order_by(changes.c.number)),
         {row.id: row for row in c.execute(work.select().where(work.c.status != "finished"))},
         list(c.execute(waits.select().order_by(waits.c.run, waits.c.step))),
         list(c.execute(locks.select())),
         list(c.execute(audit.select().where(audit.c.seq > after).order_by(audit.c.seq))),
         {row.id: RunState.from_json(json.loads(row.state)) for row in states},
+        bool(c.execute(sa.select(freezes.c.stands).where(freezes.c.name == SWITCH)).scalar_one()),
     )
 
 

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any
 
+from bot.access.policy import DEFAULT
 from bot.engine.calling import Surroundings
 from bot.engine.desk import EngineDesk
 from bot.engine.engine import Engine
@@ -14,7 +15,7 @@ from bot.engine.runners.local import Execute, LocalRunner
 from bot.engine.systems import Systems
 from bot.store.store import Store
 from tests.engine.approval_book import BOOK
-from tests.engine.approval_town import Town, Window
+from tests.engine.approval_town import BREAKER, Town, Window
 from tests.engine.approval_world import EXPIRES_S, TIMING, World, Yard
 from tests.engine.small_world import Silent, _nowhere
 from tests.engine.still_time import StillClock, StillLoop
@@ -24,15 +25,18 @@ class Held(Store):
     """
     One life's hold on a store that others share. A frozen life comes no further than here, before
     a transaction and never after it: a bot that is stopped between the commit of an intent and
-    its call cannot be told from one whose call is late.
+    its call cannot be told from one whose call is late. `writes` holds up only what writes.
     """
 
-    def __init__(self, whole: Store, loop: StillLoop, awake: asyncio.Event) -> None:
+    def __init__(
+        self, whole: Store, loop: StillLoop, awake: asyncio.Event, writes: asyncio.Event
+    ) -> None:
         self.is_sqlite = whole.is_sqlite
-        self._whole, self._loop, self._awake = whole, loop, awake
+        self._whole, self._loop, self._awake, self._writes = whole, loop, awake, writes
 
     async def tx(self, run: Any, *args: Any, **kwargs: Any) -> Any:
         await self._awake.wait()
+        await self._writes.wait()
         return await at(self._loop, self._whole, self._whole.tx(run, *args, **kwargs))
 
     async def read(self, run: Any, *args: Any, **kwargs: Any) -> Any:
@@ -46,6 +50,12 @@ async def at(loop: StillLoop, store: Store, doing: Any) -> Any:
         return await doing
     with loop.elsewhere():
         return await doing
+
+
+#: As if there was no policy file, but the glass can be broken.
+POLICY = DEFAULT.model_copy(
+    update={"may": DEFAULT.may.model_copy(update={"break_glass": (BREAKER,)})}
+)
 
 
 class Elsewhere:
@@ -68,16 +78,18 @@ class Life:
     ) -> None:
         assert isinstance(world.loop, StillLoop)
         self.name = name
-        self.awake = asyncio.Event()
+        self.awake, self.writes = asyncio.Event(), asyncio.Event()
         self.awake.set()
+        self.writes.set()
         self.engine = Engine(
-            Held(store, world.loop, self.awake),
+            Held(store, world.loop, self.awake, self.writes),
             {BOOK.id: BOOK},
             Surroundings(Systems(Yard(world, name, self.awake))),
             Silent(),
             _nowhere,
             Window(town, self.awake),
             LocalRunner() if works else Elsewhere(),
+            policy=POLICY,
             clock=clock,
             timing=TIMING,
             expires_after_s=EXPIRES_S,

@@ -1,7 +1,7 @@
 """
 Anybody does anything, at any time, while everything goes wrong: is what is applied still what was
-approved, once, and by whom it may be? The engine, the desk, the runner and the store are the real
-ones; time, people and the world are the test's.
+approved (or let through by broken glass), once, and by whom it may be? The engine, the desk, the
+runner and the store are the real ones; time, people and the world are the test's.
 
 `python -m tests.engine.approval_machine --steps 10000 --seed 1` is the long run.
 """
@@ -14,26 +14,18 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import hypothesis
 from hypothesis import HealthCheck, Phase, Verbosity
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
+from bot.engine.engine import SWEEP_EVERY_S
 from bot.engine.performing import DIRECTORY_AGAIN_S
-from bot.engine.turns import open_pick, undoable
-from tests.engine.approval_book import OUTLINE
-from tests.engine.approval_ledger import Click
-from tests.engine.approval_moves import (
-    MOVES,
-    Ask,
-    Carry,
-    Disturb,
-    Lose,
-    Move,
-    Press,
-)
+from tests.engine.approval_hands import Hands, one_of
+from tests.engine.approval_ledger import Deed, Paper
+from tests.engine.approval_moves import MOVES, Ask, Carry, Disturb, Lose, Move, Press
 from tests.engine.approval_sites import OnDisk, Site, postgres
 from tests.engine.approval_stage import Broken, Stage
 from tests.engine.approval_town import CHANGES
@@ -53,6 +45,7 @@ class ApprovalMachine(RuleBasedStateMachine):
     @initialize(seed=st.integers(0, 2**16))
     def begin(self, seed: int) -> None:
         self.stage = Stage(self.site, seed, self.tally)
+        self.hands = Hands(self.stage)
         self.tally["examples"] += 1
         self.is_broken = False
         for lamp, color in zip(LAMPS, COLORS, strict=True):
@@ -75,41 +68,59 @@ class ApprovalMachine(RuleBasedStateMachine):
         self._go_on(how.moment)
 
     def _carry_through(self, how: Carry) -> None:
-        self.stage.world.weather.extend(how.fates)
+        stage = self.stage
+        stage.town.comes_back()
+        stage.world.weather.extend(how.fates)
         run = self._request(how.which, how.by, how.step)
-        for row in self._pending():
-            if (row.run, row.step) == (run, how.step):
-                self._agree(row, how.on_replica)
-                self._interfere(how.then, row)
+        asked = [one for one in stage.pending() if (one.run, one.step) == (run, how.step)]
+        for paper in asked or stage.pending()[:1]:
+            if not stage.who_may("yes", paper):
+                stage.town.is_as_before()
+            if how.through == "glass":
+                self._decide(paper, how.on_replica, "broken glass", how.held)
+            else:
+                self._agree(paper, how.on_replica, how.held)
+            self._interfere(how, paper)
 
     def _ask(self, how: Ask) -> None:
-        stage, able = self.stage, self._undoable()
-        if how.what == "undo" and able:
-            run, step = _one(able, how.which)
+        stage, able = self.stage, self.stage.undoable()
+        if how.what == "freeze":
+            stage.turn("freeze", how.by)
+        elif how.what == "thaw":
+            stage.turn("thaw", how.by)
+        elif how.what == "undo" and able:
+            run, step = one_of(able, how.which)
             stage.wish("undo", how.by, run, step)
-        elif how.what in ("resolve", "request") and self._unsure():
+        elif how.what in ("resolve", "request") and stage.unsure():
             self._resolve(how)
-        elif how.what in ("resolve", "request") or not self._runs():
+        elif how.what in ("resolve", "request") or not stage.runs():
             self._request(how.which, how.by, how.step)
         else:
             of_a_step = how.what in ("pick", "undo", "again")
-            run = _one(self._runs(), how.which)
+            run = one_of(stage.runs(), how.which)
             stage.wish(how.what, how.by, run, how.step if of_a_step else "")
 
     def _press(self, how: Press) -> None:
-        if how.what not in ("over", "strange", "again", "again twice") and not self._pending():
+        stage, hands = self.stage, self.hands
+        if how.what not in ("over", "strange", "again", "again twice") and not stage.pending():
             self._request(how.which, how.asker, how.step)
-        if how.first == "agreed" and self._pending():
-            self.stage.press(self._rightly(_one(self._pending(), how.which), how.on_replica))
-            self._go_on()
+        if how.first == "agreed" and stage.pending():
+            self._decide(one_of(stage.pending(), how.which), how.on_replica, "yes")
+        elif how.first == "broken" and stage.pending():
+            self._decide(one_of(stage.pending(), how.which), how.on_replica, "broken glass")
         elif how.first == "too late":
-            self.stage.set_the_clock(EXPIRES_S + 1)
-        elif how.first == "tampered" and self.stage.untouched():
-            self.stage.tamper(self.stage.untouched()[-1])
-        if how.what == "until it is approved" and self._pending():
-            self._agree(_one(self._pending(), how.which), how.on_replica)
+            stage.set_the_clock(EXPIRES_S + 1)
+        elif how.first == "tampered" and stage.untouched():
+            stage.tamper(stage.untouched()[-1])
+        if how.what == "until all are approved":
+            for paper in stage.pending():
+                self._agree(paper, how.on_replica)
+        elif how.first in ("too late", "tampered") and stage.pending():  # and all else is right
+            stage.press(hands.rightly(stage.pending()[-1], how.on_replica, how.does))
+        elif how.what == "stopped meanwhile":
+            stage.turn("freeze", how.asker, hands.clicks(how))
         else:
-            self.stage.press(*self._clicks(how))
+            stage.press(*hands.clicks(how))
 
     def _disturb(self, how: Disturb) -> None:
         stage = self.stage
@@ -127,9 +138,9 @@ class ApprovalMachine(RuleBasedStateMachine):
         elif how.what == "hide":
             world.hide(target, how.seconds)
         elif how.what == "tamper" and stage.untouched():
-            stage.tamper(_one(stage.untouched(), how.which))
+            stage.tamper(one_of(stage.untouched(), how.which))
         elif how.what == "directory":
-            town.goes_down(how.seconds)
+            town.goes_down(min(how.seconds, 3.0))
         elif how.what == "linked":
             town.link(how.who, how.other)
         elif how.what == "as before":
@@ -138,8 +149,8 @@ class ApprovalMachine(RuleBasedStateMachine):
             town.becomes(how.who, how.what)
 
     def _lose_the_bot(self, how: Lose) -> None:
-        pending = self._pending() if how.pressing else []
-        clicks = [self._rightly(_one(pending, how.which), False)] if pending else []
+        pending = self.stage.pending() if how.pressing else []
+        clicks = [self.hands.rightly(one, False, how.does) for one in pending[-1:]]
         if how.how == "frozen":
             self.stage.take_over(how.works, how.after)
         else:
@@ -167,19 +178,19 @@ class ApprovalMachine(RuleBasedStateMachine):
 
     def _request(self, which: int, by: str, step: str) -> str:
         """Of a run that waits for it, else of a new one."""
-        if not self._open() and len(self._runs()) < RUNS_AT_ONCE:
+        if not self.stage.open() and len(self.stage.runs()) < RUNS_AT_ONCE:
             self.stage.start(by, LAMPS[which % 2], COLORS[which % 2])
             self._go_on(0.2)
-        if not self._open():
+        if not self.stage.open():
             return ""
-        run = str(_one(self._open(), which))
+        run = str(one_of(self.stage.open(), which))
         self.stage.wish("pick", by, run, step)
         self._go_on(0.1)
         return run
 
     def _resolve(self, how: Ask) -> None:
         """A person looks, and says what is true; or gives up, if that cannot be told."""
-        question = _one(self._unsure(), how.which)
+        question = one_of(self.stage.unsure(), how.which)
         calls = self.stage.calls_of(question.run, question.step)
         if how.step == "proof" or any(one.under_way for one in calls):
             self.stage.resolve(how.by, question, "stop")
@@ -187,17 +198,26 @@ class ApprovalMachine(RuleBasedStateMachine):
             done = bool(calls) and bool(calls[-1].landed)
             self.stage.resolve(how.by, question, "done" if done else "not done")
 
-    def _agree(self, row: Any, on_replica: bool) -> None:
+    def _agree(self, paper: Paper, on_replica: bool, held: bool = False) -> None:
         """Those who may, one after another, until it is approved."""
-        for _ in range(row.people):
-            if any(one.id == row.id for one in self._pending()):
-                self.stage.press(self._rightly(row, on_replica))
-                self._go_on()
+        if self.stage.rows.is_stopped:
+            self.stage.turn("thaw", self.stage.who_is("who may", "yes", paper))
+        for _ in range(paper.people):
+            if paper.status == "pending":
+                self._decide(paper, on_replica, "yes", held)
 
-    def _interfere(self, what: str, row: Any) -> None:
-        """With what was just approved."""
-        stage = self.stage
-        one, other = stage.rules.papers[row.id].deciders(row.requested_by)
+    def _decide(self, paper: Paper, on_replica: bool, does: Deed, held: bool = False) -> None:
+        """Rightly. `held`: nobody can be looked up from then on, until somebody else decides."""
+        self.stage.town.comes_back()
+        self.stage.press(self.hands.rightly(paper, on_replica, does))
+        if held:
+            self.stage.town.goes_down(1.0)
+        self._go_on()
+
+    def _interfere(self, how: Carry, paper: Paper) -> None:
+        """With what was just approved, or goes through by broken glass."""
+        stage, what = self.stage, how.then
+        one, other = paper.deciders(paper.requested_by)
         if what in CHANGES:
             stage.town.becomes(one, what)
         elif what == "one human":
@@ -207,9 +227,22 @@ class ApprovalMachine(RuleBasedStateMachine):
         elif what == "too late":
             stage.set_the_clock(EXPIRES_S + 1)
         elif what == "cancelled":
-            stage.wish("cancel", "U5", row.run)
-        elif what == "tampered" and stage.untouched():
-            stage.tamper(stage.untouched()[-1])
+            stage.wish("cancel", "U5", paper.run)
+        elif what == "tampered":  # before another bot reads it
+            stage.town.goes_down(1.0)
+            self._go_on(0.01)
+            if paper in stage.untouched():
+                stage.tamper(paper)
+            stage.restart(0.001, 0.0)
+        elif what == "stopped":
+            stage.wait(how.after)
+            stage.turn("freeze", how.by)
+        elif what == "stopped at the door":  # all is judged again, and no intent is written yet
+            stage.town.goes_down(SWEEP_EVERY_S + 0.5)
+            self._go_on(SWEEP_EVERY_S + 0.2)
+            with stage.unwritten():
+                stage.wait(DIRECTORY_AGAIN_S + 0.5)
+                stage.turn("freeze", how.by, on_replica=True)
         elif what == "killed":
             stage.restart(0.001, 0.0)
         elif what == "frozen":
@@ -218,59 +251,6 @@ class ApprovalMachine(RuleBasedStateMachine):
             stage.town.goes_down(1.0)
             self._go_on(0.1)
             stage.take_over(DIRECTORY_AGAIN_S + 0.2, 0.1)
-
-    def _clicks(self, how: Press) -> list[Click]:
-        rows, delivered = self.stage.rows.plans.values(), self.stage.rules.clicks[-6:]
-        over = [row for row in rows if row.status != "pending" and row.people]
-        if how.what.startswith("again") and delivered:
-            click = _one(delivered, how.which)
-            copies = 2 if how.what == "again twice" else 1
-            return [self.stage.deliver_again(click) for _ in range(copies)]
-        if how.what == "strange" or not (over or self._pending()):
-            return [self.stage.click("U2", "no-such-request", reason="because")]
-        if (how.what == "over" and over) or not self._pending():
-            return [self._click(_one(over, how.which), how)]
-        row = _one(self._pending(), how.which)
-        if how.what == "right":
-            return [self._rightly(row, how.on_replica)]
-        if how.what == "two at once":
-            other = how._replace(by=how.other, on_replica=not how.on_replica, approves=True)
-            return [self._click(row, how), self._click(row, other)]
-        return [self._click(row, how)]
-
-    def _click(self, row: Any, how: Press) -> Click:
-        words = {"right": self.stage.rules.papers[row.id].type_to_approve, "wrong": "the lamp"}
-        return self.stage.click(
-            self.stage.who_is(how.by, row), row.id, approves=how.approves,
-            typed=words.get(how.typed, ""), reason=how.reason, on_replica=how.on_replica,
-        )  # fmt: skip
-
-    def _rightly(self, row: Any, on_replica: bool) -> Click:
-        by = self.stage.who_is("who may", row)
-        typed = self.stage.rules.papers[row.id].type_to_approve
-        return self.stage.click(by, row.id, typed=typed, on_replica=on_replica)
-
-    # What there is to point at.
-
-    def _runs(self) -> list[str]:
-        return sorted(self.stage.rows.runs, key=lambda one: self.stage.labels[one])
-
-    def _open(self) -> list[str]:
-        return [run for run in self._runs() if open_pick(OUTLINE, self.stage.rows.runs[run])]
-
-    def _pending(self) -> list[Any]:
-        return [row for row in self.stage.rows.plans.values() if row.status == "pending"]
-
-    def _undoable(self) -> list[tuple[str, str]]:
-        runs = self.stage.rows.runs
-        return [(run, step) for run in self._runs() for step in undoable(OUTLINE, runs[run])]
-
-    def _unsure(self) -> list[Any]:
-        return [row for row in self.stage.rows.waits if row.kind == "unsure"]
-
-
-def _one(among: Sequence[Any], which: int) -> Any:
-    return among[which % len(among)]
 
 
 def run(

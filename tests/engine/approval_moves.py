@@ -3,11 +3,12 @@ The moves of the approval machine, as data: what may be done next, and by whom. 
 people who may; a few are by anybody else. What is shown first is what is tried first.
 """
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from hypothesis import strategies as st
 
 from tests.engine.approval_book import NEEDS
+from tests.engine.approval_ledger import Deed
 from tests.engine.approval_town import CHANGES, PEOPLE
 from tests.engine.approval_world import COLORS, EXPIRES_S, FATES, GONE, LAMPS, Fate
 
@@ -21,12 +22,26 @@ CLOSE = (
 #: Between the last yes and the first call.
 INTERFERENCES = (
     "nothing", "one human", "too late", "tampered", "cancelled", "nobody answers", "killed",
-    "frozen", "frozen at the door", "nothing", "nothing", *CHANGES,
+    "frozen", "frozen at the door", "stopped", "stopped at the door", "stopped at the door",
+    "nothing", "nothing", *CHANGES,
+)  # fmt: skip
+WISHES = (
+    "request", "request", "request", "undo", "resolve", "pick", "again", "close", "cancel",
+    "freeze", "freeze", "thaw", "thaw",
 )  # fmt: skip
 PRESSED = (
-    "right", "until it is approved", "any", "any", "any", "any", "two at once", "two at once",
-    "over", "strange", "again", "again twice",
+    "until all are approved", "any", "any", "any", "any", "any", "two at once", "two at once",
+    "stopped meanwhile", "over", "strange", "again", "again twice",
 )  # fmt: skip
+FIRST = (
+    "nothing", "nothing", "nothing", "agreed", "agreed", "broken", "too late", "tampered",
+)  # fmt: skip
+DEEDS: tuple[Deed, ...] = (
+    "yes", "yes", "yes", "no", "broken glass", "broken glass", "review", "review",
+)  # fmt: skip
+#: What is said with it: enough, too little, and nothing.
+REASONS = ("nobody else is awake now", "because", "", "  ")
+BUT = ((), ("by",), ("by",), ("by",), ("typed",), ("reason",), ("by", "typed", "reason"))
 DISTURBED = (
     "time", "time", "time", "clock", "weather", "drift", "drift", "hide", "tamper", "directory",
     "linked", "linked", "as before", *CHANGES,
@@ -40,9 +55,15 @@ WEATHER = st.lists(st.sampled_from(FATES), max_size=3)
 
 
 class Carry(NamedTuple):
-    """Somebody picks, others approve; then something else, before it is made."""
+    """
+    Somebody picks, others approve (or one breaks the glass, though changes may be stopped); then
+    something else, so long after it, before it is made. `held`: until then nobody is judged again.
+    """
 
+    through: Literal["consent", "glass"]
+    held: bool
     then: str
+    after: float
     which: int
     by: str
     step: str
@@ -64,7 +85,7 @@ class Ask(NamedTuple):
 class Press(NamedTuple):
     """
     A button of a request, perhaps after something else; if there is no request, somebody asks
-    for one.
+    for one. All is right `but` these.
     """
 
     what: str
@@ -73,7 +94,9 @@ class Press(NamedTuple):
     which: int
     by: str
     other: str
-    approves: bool
+    does: Deed
+    other_does: Deed
+    but: tuple[str, ...]
     typed: str
     reason: str
     first: str
@@ -100,8 +123,8 @@ class Lose(NamedTuple):
     """The bot; perhaps while somebody presses."""
 
     how: str
-    which: int
     pressing: bool
+    does: Deed
     after: float
     works: float
     moment: float
@@ -110,7 +133,10 @@ class Lose(NamedTuple):
 Move = Carry | Ask | Press | Disturb | Lose
 CARRIED = st.builds(
     Carry,
+    through=st.sampled_from(("consent", "consent", "consent", "glass")),
+    held=st.booleans(),
     then=st.sampled_from(INTERFERENCES),
+    after=MOMENTS,
     which=WHICH,
     by=st.sampled_from(ABLE),
     step=st.sampled_from(STEPS),
@@ -120,9 +146,7 @@ CARRIED = st.builds(
 )
 ASKED = st.builds(
     Ask,
-    what=st.sampled_from(
-        ("request", "request", "request", "undo", "resolve", "pick", "again", "close", "cancel")
-    ),
+    what=st.sampled_from(WISHES),
     which=WHICH,
     by=ANYBODY,
     step=st.sampled_from((*STEPS, *STEPS, "color", "watts", "proof")),
@@ -136,12 +160,12 @@ PRESSES = st.builds(
     which=WHICH,
     by=st.sampled_from((*CLOSE, *CLOSE, *PEOPLE)),
     other=st.sampled_from((*CLOSE, *CLOSE, *ABLE)),
-    approves=st.sampled_from((True, True, True, False)),
-    typed=st.sampled_from(("right", "right", "wrong", "")),
-    reason=st.sampled_from(("because", "because", "", "  ")),
-    first=st.sampled_from(
-        ("nothing", "nothing", "nothing", "agreed", "agreed", "too late", "tampered")
-    ),
+    does=st.sampled_from(DEEDS),
+    other_does=st.sampled_from(DEEDS),
+    but=st.sampled_from(BUT),
+    typed=st.sampled_from(("right", "wrong", "wrong", "")),
+    reason=st.sampled_from(REASONS),
+    first=st.sampled_from(FIRST),
     on_replica=st.booleans(),
     moment=MOMENTS,
 )
@@ -155,14 +179,14 @@ DISTURBANCES = st.builds(
     value=st.sampled_from((*COLORS, "red", GONE, "40", "60")),
     fates=WEATHER,
     seconds=st.sampled_from((0.5, 3.0, 20.0, 90.0)),
-    clock=st.sampled_from((EXPIRES_S + 1, EXPIRES_S - 1, 3600.0, -5.0, -600.0)),
+    clock=st.sampled_from((EXPIRES_S + 1, EXPIRES_S - 1, 3600.0, -5.0, -600.0, 86_400.0)),
     moment=MOMENTS,
 )
 LOSSES = st.builds(
     Lose,
     how=st.sampled_from(("killed", "killed", "stopped", "frozen", "frozen")),
-    which=WHICH,
     pressing=st.booleans(),
+    does=st.sampled_from(("yes", "yes", "broken glass")),
     after=MOMENTS,
     works=st.sampled_from((0.01, 0.3, 3.0, 8.0)),
     moment=MOMENTS,

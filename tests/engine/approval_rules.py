@@ -16,18 +16,27 @@ from bot.access.member import Member
 from bot.engine.intents import Noted, Refusal
 from bot.engine.turns import held_at, open_pick
 from tests.engine.approval_book import NEEDS, OUTLINE
-from tests.engine.approval_calls import CallRules, is_let_in_at_all, is_same, unfit
-from tests.engine.approval_ledger import Click, Paper, Rows, Wish
-from tests.engine.approval_town import Town, name
+from tests.engine.approval_calls import CallRules
+from tests.engine.approval_glass import GlassRules, objects_to_review
+from tests.engine.approval_ledger import Click, Deed, Paper, Rows, Wish
+from tests.engine.approval_switch import Switch
+from tests.engine.approval_town import BREAKER, Town, is_let_in_at_all, is_same, name, unfit
 from tests.engine.approval_world import Call, World
 
 #: What a request may become from what it is.
 BECOMES: Mapping[str, frozenset[str]] = {
-    "pending": frozenset({"approved", "denied", "expired", "cancelled", "outdated"}),
-    "approved": frozenset({"outdated"}),
+    "pending": frozenset(
+        {"approved", "glass broken", "denied", "expired", "cancelled", "outdated", "frozen"}
+    ),
+    "approved": frozenset({"outdated", "frozen"}),
+    "glass broken": frozenset({"outdated"}),
 }
 #: Nothing of such a plan is made any more.
-OVER = ("denied", "expired", "cancelled", "outdated")
+OVER = ("denied", "expired", "cancelled", "outdated", "frozen")
+#: Of a plan that enough people agreed to.
+AGREED = ("approved", "outdated", "frozen")
+#: Letters and digits of what is said with it.
+SAYS_AT_LEAST: Mapping[Deed, int] = {"no": 1, "broken glass": 15, "review": 1}
 
 
 @dataclass
@@ -45,19 +54,28 @@ class Rules:
     _calls_seen: int = 0
 
     def __post_init__(self) -> None:
-        self.calls = CallRules(self.world, self.town, self.papers, self.clicks, self.cancelled)
+        self.switch = Switch(self.town, self.papers)
+        self.glass = GlassRules(self.papers, self.clicks)
+        self.calls = CallRules(
+            self.world, self.town, self.papers, self.clicks, self.cancelled, self.switch
+        )
 
     def check(self, rows: Rows, clicks: Sequence[Click], wishes: Sequence[Wish]) -> list[str]:
         """What is wrong, in sentences. `clicks` and `wishes` are those of this step."""
         self.clicks += [one for one in clicks if one not in self.clicks]
         self._hear(wishes)
-        before = {key: paper.status for key, paper in self.papers.items()}
+        pending = {one.id for one in self.papers.values() if one.status == "pending"}
+        reviewed = {one.id for one in self.papers.values() if one.is_reviewed}
         wrong = [*self._papers(rows), *self._refusals(rows, clicks, wishes)]
         for paper in self.papers.values():
             paper.decisions = rows.decisions.get(paper.id, [])
+            paper.glass = rows.glass.get(paper.id)
+        wrong += self.switch.wrong(rows, wishes)
         for click in clicks:
-            wrong += self._click(click, before.get(click.approval, ""), rows)
-        wrong += self._decisions(rows)
+            of = click.approval
+            was_open = of not in reviewed if click.does == "review" else of in pending
+            wrong += self._click(click, was_open, rows)
+        wrong += [*self._decisions(rows), *self.glass.wrong(rows)]
         calls = [c for c in self.world.calls[self._calls_seen :] if c.number < rows.number]
         self._calls_seen += len(calls)
         for call in calls:
@@ -123,29 +141,25 @@ class Rules:
                     yield f"no entry in the audit log says that {asked.says} was refused"
                 entries[key] -= 1
 
-    def _click(self, click: Click, before: str, rows: Rows) -> Iterator[str]:
+    def _click(self, click: Click, was_open: bool, rows: Rows) -> Iterator[str]:
         paper = self.papers.get(click.approval)
-        mine = [
-            one
-            for one in rows.decisions.get(click.approval, ())
-            if (one.by, one.approves) == (click.by, int(click.approves))
-        ]
+        mine = rows.led_to(click)
         earlier = self._earlier(click)
         if earlier and isinstance(earlier.answer, Noted):
             yield from self._answered_alike(click, earlier)
         elif earlier and mine:
             return  # the bot died over it, and it counted all the same
         elif isinstance(click.answer, Noted):
-            if paper is None or before != "pending":
-                yield f"{click.says} counted, though the request was {before or 'never made'}"
+            if paper is None or not was_open:
+                yield f"{click.says} counted, though there was nothing to decide (any more)"
                 return
             if why := self._objection(click, paper, mine[:1]):
                 yield f"{click.says} counted, though {why}"
-            if not mine and not self._denied_after_all(click):
-                yield f"{click.says} was acknowledged, and there is no decision"
+            if not (mine or (click.decides and self._denied_after_all(click))):
+                yield f"{click.says} was acknowledged, and nothing came of it"
         elif isinstance(click.answer, Refusal) and paper:
-            is_open = before == paper.status == "pending" and rows.is_waiting_for(paper)
-            if is_open and not paper.tampered and not self._objection(click, paper, ()):
+            is_open = was_open and rows.is_open(click, paper)
+            if is_open and not paper.tampered and not self._doubt(click, paper):
                 yield f"{click.says} was refused without a reason: {click.answer.why}"
 
     def _earlier(self, click: Click) -> Click | None:
@@ -163,7 +177,7 @@ class Rules:
     def _denied_after_all(self, click: Click) -> bool:
         """Whoever approved may still deny, and then that is their decision."""
         return any(
-            (one.approval, one.by, one.approves) == (click.approval, click.by, False)
+            (one.approval, one.by, one.does) == (click.approval, click.by, "no")
             and not isinstance(one.answer, Refusal)
             for one in self.clicks
         )
@@ -173,23 +187,29 @@ class Rules:
         looked = self.town.last(click.task, click.by, click.number)
         if looked is None or looked.member is None:
             return "nobody could say who that is"
-        if looked.wall >= paper.expires_at:
+        if looked.wall >= paper.expires_at and click.does != "review":
             return "it had expired"
-        if not click.approves:
-            has_role = unfit(looked.member, paper.role)
-            return has_role or ("" if click.reason.strip() else "no reason was given")
-        if paper.tampered:
+        if paper.tampered and click.does in ("yes", "broken glass"):
             return "the stored text is not what was shown"
-        until = own[0].at if own else float("inf")
-        if why := self.objects(looked.member, paper, until):
-            return why
-        if paper.type_to_approve and click.typed.strip() != paper.type_to_approve:
-            return "the name of the target was not typed"
-        return ""
+        if click.does == "yes" and self.switch.surely_stood(click):
+            return "changes were stopped"
+        until = own[0].at if own and click.decides else float("inf")
+        return self.objects_to(click.does, looked.member, paper, until) or _lacks(click, paper)
 
-    def objects(self, member: Member, paper: Paper, until: float = float("inf")) -> str:
-        """Why this person's yes does not count; ''."""
-        if why := unfit(member, paper.role):
+    def _doubt(self, click: Click, paper: Paper) -> str:
+        """Why it may have been right to refuse this; ''."""
+        if click.does == "yes" and self.switch.may_have_stood(click):
+            return "changes may have been stopped"
+        return self._objection(click, paper, ())
+
+    def objects_to(
+        self, does: Deed, member: Member, paper: Paper, until: float = float("inf")
+    ) -> str:
+        """Why this does not count if it is this person's; ''. Who asked may break the glass."""
+        if does == "review":
+            return objects_to_review(member, paper)
+        why = unfit(member, BREAKER if does == "broken glass" else paper.role)
+        if why or does != "yes":
             return why
         if is_same(member, paper.requested_by):
             return "they asked for it themselves"
@@ -208,7 +228,7 @@ class Rules:
                 if not self._clicked(paper, one):
                     yield f"{paper.says} is decided by {name(one.by)}, who did not click"
             agreed = len(yes) == paper.people and not no
-            if (paper.status in ("approved", "outdated")) != agreed:
+            if (paper.status in AGREED and not paper.glass) != agreed:
                 yield f"{paper.says} is {paper.status} with {len(yes)} yes and {len(no)} no"
             if (paper.status == "denied") != (len(no) == 1):
                 yield f"{paper.says} is {paper.status} with {len(no)} denials"
@@ -216,9 +236,9 @@ class Rules:
                 yield f"{paper.says} was approved by {len(yes)} of {paper.people}"
 
     def _clicked(self, paper: Paper, decision: Any) -> bool:
-        wanted = (paper.id, decision.by, bool(decision.approves))
+        wanted = (paper.id, decision.by, "yes" if decision.approves else "no")
         return any(
-            (one.approval, one.by, one.approves) == wanted and not isinstance(one.answer, Refusal)
+            (one.approval, one.by, one.does) == wanted and not isinstance(one.answer, Refusal)
             for one in self.clicks
         )
 
@@ -227,6 +247,9 @@ class Rules:
     def _notes(self, rows: Rows, calls: Sequence[Call]) -> Iterator[str]:
         for entry in rows.audit:
             body = json.loads(entry.body)
+            paper = self.papers.get(body.get("plan", ""))
+            if paper and body["digest"] != paper.digest:
+                yield f"the entry {entry.what} of {paper.says} is of another plan than was shown"
             if entry.what == "change intended":
                 self._intended[body["plan"], body["number"]] += 1
             if entry.what in ("approved", "denied"):
@@ -250,11 +273,20 @@ class Rules:
                 paper.over_at = rows.at
 
 
+def _lacks(click: Click, paper: Paper) -> str:
+    """What the form wants besides; ''."""
+    to_type = paper.to_type(click.does)
+    if to_type and click.typed.strip() != to_type:
+        return "the name of the target was not typed"
+    says_enough = sum(map(str.isalnum, click.reason)) >= SAYS_AT_LEAST.get(click.does, 0)
+    return "" if says_enough else "no reason was given"
+
+
 def _stuck(rows: Rows) -> Iterator[str]:
     """A run that is not over has something out, or asks a person; what is unsure stays locked."""
     for run_id, state in rows.runs.items():
         out = [one for one in rows.work.values() if one.run == run_id]
-        waits = [one for one in rows.waits if one.run == run_id]
+        waits = [one for one in rows.waits if one.run == run_id and one.kind != "review"]
         asked = held_at(OUTLINE, state) or open_pick(OUTLINE, state)
         if not (out or waits or asked):
             yield f"{run_id} is {state.status}, and nothing will move it"

@@ -9,10 +9,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from bot.engine.turns import open_pick, undoable
 from bot.store.auditing import verdict_of
 from bot.store.tables import plans
+from tests.engine.approval_book import OUTLINE
 from tests.engine.approval_crowd import Crowd
-from tests.engine.approval_ledger import Now, Paper, Rows, read_rows
+from tests.engine.approval_ledger import Deed, Now, Paper, Rows, read_rows
 from tests.engine.approval_lives import at
 from tests.engine.approval_rules import Rules
 from tests.engine.approval_sites import Site
@@ -60,6 +62,14 @@ class Stage(Crowd):
         self.mine["requests"] = len(statuses)
         self.mine["calls"] = len(calls)
         self.mine["applies"] = sum(bool(call.landed) for call in calls)
+        broken = {key for one in self.rules.papers.values() if one.glass for key in one.keys}
+        through = [call for call in calls if call.landed and call.key in broken]
+        stopped = map(self.rules.switch.surely_stood_at, through)
+        self.mine["applies through glass"] = len(through)
+        self.mine["applies through glass while stopped"] = sum(stopped)
+        self.mine["breaks"] = len(self.rows.glass)
+        self.mine["reviews"] = sum(one.is_reviewed for one in self.rules.papers.values())
+        self.mine["freezes"] = self.rules.switch.thrown
         for call in calls:
             self.mine[f"calls {call.fate}"] += 1
 
@@ -86,7 +96,7 @@ class Stage(Crowd):
         self.tell("all is well again")
         self.world.hidden.clear()
         self.world.weather.clear()
-        self.town.down_until = 0.0
+        self.town.comes_back()
         self.town.is_as_before()
         self.wait(AT_REST_S)
         self.check()
@@ -111,6 +121,32 @@ class Stage(Crowd):
 
     # What there is.
 
+    def runs(self) -> list[str]:
+        return sorted(self.rows.runs, key=lambda one: self.labels[one])
+
+    def open(self) -> list[str]:
+        """Runs of which something can be asked for."""
+        return [run for run in self.runs() if open_pick(OUTLINE, self.rows.runs[run])]
+
+    def pending(self) -> list[Paper]:
+        return [one for one in self.rules.papers.values() if one.status == "pending"]
+
+    def over(self) -> list[Paper]:
+        papers = self.rules.papers.values()
+        return [one for one in papers if one.status != "pending" and one.people]
+
+    def broken(self) -> list[Paper]:
+        """By glass; those that nobody has reviewed come first."""
+        broken = [one for one in self.rules.papers.values() if one.glass]
+        return sorted(broken, key=lambda one: one.is_reviewed)
+
+    def undoable(self) -> list[tuple[str, str]]:
+        runs = self.rows.runs
+        return [(run, step) for run in self.runs() for step in undoable(OUTLINE, runs[run])]
+
+    def unsure(self) -> list[Any]:
+        return [row for row in self.rows.waits if row.kind == "unsure"]
+
     def calls_of(self, run: str, step: str) -> list[Call]:
         papers = [p for p in self.rules.papers.values() if (p.run, p.step) == (run, step)]
         keys = set(papers[-1].keys)
@@ -122,27 +158,26 @@ class Stage(Crowd):
         return [
             paper
             for paper in self.rules.papers.values()
-            if paper.status in ("pending", "approved")
+            if paper.status in ("pending", "approved", "glass broken")
             and not (paper.tampered or made & set(paper.keys))
         ]
 
-    def who_may(self, approval: str) -> str:
-        """Somebody who may approve this now, as far as can be seen; or nobody."""
-        paper = self.rules.papers[approval]
+    def who_may(self, does: Deed, paper: Paper) -> str:
+        """Somebody who may do this now, as far as can be seen; or nobody."""
         for user_id in PEOPLE:
             member = self.town.now(user_id)
-            if member and not self.rules.objects(member, paper):
+            if member and not self.rules.objects_to(does, member, paper):
                 return user_id
         return ""
 
-    def who_is(self, close: str, row: Any) -> str:
+    def who_is(self, close: str, does: Deed, paper: Paper) -> str:
         """Whoever is so close to a request; else it is a user id already."""
         who, _, otherwise = close.partition(", by ")
-        agreed = self.rules.papers[row.id].agreed
+        before, _ = paper.deciders(paper.requested_by)
         meant: dict[str, str] = {
-            "who asked": row.requested_by,
-            "who agreed": agreed[0] if agreed else row.requested_by,
-            "who may": self.who_may(row.id) or row.requested_by,
+            "who asked": paper.requested_by,
+            "who agreed": before,
+            "who may": self.who_may(does, paper) or paper.requested_by,
         }
         by = meant.get(who, who)
         return self.town.another_account(by) if otherwise else by

@@ -12,16 +12,19 @@ from bot.engine.intents import Actor
 from bot.runbook.errors import Refused, Unreachable
 
 OPERATOR, DBA = frozenset({"operator", "responder"}), frozenset({"operator", "responder", "dba"})
+#: Who may break the glass, look at it afterwards, and throw the stop switch.
+BREAKER, REVIEWER = "security", "approver"
+MAY_REVIEW, MAY_STOP = frozenset({REVIEWER, BREAKER}), frozenset({"operator", "responder", "dba"})
 #: User id: name, roles, what is special about them.
 WHO: dict[str, tuple[str, frozenset[str], str]] = {
     "U1": ("dana", DBA, ""),
     "U2": ("ravi", DBA, ""),
-    "U3": ("lena", DBA, ""),
-    "U5": ("omar", DBA, ""),
-    "U6": ("ines", OPERATOR, ""),
+    "U3": ("lena", DBA | {REVIEWER}, ""),
+    "U5": ("omar", DBA | {BREAKER}, ""),
+    "U6": ("ines", OPERATOR | {BREAKER}, ""),
     "U9": ("dana's other account", DBA, ""),
     "UA": ("ravi's other account", DBA, ""),
-    "UC": ("lena's other account", DBA, ""),
+    "UC": ("lena's other account", DBA | {REVIEWER}, ""),
     "U4": ("vera, a viewer", frozenset({"viewer"}), ""),
     "U7": ("guy, a guest", DBA, "is_guest"),
     "U8": ("fred, who left", DBA, "left"),
@@ -31,7 +34,9 @@ WHO: dict[str, tuple[str, frozenset[str], str]] = {
 PEOPLE = tuple(WHO)
 SAME = {"U9": "U1", "UA": "U2", "UC": "U3"}
 #: What may become of somebody, and become good again.
-CHANGES = ("loses operator", "loses dba", "leaves", "is a guest now", "is as before")
+CHANGES = (
+    "loses operator", "loses dba", "loses security", "leaves", "is a guest now", "is as before",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,9 @@ class Town:
         self.story(f"  the directory does not answer for {seconds:g} s")
         self.down_until = self.loop.time() + seconds
 
+    def comes_back(self) -> None:
+        self.down_until = 0.0
+
     def becomes(self, user_id: str, what: str) -> None:
         self.story(f"  {name(user_id)} {what}")
         self._is_as_before(user_id)
@@ -78,6 +86,7 @@ class Town:
         self.members[user_id] = {
             "loses operator": replace(was, roles=was.roles - {"operator"}),
             "loses dba": replace(was, roles=was.roles - {"dba"}),
+            "loses security": replace(was, roles=was.roles - {BREAKER}),
             "leaves": replace(was, is_active=False),
             "is a guest now": replace(was, is_guest=True),
         }.get(what, was)
@@ -148,3 +157,18 @@ def actor(user_id: str) -> Actor:
 
 def name(user_id: str) -> str:
     return WHO[user_id][0]
+
+
+def unfit(member: Member, role: str) -> str:
+    """Why somebody does not do what this role does; ''."""
+    if not is_let_in_at_all(member):
+        return "they have left, or are a guest or a bot"
+    return "" if role in member.roles else f"they have not the role {role}"
+
+
+def is_let_in_at_all(member: Member) -> bool:
+    return member.is_active and not member.is_guest and not member.is_bot
+
+
+def is_same(member: Member, user_id: str) -> bool:
+    return user_id == member.user_id or user_id in member.same_human_as
