@@ -63,7 +63,8 @@ class CallRules:
             yield from self._approved(call, owner)
 
     def _once(self, call: Call, owner: Paper) -> Iterator[str]:
-        earlier = [c for c in self.world.calls if c.key == call.key and c.number < call.number]
+        before = (c for c in self.world.calls if c.key == call.key and c.number < call.number)
+        earlier = [c for c in before if c.fate != "kept out"]  # Nothing came of it, for certain.
         if not earlier:
             return
         last = earlier[-1]

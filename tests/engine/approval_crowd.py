@@ -46,7 +46,7 @@ class Crowd(House):
         self.tally["runs"] += 1
         self._runner.run(self._wish(wish, ask, f"starts {lamp} {color}"))
 
-    def wish(self, kind: str, by: str, run: str = "", step: str = "") -> None:
+    def wish(self, kind: str, by: str, run: str, step: str = "") -> None:
         desk, key = self.worker.desk, f"{kind} {self.count()}"
         ways: dict[str, Callable[[], Awaitable[Answer]]] = {
             "pick": lambda: desk.pick(run, step, actor(by), key),

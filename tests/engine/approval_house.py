@@ -121,9 +121,11 @@ class House:
             self.worker.writes.set()
 
     def close(self) -> None:
-        self._runner.run(self._close())
-        self._runner.close()
-        self._together.stop()
+        try:
+            self._runner.run(self._close())
+            self._runner.close()
+        finally:
+            self._together.stop()
 
     async def _close(self) -> None:
         await self.worker.end(0)

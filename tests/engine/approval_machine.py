@@ -293,7 +293,7 @@ def main() -> int:
             print(broken)
     print(f"seed {args.seed}, {time.monotonic() - began:.0f} s")
     for what in sorted({*tally, "violations"}):
-        print(f"{what:24}{tally[what]:8,}")
+        print(f"{what:36}{tally[what]:8,}")
     return 1 if tally["violations"] else 0
 
 

@@ -1,7 +1,8 @@
 """
 A house whose lamps people want changed, for the approval machine: what is really there, and a
-ledger of every call that was really made. Calls are refused, lost on the way there or back, cut,
-slow, late, or accepted and carried out long after; but never later than a bot may rely on.
+ledger of every call that was really made. Calls are refused, not taken at all, lost on the way
+there or back, cut, slow, late, or accepted and carried out long after; but never later than a bot
+may rely on.
 """
 
 import asyncio
@@ -22,7 +23,7 @@ from bot.runbook import (
     Seen,
     pair,
 )
-from bot.runbook.errors import Refused, Unreachable
+from bot.runbook.errors import NothingDone, Refused, Unreachable
 from tests.engine.small_world import Lamp, Paint
 
 TIMING = ApplyTiming(call_limit=4, settle=2, look_first=0.05, look_every=1.0, applying_limit=40)
@@ -33,7 +34,7 @@ LAMPS = ("attic", "hall")
 COLORS = ("blue", "green")
 GONE = "gone"
 
-Fate = Literal["well", "slow", "refused", "vanished", "lost", "late", "cut", "long"]
+Fate = Literal["well", "slow", "refused", "kept out", "vanished", "lost", "late", "cut", "long"]
 FATES: tuple[Fate, ...] = get_args(Fate)
 
 
@@ -171,6 +172,8 @@ class World:
         await asyncio.sleep(answers_s)
         if fate == "refused":
             raise Refused("not here, not now")
+        if fate == "kept out":
+            raise NothingDone("too many at once")
         if fate in ("vanished", "lost", "late"):
             raise Unreachable("the connection was dropped")
         if fate == "cut":
@@ -182,9 +185,9 @@ class World:
     def _schedule(self, call: Call) -> float:
         """When the world does what; the seconds until the answer."""
         draw, limit = self.dice.uniform, TIMING.call_limit
-        if call.fate in ("refused", "vanished"):
+        if call.fate in ("refused", "kept out", "vanished"):
             call.under_way = False
-            return draw(0.05, 0.5 if call.fate == "refused" else limit + 1)
+            return draw(0.05, limit + 1 if call.fate == "vanished" else 0.5)
         lands_s = {
             "slow": draw(0.5, limit - 0.2),
             "late": draw(0.2, MARGIN_S - 0.2),
