@@ -4,6 +4,7 @@ import pytest
 
 from bot.slack.views import names
 from sandbox.box import Box
+from sandbox.slack import views
 from tests.scenarios.stage import Person, incident, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -54,10 +55,10 @@ async def test_a_person_without_a_role_starts_nothing_and_is_told_which_they_nee
 async def test_a_form_that_comes_too_late_for_slack_is_answered_with_what_to_type(
     box: Box, dana: Person
 ) -> None:
-    box.slack.faults.delay("views.open", seconds=3.5)
+    box.slack.faults.delay("views.open", seconds=0.5)
     await dana.types("RB-INC-001")
     await until(box, lambda: not box.slack.faults.active)  # The form has come, and is not taken.
-    box.slack.clock.advance(3.5)
+    box.slack.clock.advance(views.TRIGGER_LIVES_S + 1)
     await dana.is_told("Type `/runbook RB-INC-001` to try again")
     assert not box.slack.views(dana.id)
 
