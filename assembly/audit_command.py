@@ -25,7 +25,7 @@ from bot.store.exporting import csv_head, csv_line, line, verify_lines
 from bot.store.verifying import Anchor, Verdict
 
 WHOLE, NOT_WHOLE, NOT_LOOKED_AT = 0, 1, 2
-ANCHOR = re.compile(r"(\d{1,18}):([0-9a-f]{64})")
+ANCHOR = re.compile(r"([1-9][0-9]{0,17}):([0-9a-f]{64})")
 NAMED = 50  #: Faults that are told one by one.
 
 
@@ -107,11 +107,21 @@ def _told(verdict: Verdict, anchors: Sequence[Anchor], is_part: bool) -> Iterato
     else:
         first, last = verdict.first, verdict.last
         yield f"Whole: {verdict.count:,} entries, {moment(first.at)} to {moment(last.at)}."
-        if anchors:
-            yield f"Anchors that fit: {len(anchors)}."
+        yield from _anchored(verdict, anchors)
         if is_part:
             yield "It is a selection, so whether any entry is missing between them is not known."
         yield f"Newest entry, to compare with what was posted: {last.seq}:{last.hash}"
+
+
+def _anchored(verdict: Verdict, anchors: Sequence[Anchor]) -> Iterator[str]:
+    """What was given says something only of an entry that was read."""
+    if not anchors:
+        return
+    unmet = [one for one in anchors if one in verdict.unmet]
+    yield f"Anchors that fit: {len(anchors) - len(unmet)}."
+    if unmet:
+        named = ", ".join(str(one.seq) for one in unmet)
+        yield f"NOT COMPARED, because this selection does not have them: anchors of entry {named}."
 
 
 def _lines(path: Path) -> Iterator[str]:

@@ -9,6 +9,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from bot.runbook.terminal import written_out
@@ -58,7 +59,7 @@ def verify_lines(
     walk = Walk(anchors, is_part)
     walk.see(sorted(entries, key=lambda entry: entry.seq))
     verdict = walk.end()
-    return Verdict(verdict.count, verdict.first, verdict.last, [*faults, *verdict.faults])
+    return replace(verdict, faults=[*faults, *verdict.faults])
 
 
 def csv_head() -> str:

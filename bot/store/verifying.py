@@ -39,6 +39,7 @@ class Verdict:
     first: Entry | None
     last: Entry | None
     faults: Sequence[Fault]
+    unmet: Sequence[Anchor] = ()  #: Whose entries are not among those that were read.
 
     @property
     def is_whole(self) -> bool:
@@ -56,6 +57,7 @@ class Walk:
         self._anchors: dict[int, list[Anchor]] = {}
         for anchor in anchors:
             self._anchors.setdefault(anchor.seq, []).append(anchor)
+        self._met: set[int] = set()
         self._group: list[Entry] = []
         self._count = 0
         self._first: Entry | None = None
@@ -87,7 +89,8 @@ class Walk:
         for seq, anchors in self._anchors.items():
             self._faults += [_beyond(one, last) for one in anchors if seq > last]
         found = sorted(set(self._faults))
-        return Verdict(self._count, self._first, self._last, found)
+        unmet = [one for seq in self._anchors.keys() - self._met for one in self._anchors[seq]]
+        return Verdict(self._count, self._first, self._last, found, sorted(unmet))
 
     def _settle(self, after: Entry | None) -> None:
         """What has this number is known now; `after` is the entry after it."""
@@ -102,12 +105,9 @@ class Walk:
         if not is_sound:
             self._unsound.append(entry)
         self._join(entry, is_sound)
-        if self._anchors:
-            self._faults += [
-                _not_anchored(entry, one)
-                for one in self._anchors.get(entry.seq, ())
-                if one.hash != entry.hash
-            ]
+        if anchors := self._anchors.get(entry.seq):
+            self._met.add(entry.seq)
+            self._faults += [_not_anchored(entry, a) for a in anchors if a.hash != entry.hash]
         self._first = self._first or entry
         self._last, self._last_is_sound = entry, is_sound
 

@@ -154,6 +154,19 @@ def test_an_export_is_verified_without_the_store(
     assert "Whole: 10 entries" in out and "Anchors that fit: 1" in out
 
 
+def test_an_anchor_of_an_entry_that_a_selection_has_not_is_not_said_to_fit(
+    told: Callable[..., Told], log: Path, tmp_path: Path
+) -> None:
+    _, out, _ = told("export", "--store", log, "--run", "R1")
+    file = tmp_path / "export.jsonl"
+    file.write_text(out)
+    there, not_there = entries_of(log)[7].hash, "0" * 64
+    given = ("--anchor", f"8:{there}", "--anchor", f"5:{not_there}")
+    status, out, _ = told("verify", "--file", file, "--part", *given)
+    assert status == 0 and "Anchors that fit: 1." in out
+    assert "NOT COMPARED" in out and "anchors of entry 5." in out
+
+
 Lines = list[str]
 
 
@@ -239,7 +252,7 @@ def test_what_cannot_be_looked_at_is_not_said_to_be_whole(
     assert told("verify", "--file", tmp_path / "noise.jsonl")[0] == 2
 
 
-@pytest.mark.parametrize("wrong", ["17", "17:ab", "x:" + "0" * 64])
+@pytest.mark.parametrize("wrong", ["17", "17:ab", "x:" + "0" * 64, "0:" + "0" * 64])
 def test_an_anchor_that_is_none_is_refused(told: Callable[..., Told], wrong: str) -> None:
     with pytest.raises(SystemExit) as ended:
         told("verify", "--anchor", wrong)
