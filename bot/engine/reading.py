@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
-from pydantic import ValidationError
 
 from bot.access.acts import Frozen, Touched
 from bot.engine.freezes import standing
@@ -25,7 +24,7 @@ from bot.engine.record import (
 )
 from bot.engine.state import RunState
 from bot.engine.turns import UNDO, held_at, open_pick, spec_of, suggested, undoable
-from bot.runbook.changes import Change
+from bot.runbook.changes import Change, as_stored
 from bot.runbook.errors import Outdated
 from bot.runbook.outline import Outline
 from bot.runbook.showing import details_from_json
@@ -204,8 +203,8 @@ def _approvals(
 def _known(kind: str, fields: Mapping[str, Any], kinds: Kinds) -> Change | None:
     """None for a change that this version of the bot does not make, or makes otherwise."""
     try:
-        return kinds[kind](**fields)
-    except (KeyError, ValidationError):
+        return as_stored(kind, fields, kinds)
+    except Outdated:
         return None
 
 

@@ -341,6 +341,15 @@ def test_a_stored_plan_comes_back_as_it_was() -> None:
         load(dump(planned), {"Clean": Clean})
 
 
+def test_a_stored_change_is_not_read_as_one_that_does_more_than_was_shown() -> None:
+    class Clean2(Clean):
+        force: bool = True
+
+    stored = dump(plan(Clean(), because="it is full"))
+    with pytest.raises(Outdated, match="older version"):
+        load(stored, {"Clean": Clean2})
+
+
 def test_what_alters_the_world_is_out_of_reach_of_a_runbook() -> None:
     with pytest.raises(BookError, match=r"Loud\.clean is reached by runbooks: call it _clean"):
 
