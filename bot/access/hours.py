@@ -22,6 +22,8 @@ CLOCK = re.compile(r"([01][0-9]|2[0-4]):([0-5][0-9])")
 
 def _minute(value: Any) -> int:
     """Minutes since midnight, from "08:00" or TOML's 08:00:00."""
+    if isinstance(value, time) and (value.second or value.microsecond):
+        raise ValueError(f'has {value}, and is told by the minute; the end of the day is "24:00"')
     if isinstance(value, time):
         value = f"{value:%H:%M}"
     found = CLOCK.fullmatch(value) if isinstance(value, str) else None

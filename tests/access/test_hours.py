@@ -1,6 +1,6 @@
 """Hours of the week are right by the clock on the wall, also in the nights when it is set."""
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, time, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -65,6 +65,7 @@ def test_they_are_told_as_people_say_them() -> None:
         {"from": "24:30"},
         {"from": "8:00"},
         {"until": "06:60"},
+        {"until": time(23, 59, 59)},
         {"from": 8},
         {"days": ["mon", "mon-fri"]},
         {"days": ["monday"]},
