@@ -36,6 +36,7 @@ from bot.engine.record import GLASS_BROKEN, ApprovalRecord, OpenReview, RunRecor
 from bot.runbook.changes import Change, digest
 from bot.runbook.errors import StepError
 from bot.runbook.mrkdwn import named
+from bot.runbook.values import letters
 from bot.store.store import Store
 
 LONGEST_TARGET = 255  #: Characters of a name that is to be typed; ECS has none longer.
@@ -167,7 +168,7 @@ def may_decide(
     if isinstance(answer, Denied):
         return refusal(answer)
     if not approves:
-        return None if reason.strip() else Refusal("Say why: a denial needs a reason.")
+        return None if letters(reason) else Refusal("Say why: a denial needs a reason.")
     if approval.type_to_approve and typed.strip() != approval.type_to_approve:
         name = named(approval.type_to_approve, LONGEST_TARGET)
         return Refusal(

@@ -24,6 +24,7 @@ from bot.engine.reports import Report
 from bot.engine.state import Event
 from bot.engine.wishes import GONE, Wish, plan_of
 from bot.runbook.mrkdwn import named
+from bot.runbook.values import letters
 from bot.store.tables import events
 
 #: Letters and digits of a reason: what everybody reads the next morning says something.
@@ -151,7 +152,7 @@ def may_break(
     wrong = {}
     if typed.strip() != approval.type_to_break:
         wrong["typed"] = f"This must be exactly {named(approval.type_to_break, LONGEST_TARGET)}"
-    if sum(map(str.isalnum, reason)) < REASON_AT_LEAST:
+    if letters(reason) < REASON_AT_LEAST:
         wrong["reason"] = f"Say why in a sentence: at least {REASON_AT_LEAST} letters"
     return Refusal("The glass is not broken.", fields=wrong) if wrong else None
 
@@ -164,7 +165,7 @@ def may_review(approval: ApprovalRecord, answer: Allowed | Denied, found: str) -
         return refusal(answer)
     if not glass.is_open:
         return Refusal("This was reviewed already.", decided_by=(glass.reviewed_by,))
-    if not any(map(str.isalnum, found)):
+    if not letters(found):
         return Refusal("Say what you found.", fields={"reason": "Say what you found"})
     return None
 

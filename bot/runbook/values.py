@@ -19,6 +19,13 @@ USER_ID = r"[UW][A-Z0-9]{1,30}"
 UserId = Annotated[
     str, Field(pattern=f"^{USER_ID}$", description="the id of a person, such as U012AB3CD")
 ]
+#: Letters by Unicode's book, of which nothing is to be seen.
+BLANK_LETTERS = frozenset("\u115f\u1160\u3164\uffa0")
+
+
+def letters(text: str) -> int:
+    """Letters and digits that somebody can read: how much a reason says."""
+    return sum(one.isalnum() and one not in BLANK_LETTERS for one in text)
 
 
 def storable(text: str) -> str:

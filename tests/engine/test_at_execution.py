@@ -142,6 +142,15 @@ async def test_whoever_approved_first_of_two_may_still_deny(tmp_path: Path) -> N
         assert [one.approves for one in run.approvals[approval].decisions] == [False]
 
 
+async def test_a_denial_has_a_reason_that_can_be_read(tmp_path: Path) -> None:
+    async with living_bot(tmp_path) as bot:
+        approval = await bot.planned(await bot.to_the_pick())
+        for why in ("", "  ", "...", "\u200b", "\u3164\u115f"):
+            refusal = await bot.desk.decide(approval, RAVI, False, why, "", f"d{why}")
+            assert isinstance(refusal, Refusal) and "needs a reason" in refusal.why
+        assert isinstance(await bot.desk.decide(approval, RAVI, False, "no", "", "d"), Noted)
+
+
 async def test_a_refused_pick_of_somebody_else_does_not_make_the_request_theirs(
     tmp_path: Path,
 ) -> None:

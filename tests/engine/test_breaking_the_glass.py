@@ -234,7 +234,15 @@ async def test_a_reason_says_something(tmp_path: Path) -> None:
     async with living_bot(tmp_path, policy=POLICY) as bot:
         on_their_own(bot)
         plan = await bot.planned(await bot.to_the_pick())
-        for why in ("", "   ", "because", ". " * 60, "\u200b" * 60, "It is all down now!!!"):
+        for why in (
+            "",
+            "   ",
+            "because",
+            ". " * 60,
+            "\u200b" * 60,
+            "\u3164" * 60,
+            "It is all down now!!!",
+        ):
             answer = await breaks(bot, plan, why=why, key=f"g{why}")
             refused(answer, "Say why in a sentence")
             assert isinstance(answer, Refusal) and set(answer.fields) == {"reason"}

@@ -117,7 +117,7 @@ async def test_whom_the_policy_does_not_let_reviews_nothing(tmp_path: Path) -> N
 async def test_a_review_says_what_was_found(tmp_path: Path) -> None:
     async with living_bot(tmp_path, policy=POLICY) as bot:
         plan = await to_review(bot)
-        for found in ("", "  \n ", "...", "\u200b"):
+        for found in ("", "  \n ", "...", "\u200b", "\u3164"):
             answer = await review(bot, plan, LENA, found, key=f"v{found}")
             refused(answer, "Say what you found")
             assert isinstance(answer, Refusal) and set(answer.fields) == {"reason"}
