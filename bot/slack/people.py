@@ -4,6 +4,7 @@ never "has no role" and never what was true a while ago.
 """
 
 import asyncio
+import math
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
@@ -78,7 +79,13 @@ class _Read:
 
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     answer: Answer | None = None
-    asked_at: float = 0.0
+    asked_at: float = 0.0  #: By the clock on the wall, which can be set;
+    began_at: float = 0.0  #: and by the one that cannot, and stands while the machine sleeps.
+
+    def age(self, clock: Clock) -> float:
+        """In seconds, by the clock that says more. One that was set back makes nothing young."""
+        by_wall = clock.now() - self.asked_at
+        return max(by_wall, clock.monotonic() - self.began_at) if by_wall >= 0 else math.inf
 
 
 class _Reader:
@@ -108,23 +115,21 @@ class _Reader:
     async def _read(self, method: str, what: str, for_s: float, **asked: str) -> Answer:
         read = self._reads.setdefault((method, what), _Read())
         async with read.lock:
-            now = self._clock.now()
-            age = now - read.asked_at
-            # A clock that was set back makes nothing young again.
-            if read.answer is not None and 0 <= age <= for_s:
+            if read.answer is not None and read.age(self._clock) <= for_s:
                 return read.answer
+            now, began = self._clock.now(), self._clock.monotonic()
             answer = await self._calls.call(method, **asked)
             if not answer["ok"]:
                 raise _unreadable(method, what, str(answer.get("error", "no reason given")))
-            read.answer, read.asked_at = answer, now
-        self._forget_old(now)
+            read.answer, read.asked_at, read.began_at = answer, now, began
+        self._forget_old()
         return answer
 
-    def _forget_old(self, now: float) -> None:
+    def _forget_old(self) -> None:
         old = [
             key
             for key, read in self._reads.items()
-            if not read.lock.locked() and now - read.asked_at > SHOWS_FOR_S
+            if not read.lock.locked() and read.age(self._clock) > SHOWS_FOR_S
         ]
         for key in old:
             del self._reads[key]

@@ -95,6 +95,19 @@ async def test_whoever_left_the_group_a_moment_ago_has_its_role_no_more(
     assert "dba" not in (await people.member("U-LENA")).roles
 
 
+async def test_a_clock_that_is_set_back_makes_no_role_of_a_while_ago_count(
+    people: People, slack: Workspace, clock: StillClock
+) -> None:
+    assert "dba" in (await people.member("U-LENA")).roles
+    slack.groups["S-DBA"].clear()
+    clock.move(100)
+    clock.time -= 95
+    assert "dba" not in (await people.member("U-LENA")).roles
+    clock.time -= 1000
+    slack.groups["S-DBA"].append("U-LENA")
+    assert "dba" in (await people.member("U-LENA")).roles
+
+
 async def test_when_slack_does_not_answer_nobody_has_a_role(
     people: People, slack: Workspace, clock: StillClock
 ) -> None:
