@@ -8,6 +8,7 @@ steer a terminal nor disguise itself: JSON lines are ASCII, and a cell is what c
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -18,6 +19,8 @@ from bot.store.verifying import Anchor, Fault, Verdict, Walk, misplaced
 
 #: What makes a spreadsheet take a cell for a formula.
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+#: Where a spreadsheet separates by `;`, as those of half the world do, a cell may begin here too.
+WITHIN = re.compile(f';(?="*[{re.escape("".join(FORMULA))}])')
 COLUMNS = ("seq", "time", "run", "what", "about", "by", "body", "before", "hash")
 FIELDS = ["seq", "time", *Entry._fields[1:]]
 
@@ -84,6 +87,7 @@ def _harmless(cell: object) -> object:
     if isinstance(cell, int):
         return cell
     text = "" if cell is None else written_out(str(cell))
+    text = WITHIN.sub(";'", text)
     return f"'{text}" if text.startswith(FORMULA) else text
 
 
