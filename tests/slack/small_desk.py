@@ -192,7 +192,7 @@ class SmallDesk:
         return [NotedStart(intent, self.waited) for intent in self.starts.values()]
 
     async def start_run(self, intent: StartRun) -> Started | Refusal:
-        refusal = await self._meet()
+        refusal = await self._meet() or self.strange
         if refusal:
             return refusal
         self.starts.pop(intent.key, None)

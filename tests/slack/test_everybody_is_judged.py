@@ -243,6 +243,22 @@ async def test_a_viewer_changes_nothing_with_whatever_they_press(stage: Stage) -
     assert await stage.rows() == before
 
 
+@pytest.mark.parametrize("stranger", STRANGERS, ids=lambda one: one.name)
+async def test_a_stranger_is_not_told_what_is_wrong_with_an_input(
+    stage: Stage, stranger: Member
+) -> None:
+    told = await stage.delivered(stage.command("RB-T-001 lamp=", stranger.user_id))
+    assert "Only active, full members" in told and "lamp" not in told
+    assert await stage.refusals(stranger.user_id) == 1
+
+
+async def test_a_start_with_a_wrong_input_is_noted_as_refused(stage: Stage) -> None:
+    told = await stage.delivered(stage.command("RB-T-001 lamp=", DANA.user_id))
+    assert "lamp" in told
+    (entry,) = await stage.bot.noted("refused start")
+    assert entry.by == DANA.user_id and '"fields":["lamp"]' in entry.body
+
+
 async def test_when_nobody_can_be_looked_up_nobody_is_let_through(stage: Stage) -> None:
     before = await stage.rows()
     stage.bot.people.is_down = True

@@ -12,9 +12,9 @@ from bot.slack.listeners.browsing import open_catalogue
 from bot.slack.listeners.front import Front
 from bot.slack.listeners.leading import said
 from bot.slack.listeners.offered import closed_books, own_card, own_words
-from bot.slack.listeners.starting import begin_later, no_such_book, start_form
+from bot.slack.listeners.starting import begin_later, begin_now, no_such_book, start_form
 from bot.slack.listeners.typed import Order, Verb, read_order
-from bot.slack.listeners.typed_inputs import explained, missing, read_inputs
+from bot.slack.listeners.typed_inputs import missing, read_inputs
 from bot.slack.listeners.visit import Answer, Private, Visit
 from bot.slack.views.catalogue import summaries, whole_book
 from bot.slack.views.ephemeral import history, refused, sentence, status, usage
@@ -48,9 +48,8 @@ def _whole_start(front: Front, visit: Visit, order: Order) -> StartRun | None:
 
 
 async def _note(front: Front, visit: Visit, intent: StartRun) -> Answer:
-    noted = await front.desk.note_start(intent)
-    if isinstance(noted, Refusal):
-        return Private(refused(explained(front.desk.books[intent.book_id], noted)))
+    if isinstance(await front.desk.note_start(intent), Refusal):
+        return await begin_now(front, intent)
     return begin_later(front, visit, intent)
 
 

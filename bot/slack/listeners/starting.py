@@ -66,6 +66,11 @@ def begin_later(front: Front, visit: Visit, intent: StartRun) -> Later:
     return Later(lambda: _begin(front, visit, intent), BROKEN_OFF)
 
 
+async def begin_now(front: Front, intent: StartRun) -> Private:
+    """What can be seen to be wrong: refused in the acknowledgement, and judged like any other."""
+    return Private(_told(front, intent, await _start(front, intent)))
+
+
 async def take_up(front: Front) -> None:
     """
     What an earlier life acknowledged and did not come to. Before this life takes anything in: what
@@ -95,11 +100,16 @@ async def _begin(front: Front, visit: Visit, intent: StartRun) -> None:
     """Judges, begins, and tells the person how it went."""
     origin = await speaking_place(front, visit)
     done = await _start(front, replace(intent, origin=origin))
+    await front.telling.say(visit, _told(front, intent, done))
+    if isinstance(done, Refusal):
+        await front.desk.forget_start(intent.key)
+
+
+def _told(front: Front, intent: StartRun, done: Rendered | Refusal) -> Rendered:
     if not isinstance(done, Refusal):
-        return await front.telling.say(visit, done)
+        return done
     book = front.desk.books.get(intent.book_id)
-    await front.telling.say(visit, refused(explained(book, done) if book else done))
-    await front.desk.forget_start(intent.key)
+    return refused(explained(book, done) if book else done)
 
 
 async def _start(front: Front, intent: StartRun) -> Rendered | Refusal:
