@@ -241,6 +241,8 @@ class SmallDesk:
     async def answer(
         self, question_id: str, by: Actor, answer: Mapping[str, Any], key: str
     ) -> Noted | Refusal:
+        if question_id not in self.asked:
+            return Refusal("This question was answered already, or its run is over.")
         return await self._note("answer", key, by, id=question_id, answer=dict(answer))
 
     async def resolve(

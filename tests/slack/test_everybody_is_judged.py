@@ -259,6 +259,17 @@ async def test_a_start_with_a_wrong_input_is_noted_as_refused(stage: Stage) -> N
     assert entry.by == DANA.user_id and '"fields":["lamp"]' in entry.body
 
 
+@pytest.mark.parametrize("how", [names.CHOOSE, names.PROPOSED, names.DONE, names.ANSWER_MODAL])
+async def test_who_answers_what_is_settled_is_refused_and_that_is_noted(
+    stage: Stage, how: str
+) -> None:
+    stage.question = "settled"
+    made = stage.form if how == names.ANSWER_MODAL else stage.press
+    assert "answered already" in await stage.delivered(made(how, DANA.user_id))
+    (entry,) = await stage.bot.noted("refused answer")
+    assert entry.by == DANA.user_id and entry.about == "settled"
+
+
 async def test_when_nobody_can_be_looked_up_nobody_is_let_through(stage: Stage) -> None:
     before = await stage.rows()
     stage.bot.people.is_down = True

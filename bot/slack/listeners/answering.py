@@ -9,7 +9,7 @@ from bot.engine.record import RunRecord
 from bot.slack.listeners.front import Front
 from bot.slack.listeners.leading import said
 from bot.slack.listeners.secrets import with_secrets_kept
-from bot.slack.listeners.visit import Answer, Open, Private, Visit
+from bot.slack.listeners.visit import Answer, Open, Visit
 from bot.slack.listeners.wrong import wrong
 from bot.slack.views import names
 from bot.slack.views.answers import read_values
@@ -42,7 +42,7 @@ async def choose(front: Front, visit: Visit) -> Answer:
     pressed = visit.pressed
     found = await front.desk.question(pressed.id)
     if found is None:
-        return Private(sentence(SETTLED))
+        return await _settled(front, visit, pressed.id)
     question = found[0]
     if pressed.name == names.PROPOSED:
         given: Mapping[str, Any] | None = question.proposed
@@ -71,7 +71,7 @@ async def answered(front: Front, visit: Visit) -> Answer:
     about = visit.metadata.about
     found = await front.desk.question(about)
     if found is None:
-        return Private(sentence(SETTLED))
+        return await _settled(front, visit, about)
     schema: Mapping[str, Any] = found[0].answer_schema or {}
     values = read_values(schema, visit.filled)
     given = await with_secrets_kept(front, visit, to_answer(found[1]), schema, values)
@@ -79,6 +79,11 @@ async def answered(front: Front, visit: Visit) -> Answer:
         return wrong(visit, given, schema)
     done = await front.desk.answer(about, visit.actor, given, visit.key)
     return wrong(visit, done, schema) if isinstance(done, Refusal) else said(done)
+
+
+async def _settled(front: Front, visit: Visit, question_id: str) -> Answer:
+    """Whatever was answered is too late: the desk refuses it, and writes that down."""
+    return said(await front.desk.answer(question_id, visit.actor, {}, visit.key))
 
 
 def to_answer(run: RunRecord) -> Answering:
