@@ -19,6 +19,8 @@ from bot.slack.views.escape import cut, one_line
 #: Seconds that an answer is good enough to decide by, and to show a name or a role by. Slack lets
 #: us ask for the groups 20 times a minute: as one question about all of them that is 6 at most.
 DECIDES_FOR_S, SHOWS_FOR_S = 10.0, 60.0
+#: `is_stranger` is not said of another company's people who share a channel with us.
+GUESTS = ("is_restricted", "is_ultra_restricted", "is_stranger")
 LONGEST_NAME = 80  #: Slack says so; it is kept with what the person did.
 
 
@@ -49,17 +51,17 @@ class People:
 
     async def _member(self, user_id: str, for_s: float) -> Member:
         named = {group for role in self._roles.values() for group in role.groups}
-        user, members = await asyncio.gather(
-            self._reader.user(user_id, for_s), self._reader.groups(named, for_s)
+        user, members, team = await asyncio.gather(
+            self._reader.user(user_id, for_s),
+            self._reader.groups(named, for_s),
+            self._reader.team(),
         )
         return Member(
             user_id=user_id,
             name=_name(user),
             roles=self._roles_of(user_id, members),
             is_active=not user.get("deleted", False),
-            is_guest=any(
-                user.get(what) for what in ("is_restricted", "is_ultra_restricted", "is_stranger")
-            ),
+            is_guest=any(user.get(what) for what in GUESTS) or not _is_of(user, team),
             is_bot=bool(user.get("is_bot") or user.get("is_workflow_bot"))
             or user_id == "USLACKBOT",
             same_human_as=self._humans.get(user_id, frozenset()) - {user_id},
@@ -99,6 +101,11 @@ class _Reader:
         if not isinstance(user, Mapping) or user.get("id") != user_id:
             raise _unreadable("users.info", user_id, "its answer is about somebody else")
         return user
+
+    async def team(self) -> str:
+        """The workspace that the bot serves."""
+        answer = await self._read("auth.test", "the bot", SHOWS_FOR_S)
+        return str(answer.get("team_id"))
 
     async def groups(self, named: Set[str], for_s: float) -> Mapping[str, Sequence[str]]:
         """Who is in each of these groups."""
@@ -140,6 +147,12 @@ def _unreadable(method: str, what: str, why: str) -> Unreachable:
         f"Slack did not say who {what} is ({method}: {why}), so nobody is let through on it."
         " Try again; if it stays so, whoever runs the bot should look at its settings and scopes."
     )
+
+
+def _is_of(user: Mapping[str, Any], team: str) -> bool:
+    """In an organisation somebody is at home in one workspace and a member of several."""
+    organisation = user.get("enterprise_user") or {}
+    return user.get("team_id") == team or team in (organisation.get("teams") or ())
 
 
 def _name(user: Mapping[str, Any]) -> str:

@@ -20,7 +20,7 @@ ROLES = {
 
 
 class Workspace(Calls):
-    """The two calls that tell who somebody is."""
+    """The calls that tell who somebody is."""
 
     def __init__(self) -> None:
         self.users: dict[str, Mapping[str, Any]] = {
@@ -28,6 +28,13 @@ class Workspace(Calls):
             "U-LENA": {"profile": {"display_name": "", "real_name": "Lena"}},
             "U-GUEST": {"name": "guest", "is_ultra_restricted": True},
             "U-OTHER": {"name": "other", "is_stranger": True},
+            "U-THEIRS": {"name": "theirs", "team_id": "T-THEIRS", "is_stranger": False},
+            "U-NOWHERE": {"name": "nowhere", "team_id": None},
+            "U-SISTER": {
+                "name": "sister",
+                "team_id": "T-SISTER",
+                "enterprise_user": {"id": "W-SISTER", "teams": ["T-SISTER", "T-OURS"]},
+            },
             "U-GONE": {"name": "gone", "deleted": True},
             "U-BOT": {"name": "bot", "is_bot": True},
         }
@@ -41,8 +48,10 @@ class Workspace(Calls):
         if self.is_down:
             raise Lost("Slack did not answer.")
         if method == "users.info" and arguments["user"] in self.users:
-            user = {"id": arguments["user"], **self.users[arguments["user"]]}
+            user = {"id": arguments["user"], "team_id": "T-OURS", **self.users[arguments["user"]]}
             return {"ok": True, "user": user}
+        if method == "auth.test":
+            return {"ok": True, "team_id": "T-OURS"}
         if method == "usergroups.list" and arguments == {"include_users": "true"}:
             groups = [{"id": id, "users": list(users)} for id, users in self.groups.items()]
             return {"ok": True, "usergroups": groups}
@@ -79,6 +88,14 @@ async def test_guests_bots_and_those_who_left_are_told_apart(people: People) -> 
     assert (await people.member("U-OTHER")).is_guest
     assert not (await people.member("U-GONE")).is_active
     assert (await people.member("U-BOT")).is_bot
+
+
+async def test_another_companys_people_are_guests_also_where_they_share_a_channel(
+    people: People,
+) -> None:
+    assert (await people.member("U-THEIRS")).is_guest
+    assert (await people.member("U-NOWHERE")).is_guest
+    assert not (await people.member("U-SISTER")).is_guest
 
 
 async def test_all_accounts_of_one_human_are_known_from_any_of_them(people: People) -> None:
@@ -133,7 +150,7 @@ async def test_a_stranger_is_unreachable(people: People) -> None:
 
 async def test_many_clicks_at_once_ask_slack_once(people: People, slack: Workspace) -> None:
     await asyncio.gather(*(people.member("U-LENA") for _ in range(20)))
-    assert sorted(slack.asked) == ["usergroups.list", "users.info"]
+    assert sorted(slack.asked) == ["auth.test", "usergroups.list", "users.info"]
 
 
 async def test_all_groups_are_one_question_whoever_asks(people: People, slack: Workspace) -> None:
