@@ -76,7 +76,7 @@ class Effects:
 
     def vouch(self, effect: Effect, report: Report) -> None:
         mine = sa.and_(changes.c.plan == self._plan(effect).id, changes.c.state == "intended")
-        happened = {"state": "applied", "seen": report.says, "at": self.now}
+        happened = {"state": "applied", "seen": report.says}  # when it was intended, not now
         self.c.execute(sa.update(changes).where(mine).values(**happened))
 
     def propose(self, effect: Effect, report: Report) -> None:

@@ -144,7 +144,7 @@ class Performer:
         """Why the next change of the plan may not be made any more; asked before each of them."""
         approval = await self._approval(work)
         lapsed = await self._lapsed(approval)  # may take its time
-        if not _has_made(approval) and self.clock.now() > approval.good_until.timestamp():
+        if self.clock.now() > approval.good_until.timestamp():
             given = "the glass was broken" if approval.glass else "it was approved"
             return Ended("outdated", Report(f"Not applied: {given} too long ago"))
         if lapsed is None:
@@ -176,11 +176,6 @@ class Performer:
 
 def _has_begun(approval: ApprovalRecord) -> bool:
     return any(change.state != "planned" for change in approval.changes)
-
-
-def _has_made(approval: ApprovalRecord) -> bool:
-    """Not: it was found to be so already, or was intended and never came to be."""
-    return any(change.state == "applied" for change in approval.changes)
 
 
 def _run_row(c: sa.Connection, run_id: str) -> Any:

@@ -157,11 +157,15 @@ class ApprovalRecord:
 
     @property
     def good_until(self) -> datetime:
-        """When it counts no more if nothing was begun: it is as short-lived given as asked."""
+        """
+        When it counts no more: it is as short-lived given as asked. The rest of a plan follows
+        upon what was made of it, and not upon what was made long ago.
+        """
         if not self.people:
             return datetime.max.replace(tzinfo=UTC)
         given = [decision.at for decision in self.decisions if decision.approves]
         given += [self.glass.at] if self.glass else []
+        given += [one.at for one in self.changes if one.at and one.state == "applied"]
         return max([self.asked_at, *given]) + (self.expires_at - self.asked_at)
 
 

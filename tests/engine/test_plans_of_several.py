@@ -77,6 +77,24 @@ async def test_what_a_person_vouches_for_is_followed_by_the_rest(tmp_path: Path)
         assert bot.world.effects == ["paint hall green", "paint attic green"]
 
 
+async def test_what_is_vouched_for_long_after_leaves_the_rest_to_be_asked_anew(
+    tmp_path: Path,
+) -> None:
+    clock = SetClock()
+    async with living_bot(tmp_path, book=BOOK, clock=clock) as bot:
+        bot.world.lose_answers = 1
+        at_the_second(bot, "blind", True)
+        run_id, approval = await approved(bot)
+        run = await bot.until(run_id, lambda run: run.steps["both"].status == "unsure")
+        (question,) = run.questions.values()
+        bot.world.blind, bot.world.after_call = False, lambda: None
+        clock.ahead = 36_000
+        await bot.desk.resolve(question.id, LENA, "done", "r")
+        run = await bot.until(run_id, lambda run: run.steps["both"].status == "planned")
+        assert "approved too long ago" in run.approvals[approval].outcome
+        assert bot.world.effects == ["paint hall green"]
+
+
 async def test_cancelled_between_two_changes_says_what_was_made(tmp_path: Path) -> None:
     async with living_bot(tmp_path, book=BOOK) as bot:
         run_id = await bot.to_the_pick()
@@ -117,7 +135,11 @@ async def test_the_second_change_is_not_made_once_the_approval_does_not_hold(
         assert bot.world.effects == ["paint hall green"]
 
 
-async def test_what_was_so_already_does_not_make_an_approval_last_longer(tmp_path: Path) -> None:
+@pytest.mark.parametrize("state", ["already so", "applied"])
+async def test_what_was_so_or_made_long_ago_does_not_make_an_approval_last_longer(
+    tmp_path: Path, state: str
+) -> None:
+    """The bot may have died between the first of its changes and the second."""
     clock = SetClock()
     async with living_bot(tmp_path, book=BOOK, clock=clock, timing=PATIENT) as bot:
         bot.world.hold = asyncio.Event()
@@ -126,7 +148,7 @@ async def test_what_was_so_already_does_not_make_an_approval_last_longer(tmp_pat
         second = await bot.to_the_pick("k2")
         approval = await bot.planned(second, "both")
         await bot.desk.decide(approval, RAVI, True, "", "", "ok2")
-        await bot.engine.store.tx(_is_so_already, approval)
+        await bot.engine.store.tx(_is_done, approval, state)
         clock.ahead = 36_000
         bot.world.refuse = "no"
         bot.world.hold.set()
@@ -136,6 +158,6 @@ async def test_what_was_so_already_does_not_make_an_approval_last_longer(tmp_pat
         assert bot.world.effects == []
 
 
-def _is_so_already(c: sa.Connection, approval: str) -> None:
+def _is_done(c: sa.Connection, approval: str, state: str) -> None:
     first = sa.and_(changes.c.plan == approval, changes.c.number == 1)
-    c.execute(sa.update(changes).where(first).values(state="already so"))
+    c.execute(sa.update(changes).where(first).values(state=state))
