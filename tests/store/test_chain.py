@@ -180,6 +180,11 @@ def test_an_end_that_was_removed_is_missing_and_what_was_added_to_it_is_not_ours
     assert "Entry 9" in says(added) and "the log's own head is entry 8" in says(added)
 
 
+def test_a_head_of_nothing_that_is_not_the_first_is_found() -> None:
+    assert verify([], EMPTY).is_whole
+    assert "not that of an empty log" in says(verify([], EMPTY._replace(hash="f" * 64)))
+
+
 def test_a_sentence_says_which_when_what_who_and_in_which_run() -> None:
     entries = chain(3)
     entries[1] = entries[1]._replace(about="s9")
