@@ -63,6 +63,8 @@ class Freezing:
             )  # fmt: skip
             if what:
                 note(c, now, None, what, "all changes", by.user_id, reason=why)
+            else:
+                note(c, now, None, f"refused {way}", "all changes", by.user_id, why=told)
             return told
 
         told = await self.store.tx(whole)

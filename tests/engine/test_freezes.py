@@ -281,6 +281,8 @@ async def test_the_second_who_stops_changes_is_told_who_did_it_first(tmp_path: P
         await bot.desk.thaw(RAVI, "", "t1")
         again = await bot.desk.thaw(RAVI, "", "t2")
         assert isinstance(again, Noted) and "not thrown" in again.says
+        for what in ("refused freeze", "refused thaw"):
+            assert [one.by for one in await bot.noted(what)] == [RAVI.user_id]
 
 
 async def test_who_may_not_stop_changes_is_refused_and_that_is_noted(tmp_path: Path) -> None:
