@@ -246,7 +246,9 @@ def _rewritten(breaks: Sequence[tuple[Entry | None, Entry | None]]) -> Iterator[
         fits_neither = right is not None and after[0] == right
         wrong = right if fits_neither or left is None else left
         if wrong is None:
-            yield Fault(0, "There is no entry, and the log's own head is not that of an empty log.")
+            yield Fault(
+                0, "There is no entry, and the log's own head is not that of an empty log."
+            )
             continue
         done.add(wrong.seq)
         says = "was rewritten after others were written upon it."

@@ -18,6 +18,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.access.member import Member
 from bot.access.policy import DEFAULT
 from bot.engine.intents import Noted
+from bot.secrets.redaction import REDACTOR
 from bot.slack.app import Identity, build_app
 from bot.slack.calls import Answer, Calls
 from bot.slack.errands import Errands
@@ -25,6 +26,7 @@ from bot.slack.listeners import JUDGED_BUTTONS, JUDGED_FORMS, READING_BUTTONS, R
 from bot.slack.listeners.commands import CARRY
 from bot.slack.listeners.front import Front
 from bot.slack.listeners.telling import Telling
+from bot.slack.listeners.visit import WHAT
 from bot.slack.turned_away import TurnedAway
 from bot.slack.views import names
 from bot.store.tables import metadata
@@ -250,6 +252,17 @@ async def test_a_stranger_is_not_told_what_is_wrong_with_an_input(
     told = await stage.delivered(stage.command("RB-T-001 lamp=", stranger.user_id))
     assert "Only active, full members" in told and "lamp" not in told
     assert await stage.refusals(stranger.user_id) == 1
+
+
+async def test_no_half_of_a_secret_is_left_in_the_log_where_a_refused_command_is_cut(
+    stage: Stage,
+) -> None:
+    secret = "SealedByTheSeaIn1987"
+    REDACTOR.learn(secret, "env:SOMEWHERE")
+    text = f"list {'x' * (WHAT - 16)} {secret}"
+    await stage.delivered(stage.command(text, STRANGERS[0].user_id))
+    (entry,) = await stage.bot.noted("refused read")
+    assert entry.about.startswith("list xxx") and secret[:3] not in entry.about
 
 
 async def test_a_start_with_a_wrong_input_is_noted_as_refused(stage: Stage) -> None:

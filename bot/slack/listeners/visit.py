@@ -12,6 +12,7 @@ from bot.access.member import Member
 from bot.engine.intents import Actor
 from bot.engine.record import Origin
 from bot.runbook.values import USER_ID, all_storable, storable
+from bot.secrets.redaction import REDACTOR
 from bot.slack.errands import Errand
 from bot.slack.views import names
 from bot.slack.views.escape import cut, one_line
@@ -49,10 +50,11 @@ class Visit:
 
     @property
     def what(self) -> str:
-        """For the audit log: what was typed, pressed or sent in."""
+        """For the audit log: typed, pressed or sent in; secrets are taken out before it is cut."""
         said = self.action.get("action_id") or self.view.get("callback_id") or self.text
         about = self.action.get("value", "")
-        return f"{said} {about}".strip()[:WHAT]
+        clean = [REDACTOR.text(str(one)) for one in (said, about)]
+        return " ".join(clean).strip()[:WHAT]
 
     @property
     def pressed(self) -> Pressed:
