@@ -20,7 +20,7 @@ from bot.store.verifying import Anchor, Fault, Verdict, Walk, misplaced
 #: What makes a spreadsheet take a cell for a formula.
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 #: Where a spreadsheet separates by `;`, as those of half the world do, a cell may begin here too.
-WITHIN = re.compile(f';(?="*[{re.escape("".join(FORMULA))}])')
+WITHIN = re.compile(r'([;\n])(?="*[=+\-@\uff1d\uff0b\uff0d\uff20])')
 COLUMNS = ("seq", "time", "run", "what", "about", "by", "body", "before", "hash")
 FIELDS = ["seq", "time", *Entry._fields[1:]]
 
@@ -75,6 +75,11 @@ def csv_line(entry: Entry) -> str:
     return _csv([_harmless(cells[name]) for name in COLUMNS])
 
 
+def whole_cell(text: str) -> str:
+    """Within which no formula begins, wherever a spreadsheet takes it apart."""
+    return WITHIN.sub(r"\1'", text)
+
+
 def _body(entry: Entry) -> Any:
     try:
         body = json.loads(entry.body)
@@ -87,7 +92,7 @@ def _harmless(cell: object) -> object:
     if isinstance(cell, int):
         return cell
     text = "" if cell is None else written_out(str(cell))
-    text = WITHIN.sub(";'", text)
+    text = whole_cell(text)
     return f"'{text}" if text.startswith(FORMULA) else text
 
 

@@ -26,7 +26,7 @@ from bot.slack.views.kit import (
 from bot.slack.views.limits import Block, fit_blocks, fit_message, table_fits
 from bot.slack.views.sections import line, word
 from bot.slack.views.words import count, exact, join, took
-from bot.store.exporting import FORMULA
+from bot.store.exporting import FORMULA, whole_cell
 
 HOPS = 8
 SAID = 2500  #: Of what a step says; all of it is in the timeline.
@@ -53,8 +53,8 @@ def table_file(step: StepRecord) -> str:
 
 def table_text(whole: Table) -> str:
     """
-    All rows, as CSV. A cell that a spreadsheet would run as a formula is quoted first; all texts
-    stand in quotes, as in some countries a semicolon begins the next cell.
+    All rows, as CSV. A cell that a spreadsheet would run as a formula is quoted first, also where
+    only a spreadsheet that separates by semicolons sees one begin.
     """
     out = io.StringIO()
     writer = csv.writer(out, quoting=csv.QUOTE_NONNUMERIC)
@@ -147,6 +147,6 @@ def _is_number(cell: object) -> bool:
 
 
 def _harmless(cell: str) -> str:
-    cell = clean(cell)
+    cell = whole_cell(clean(cell))
     is_formula = cell.lstrip().startswith(FORMULA) and len(cell) > 1
     return f"'{cell}" if is_formula else cell

@@ -15,6 +15,7 @@ from bot.slack.views.changes import whole_plan_text
 from bot.slack.views.escape import LONGEST_LINE, LONGEST_NAME, clean, file_name
 from bot.slack.views.step import table_text
 from bot.slack.views.timeline import timeline_name, timeline_text
+from bot.store.exporting import whole_cell
 from tests.hostile import MALICE
 from tests.slack.views.sample import hostile_approval, hostile_run, outage, with_approval
 
@@ -49,10 +50,18 @@ def test_no_cell_is_calculated_or_becomes_two(malice: str) -> None:
     assert [len(row) for row in rows] == [2, 2, 2]
     assert [row[1] for row in rows] == ["n", "1", "-2.5"]
     for row, put in zip(rows, (malice, malice, f"a{malice}"), strict=True):
-        assert row[0].removeprefix("'") == clean(put).removeprefix("'")
+        assert row[0].removeprefix("'") == whole_cell(clean(put)).removeprefix("'")
         assert len(row[0]) < 2 or not row[0].lstrip().startswith(FORMULA)
     between = re.sub(r'"(?:[^"]|"")*"', "", table_text(whole))
     assert set(between) <= set("\r\n,-.0123456789")
+
+
+@every
+def test_no_cell_is_calculated_where_semicolons_begin_the_next_one(malice: str) -> None:
+    whole = Table(("a", "b"), (("a", f"b;{malice}"), ("a", f"b\n{malice}")))
+    rows = csv.reader(io.StringIO(table_text(whole), newline=""), delimiter=";")
+    cells = [cell for row in rows for cell in row]
+    assert not [one for one in cells if len(one) > 1 and one.startswith(FORMULA)]
 
 
 @every
