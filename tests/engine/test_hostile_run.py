@@ -145,7 +145,7 @@ async def a_whole_run(bot: Bot, number: int, malice: str) -> str:
     (question_id,) = run.questions
     assert isinstance(await bot.desk.answer(question_id, RAVI, answer, f"a{number}"), Noted)
     refused = await bot.planned(run_id)
-    reason = storable(malice).strip() or "no"
+    reason = f"{storable(malice)} no"
     assert isinstance(await bot.desk.decide(refused, RAVI, False, reason, "", f"d{number}"), Noted)
     await bot.until(run_id, lambda run: run.steps["paint"].status == "denied")
     await bot.desk.pick(run_id, "paint", DANA, f"again {number}")

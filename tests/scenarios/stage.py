@@ -22,6 +22,8 @@ GENERAL = "C0GENERAL"
 #: Seconds that anything in a scenario may take on a busy machine.
 PATIENCE_S = 90.0
 
+#: What a person is told who presses where the bot does not know that it has asked.
+NOT_HERE = "This is not where the bot asks for this"
 #: What a person is told who cannot be let through because Slack does not say who they are.
 UNREADABLE = "Roles cannot be read now"
 
@@ -83,10 +85,25 @@ class Person:
         )
 
     async def keeps_pressing(self, message: Message, channel: str, action: str) -> None:
-        """Again when Slack says that the app did not respond, and the button is still there."""
+        """
+        Again when Slack says that the app did not respond, or the app that it does not know yet
+        what it has asked, and the button is still there.
+        """
         with suppress(CannotDo):
-            while not (await self.presses(message, channel, action)).acked:
-                await until(self.box, lambda: self.box.slack.socket_mode.connections or None)
+            while True:
+                before = len(self.told(channel))
+                if not (await self.presses(message, channel, action)).acked:
+                    await until(self.box, lambda: self.box.slack.socket_mode.connections or None)
+                elif not await self._is_put_off(message, channel, action, before):
+                    return
+
+    async def _is_put_off(self, message: Message, channel: str, action: str, before: int) -> bool:
+        def answer() -> list[str] | None:
+            said = self.told(channel)[before:]
+            now = [one for one in self.box.slack.messages(channel) if one["ts"] == message["ts"]]
+            return said or (None if any(has(one, action) for one in now) else [""])
+
+        return any(NOT_HERE in one for one in await until(self.box, answer))
 
     async def sees_form(self, callback: str) -> Mapping[str, Any]:
         def there() -> Mapping[str, Any] | None:

@@ -7,10 +7,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.slack.views import names
 from sandbox.box import Box
-from tests.scenarios.stage import GENERAL, Incident, Message, Person, until
+from tests.scenarios.stage import GENERAL, NOT_HERE, Incident, Message, Person, until
 from tests.slack.forging import of_team, press
-
-NOT_HERE = "This is not where the bot asks for this"
 
 
 async def test_an_approval_counts_on_its_own_card_and_nowhere_else(
