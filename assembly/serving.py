@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 from slack_bolt.async_app import AsyncApp
 
@@ -33,7 +34,7 @@ from bot.slack.connection import Connection
 from bot.slack.errands import Errands
 from bot.slack.http_intake import HttpIntake
 from bot.slack.listeners.front import Front
-from bot.slack.listeners.starting import take_up
+from bot.slack.listeners.starting import LOST_AFTER, take_up, take_up_of_others
 from bot.slack.listeners.telling import Telling
 from bot.slack.outbox import Outbox
 from bot.slack.people import People
@@ -129,18 +130,21 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         telling = Telling(bot.calls, errands)
         shows = Cards(bot.engine.store).shows
         front = Front(bot.desk, telling, identity.team_id, turned_away, shows, keep)
-        await take_up(front)
+        is_alone = bot.engine.store.is_sqlite
+        await take_up(front, timedelta(0) if is_alone else LOST_AFTER)
         connection = _intake(bot, settings, build_app(front, identity), errands, turned_away)
         _keep_out_of_collections()
         opening = asyncio.create_task(connection.open(), name="opening the connection")
+        others = [] if is_alone else [asyncio.create_task(take_up_of_others(front))]
         try:
             await _first(opening, stop)
             if not stop.is_set():
                 log.info("connected: /runbook is answered in workspace %s", identity.team_id)
             await stop.wait()
         finally:
-            opening.cancel()
-            await asyncio.gather(opening, return_exceptions=True)
+            for task in (opening, *others):
+                task.cancel()
+            await asyncio.gather(opening, *others, return_exceptions=True)
             await connection.close(GRACE_S / 4)
 
 

@@ -77,10 +77,12 @@ class Applier:
         clock: Clock,
         timing: ApplyTiming,
         frozen: Frozen,
+        lives: Callable[[], bool],
         progress: Callable[[Job, str, float | None], Awaitable[None]],
     ) -> None:
         self._store, self._systems, self._clock = store, systems, clock
         self._timing, self._frozen, self._progress = timing, frozen, progress
+        self._lives = lives  #: Whether no other replica can have taken this one for dead.
 
     async def carry_out(self, job: Job) -> Ended:
         """Raises Fenced when the work is no longer ours."""
@@ -134,6 +136,8 @@ class Applier:
         if ended := await self._store.tx(_intend, job, turn, now, self._frozen):
             return ended
         turn.intent_at, turn.since = now, self._clock.monotonic()
+        if not self._lives():
+            raise Fenced(job.work_id)
         await self._call(job, turn)
         return None
 

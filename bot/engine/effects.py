@@ -21,6 +21,7 @@ from bot.engine.state import Effect, RunState
 from bot.engine.turns import spec_of
 from bot.runbook.errors import Outdated
 from bot.runbook.outline import Outline
+from bot.store.others import tell_others
 from bot.store.tables import changes, plans, waits, work
 
 
@@ -142,7 +143,11 @@ class Effects:
         woken = sa.update(work).where(mine, work.c.status == "blocked").values(status="due")
         self.c.execute(woken)  # only to say that it was cancelled
         for row in self.c.execute(sa.select(work.c.id, work.c.status).where(mine)).all():
-            (self.taken.start if row.status == "due" else self.taken.stop).append(row.id)
+            if row.status == "due":
+                self.taken.start.append(row.id)
+            else:
+                self.taken.stop.append(row.id)
+                tell_others(self.c, row.id)
 
     def close(self, effect: Effect, _report: Report) -> None:
         mine = sa.and_(

@@ -8,7 +8,6 @@ say what is due, and who does it is decided by the claim.
 import asyncio
 import json
 import logging
-import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -27,6 +26,7 @@ from bot.engine.freezing import Freezing
 from bot.engine.glass import REVIEW, remind
 from bot.engine.intents import Directory
 from bot.engine.judging import note_policy
+from bot.engine.leases import Lease, lives, living
 from bot.engine.performing import Claimed, Performer
 from bot.engine.record import Announcer, Said
 from bot.engine.reports import Report
@@ -35,6 +35,7 @@ from bot.engine.state import Event
 from bot.engine.taking import Fenced, PutDeliveries, Taker, lock_run
 from bot.runbook import Runbook
 from bot.runbook.values import storable
+from bot.store.others import DELIVER
 from bot.store.store import STORE_AWAY, Store, Transaction
 from bot.store.tables import plans, runs, steps, waits, work
 
@@ -75,10 +76,10 @@ class Engine:
         self.taker = Taker(announcer, put, self.kinds, expires_after_s)
         self._runner, self._on_commit = runner, on_commit
         self.freezing = Freezing(store, self.access, self.taker, on_commit)
-        self._owner = uuid.uuid4().hex
+        self._lease = Lease(store, self.clock)
         applier = Applier(
             store, around.systems, self.clock, timing or ApplyTiming(), self.access.frozen,
-            self._tell_progress,
+            self._lease.holds, self._tell_progress,
         )  # fmt: skip
         self._performer = Performer(store, books, around, applier, self.access, self.clock)
         self._wake = asyncio.Event()
@@ -88,19 +89,24 @@ class Engine:
     async def start(self) -> None:
         """The store is open. Takes up whatever an earlier life left."""
         await self.store.tx(note_policy, self.clock.now(), self.access.policy)
+        await self._lease.renew()
         self._runner.launch(self._execute)
         self._loops = [
             asyncio.create_task(self._forever(self._sweep), name="sweep"),
             asyncio.create_task(self._forever(self._keep_time), name="timer"),
             asyncio.create_task(self._forever(self.freezing.keep), name="freezes"),
+            asyncio.create_task(self._forever(self._lease.keep), name="lease"),
+            asyncio.create_task(self._forever(self._listen), name="what other replicas say"),
         ]
 
     async def stop(self, grace_s: float = 20.0) -> None:
+        """What is not done by then is handed to whoever lives on."""
         self._stopping = True
+        await self._runner.stop(grace_s)
         for loop in self._loops:
             loop.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
-        await self._runner.stop(grace_s)
+        await self._lease.give_up()
 
     # Events.
 
@@ -124,11 +130,24 @@ class Engine:
         """After the commit: start and stop work, wake the timer and the outbox."""
         self._runner.start(taken.start)
         for work_id in taken.stop:
-            if ".apply#" not in work_id:  # what alters something stops only before its intent
-                self._runner.cancel(work_id)
+            self._cancel(work_id)
         self._wake.set()
         self._on_commit()
         return taken
+
+    def _cancel(self, work_id: str) -> None:
+        if ".apply#" not in work_id:  # what alters something stops only before its intent
+            self._runner.cancel(work_id)
+
+    async def _listen(self) -> None:
+        await self.store.listen(self._hear)
+
+    def _hear(self, told: str) -> None:
+        """What another replica was asked to stop may run here, and be delivered from here."""
+        if told == DELIVER:
+            self._on_commit()
+        else:
+            self._cancel(told)
 
     def start_work(self, work_ids: Iterable[str]) -> None:
         self._runner.start(work_ids)
@@ -137,7 +156,7 @@ class Engine:
     # Work.
 
     async def _execute(self, work_id: str) -> None:
-        claimed = await self.store.tx(_claim, work_id, self._owner)
+        claimed = await self.store.tx(_claim, work_id, self._lease.owner)
         if claimed is None:
             return
         try:
@@ -202,7 +221,7 @@ class Engine:
                 await asyncio.sleep(REPORT_AGAIN_S)
 
     async def _sweep(self) -> None:
-        self._runner.start(await self.store.read(_orphans, self._owner))
+        self._runner.start(await self.store.read(_orphans, self._lease.owner))
         await asyncio.sleep(SWEEP_EVERY_S)
 
     async def _keep_time(self) -> None:
@@ -256,6 +275,8 @@ def _claim(c: sa.Connection, work_id: str, owner: str) -> Claimed | None:
     row = c.execute(sa.select(work).where(work.c.id == work_id).with_for_update()).first()
     if row is None or row.status not in ("due", "taken"):
         return None
+    if row.status == "taken" and row.owner != owner and lives(c, row.owner):
+        return None
     fence = row.fence + 1
     taken = sa.update(work).where(work.c.id == work_id)
     c.execute(taken.values(status="taken", owner=owner, fence=fence))
@@ -263,11 +284,12 @@ def _claim(c: sa.Connection, work_id: str, owner: str) -> Claimed | None:
     return Claimed(row.id, row.run, row.step, row.phase, row.attempt, row.plan, targets, fence)
 
 
-def _orphans(c: sa.Connection, _owner: str) -> list[str]:
-    """What is due or taken. Starting what runs here already does nothing."""
-    open_work = work.c.status.in_(("due", "taken"))
-    query = sa.select(work.c.id).where(open_work).order_by(work.c.born_at)
-    return [row.id for row in c.execute(query)]
+def _orphans(c: sa.Connection, owner: str) -> list[str]:
+    """What is due, or taken by nobody else who lives. Starting what runs here does nothing."""
+    others = [one for one in living(c) if one != owner]
+    is_lost = sa.and_(work.c.status == "taken", work.c.owner.not_in(others))
+    query = sa.select(work.c.id).where(sa.or_(work.c.status == "due", is_lost))
+    return [row.id for row in c.execute(query.order_by(work.c.born_at))]
 
 
 def _due(c: sa.Connection, now: float) -> list[str]:

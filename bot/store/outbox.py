@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from bot.secrets.redaction import REDACTOR
 from bot.store.deliveries import Delivery, DeliveryKind
+from bot.store.others import DELIVER, tell_others
 from bot.store.outbox_tables import messages, outbox
 from bot.store.store import Clean
 
@@ -32,9 +33,11 @@ def put(
     *,
     now: Callable[[], float] = time.time,
 ) -> None:
-    """Within the caller's transaction. Whoever commits it wakes the deliverer."""
+    """Within the caller's transaction. Whoever commits it wakes the deliverer here."""
     for delivery in deliveries:
         _put_one(connection, run_id, delivery, now())
+    if deliveries:
+        tell_others(connection, DELIVER)
 
 
 def _put_one(c: sa.Connection, run_id: str, delivery: Delivery, now: float) -> None:

@@ -25,6 +25,7 @@ from sqlalchemy.pool import StaticPool
 
 from bot.secrets.redaction import REDACTOR
 from bot.store.migrate import migrate
+from bot.store.others import CHANNEL
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -36,6 +37,8 @@ STORE_AWAY = (OSError, sa.exc.DBAPIError, sa.exc.TimeoutError)
 BUSY_TIMEOUT_S = 30
 #: Seconds after which no more transactions join those that are committed together.
 TOGETHER_S = 0.01
+#: Of one bot to PostgreSQL: for transactions and looks, and one to hear other replicas on.
+CONNECTIONS = 8 + 1
 
 
 class Clean(str):
@@ -72,6 +75,13 @@ class Store:
     async def read(self, run: Transaction[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs `run(connection, ...)` where it only reads."""
         return await self._side.read(run, *args, **kwargs)
+
+    async def listen(self, hear: Callable[[str], None]) -> None:
+        """
+        What other replicas tell (bot/store/others.py), until cancelled. Raises one of STORE_AWAY
+        when the connection ends: what was told meanwhile is not heard.
+        """
+        await self._side.listen(hear)
 
     async def close(self) -> None:
         await self._side.close()
@@ -162,6 +172,9 @@ class _Sqlite:
 
         return await asyncio.get_running_loop().run_in_executor(self._reader_thread, whole)
 
+    async def listen(self, _hear: Callable[[str], None]) -> None:
+        await asyncio.Event().wait()
+
     async def close(self) -> None:
         for thread in (self._writer_thread, self._reader_thread):
             await asyncio.to_thread(thread.shutdown)
@@ -245,7 +258,7 @@ class _Postgres:
     def __init__(self, url: sa.URL) -> None:
         self._engine: AsyncEngine = create_async_engine(
             url.set(drivername="postgresql+asyncpg"),
-            pool_size=8,
+            pool_size=CONNECTIONS,
             max_overflow=0,
             hide_parameters=True,
         )
@@ -261,6 +274,18 @@ class _Postgres:
     async def read(self, run: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         async with self._engine.connect() as connection:
             return await connection.run_sync(run, *args, **kwargs)
+
+    async def listen(self, hear: Callable[[str], None]) -> None:
+        async with self._engine.connect() as connection:
+            driver: Any = (await connection.get_raw_connection()).driver_connection
+            ended = asyncio.Event()
+            driver.add_termination_listener(lambda _: ended.set())
+            try:
+                await driver.add_listener(CHANNEL, lambda *told: hear(told[-1]))
+                await ended.wait()
+            finally:
+                await connection.invalidate()
+        raise ConnectionError("the connection on which other replicas are heard has ended")
 
     async def close(self) -> None:
         await self._engine.dispose()

@@ -186,6 +186,13 @@ locks = _table(
     _time("since"),
 )
 
+#: Which of several replicas live: when each was last seen, by the database's clock.
+replicas = _table(
+    "replicas",
+    _text("id", primary_key=True),
+    _time("seen_at", nullable=False),
+)
+
 #: What is not to be changed now. The row without a name is the stop switch, and always there.
 freezes = _table(
     "freezes",

@@ -4,7 +4,7 @@ can be frozen where it is (and find, when it wakes, that another one went on), a
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from bot.access.policy import DEFAULT
@@ -38,6 +38,9 @@ class Held(Store):
         await self._awake.wait()
         await self._writes.wait()
         return await at(self._loop, self._whole, self._whole.tx(run, *args, **kwargs))
+
+    async def listen(self, hear: Callable[[str], None]) -> None:
+        await asyncio.Event().wait()
 
     async def read(self, run: Any, *args: Any, **kwargs: Any) -> Any:
         await self._awake.wait()

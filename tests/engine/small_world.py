@@ -124,6 +124,10 @@ class World:
     vanish: bool = False  #: Calls get lost on their way there.
     looked: asyncio.Event = field(default_factory=asyncio.Event)  #: Somebody looked at a lamp.
 
+    def make(self, command: str, key: Key) -> None:
+        """`key` is the same for each call of one change."""
+        self.effects.append(command)
+
 
 class Lamps(Adapter):
     def __init__(self, world: World) -> None:
@@ -144,7 +148,7 @@ class Lamps(Adapter):
         return Seen("before" if now == change.replacing else "drifted", f"{change.lamp} is {now}")
 
     async def _paint(self, change: Paint, key: Key) -> None:
-        await self._effect(change.command())
+        await self._effect(change.command(), key)
         self._world.lamps[change.lamp] = change.color
         self._answer()
 
@@ -153,7 +157,7 @@ class Lamps(Adapter):
         return Seen("applied" if gone else "before", "gone" if gone else "there")
 
     async def _smash(self, change: Smash, key: Key) -> None:
-        await self._effect(change.command())
+        await self._effect(change.command(), key)
         del self._world.lamps[change.lamp]
         self._answer()
 
@@ -161,11 +165,11 @@ class Lamps(Adapter):
         return Seen("applied" if change.text in self._world.said else "before", "heard")
 
     async def _hello(self, change: Hello, key: Key) -> None:
-        await self._effect(change.command())
+        await self._effect(change.command(), key)
         self._world.said.add(change.text)
         self._answer()
 
-    async def _effect(self, command: str) -> None:
+    async def _effect(self, command: str, key: Key) -> None:
         self._world.sent.append(command)
         self._world.calling.set()
         if self._world.kept_out:
@@ -177,7 +181,7 @@ class Lamps(Adapter):
             await self._world.hold.wait()
         if self._world.refuse:
             raise Refused(self._world.refuse)
-        self._world.effects.append(command)
+        self._world.make(command, key)
         self._world.after_call()
 
     def _answer(self) -> None:
@@ -398,9 +402,10 @@ async def living_bot(
     timing: ApplyTiming = QUICK,
     announcer: Silent | None = None,
     expires_after_s: float = 900.0,
+    changed: asyncio.Event | None = None,
 ) -> AsyncIterator[Bot]:
     world, people, announcer = world or World(), people or People(), announcer or Silent()
-    changed = asyncio.Event()
+    changed = changed or asyncio.Event()
     opened = store(url or empty_store(path))
     await opened.open()
     engine = Engine(

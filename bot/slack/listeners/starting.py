@@ -8,6 +8,7 @@ is wrong with it.
 """
 
 import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -29,11 +30,16 @@ from bot.slack.views.ephemeral import refused, sentence, unknown_book
 from bot.slack.views.kit import Rendered, View
 from bot.slack.views.names import Metadata, Strange
 from bot.slack.views.start import start_modal
+from bot.store.store import STORE_AWAY
+
+log = logging.getLogger(__name__)
 
 #: Of the 3 s within which a form must be open, what reading live choices may take.
 MENUS_WITHIN_S = 1.2
 #: Should the bot die in between: how long after it was noted a start is still what is wanted.
 WANTED_FOR = timedelta(minutes=2)
+#: Among replicas: how long after it was noted whoever noted it has surely died.
+LOST_AFTER = timedelta(seconds=20)
 BROKEN_OFF = (
     "This was noted, and then the bot could not go on with it. It may still begin: look at"
     " `/runbook status` before you do it again."
@@ -71,12 +77,24 @@ async def begin_now(front: Front, intent: StartRun) -> Private:
     return Private(_told(front, intent, await _start(front, intent)))
 
 
-async def take_up(front: Front) -> None:
+async def take_up_of_others(front: Front) -> None:
+    """For as long as this replica lives: what one that died had acknowledged."""
+    while True:
+        await asyncio.sleep(LOST_AFTER.total_seconds() / 2)
+        try:
+            await take_up(front, LOST_AFTER)
+        except STORE_AWAY as error:
+            log.warning("whether a start was left by another is not known now: %s", error)
+
+
+async def take_up(front: Front, lost_after: timedelta = timedelta(0)) -> None:
     """
     What an earlier life acknowledged and did not come to. Before this life takes anything in: what
     it notes itself it also begins.
     """
     for noted in await front.desk.noted_starts():
+        if noted.waited < lost_after:
+            continue
         intent = noted.intent
         visit = Visit(intent.by, intent.key, intent.origin)
         if noted.waited <= WANTED_FOR:

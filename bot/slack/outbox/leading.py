@@ -14,7 +14,7 @@ from bot.store import delivering as rows
 from bot.store.store import Store
 
 #: Seconds that a lease lasts beyond one call to Slack, and after which its holder renews it.
-LASTS_S, RENEW_AFTER_S = 30.0, 10.0
+LASTS_S, RENEW_AFTER_S = 6.0, 2.0
 
 
 class Leadership:

@@ -1,0 +1,163 @@
+"""Several replicas on one PostgreSQL: what one begins another ends, and nobody does it twice."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from bot.engine import engine, leases
+from bot.engine.ended import ApplyTiming
+from bot.store.tables import work
+from tests.engine.approval_sites import OnServer, postgres
+from tests.engine.small_world import DANA, LENA, RAVI, Bot, World, living_bot
+
+pytestmark = pytest.mark.slow
+
+#: A call may take longer than anything in a test.
+PATIENT = ApplyTiming(call_limit=60.0, settle=0.05, look_every=0.01)
+SHORT = ApplyTiming(call_limit=0.2, settle=0.05, look_every=0.01)
+PAINT = "paint hall green"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[OnServer]:
+    with postgres() as running:
+        yield running
+
+
+@pytest.fixture
+def url(server: OnServer) -> str:
+    """Of an empty database."""
+    return server.new_url()
+
+
+@dataclass
+class Replicas:
+    """Bots on one database, in one world. What one of them commits all are woken by."""
+
+    folder: Path
+    url: str
+    stack: AsyncExitStack
+    world: World
+    changed: asyncio.Event
+
+    async def one_more(self, timing: ApplyTiming = PATIENT) -> Bot:
+        bot = living_bot(self.folder, self.world, self.url, timing=timing, changed=self.changed)
+        return await self.stack.enter_async_context(bot)
+
+
+@pytest.fixture
+async def replicas(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Replicas]:
+    monkeypatch.setattr(leases, "LASTS_S", 1.0)
+    monkeypatch.setattr(leases, "SEEN_EVERY_S", 0.2)
+    monkeypatch.setattr(engine, "SWEEP_EVERY_S", 0.1)
+    async with AsyncExitStack() as stack:
+        yield Replicas(tmp_path, url, stack, World(), asyncio.Event())
+
+
+async def frozen(bot: Bot) -> None:
+    """As a process that is stopped: it says no more that it lives, and does nothing."""
+    for loop in bot.engine._loops:
+        loop.cancel()
+    await asyncio.gather(*bot.engine._loops, return_exceptions=True)
+
+
+async def asked(bot: Bot) -> tuple[str, str]:
+    """A run, and the plan that waits for approval in it."""
+    run_id = await bot.to_the_pick()
+    plan = await bot.planned(run_id)
+    bot.world.calling.clear()
+    return run_id, plan
+
+
+async def approves(bot: Bot, plan: str) -> None:
+    await bot.desk.decide(plan, RAVI, True, "", "", "yes")
+
+
+async def owner(bot: Bot, run_id: str) -> str:
+    query = sa.select(work.c.owner).where(work.c.run == run_id, work.c.phase == "apply")
+    query = query.where(work.c.step == "paint")
+    return str(await bot.engine.store.read(lambda c: c.execute(query).scalar_one()))
+
+
+async def test_what_a_replica_that_lives_is_at_is_left_to_it(replicas: Replicas) -> None:
+    first, second = await replicas.one_more(), await replicas.one_more()
+    run_id, plan = await asked(first)
+    replicas.world.hold = asyncio.Event()
+    await approves(first, plan)
+    await replicas.world.calling.wait()
+    await second.engine._sweep()
+    await second.engine._execute(f"{run_id}/paint.apply#1")
+    assert await owner(second, run_id) == first.engine._lease.owner
+    replicas.world.hold.set()
+    await second.until(run_id, lambda run: run.steps["paint"].status == "given")
+    assert replicas.world.sent.count(PAINT) == 1
+
+
+async def test_what_a_dead_replica_was_at_is_taken_up_and_made_once(replicas: Replicas) -> None:
+    first, second = await replicas.one_more(), await replicas.one_more()
+    run_id, plan = await asked(first)
+    replicas.world.lose_answers = 1
+    replicas.world.blind_after_loss = True
+    await approves(first, plan)
+    await replicas.world.calling.wait()
+    await frozen(first)
+    replicas.world.blind = False
+    await second.until(run_id, lambda run: run.steps["paint"].status == "given")
+    assert replicas.world.sent.count(PAINT) == 1
+
+
+async def test_a_replica_that_was_stopped_past_its_lease_calls_nothing_when_it_wakes(
+    replicas: Replicas,
+) -> None:
+    first = await replicas.one_more()
+    run_id, plan = await asked(first)
+    await frozen(first)
+    first.engine._lease._until = 0.0
+    await approves(first, plan)
+    await first.until(run_id, lambda run: run.steps["paint"].status == "applying")
+    second = await replicas.one_more(SHORT)
+    await second.until(run_id, lambda run: run.steps["paint"].status == "given")
+    assert replicas.world.sent.count(PAINT) == 1
+    assert await owner(second, run_id) == second.engine._lease.owner
+
+
+async def test_what_is_not_done_at_a_shutdown_is_handed_over_at_once(replicas: Replicas) -> None:
+    first, second = await replicas.one_more(), await replicas.one_more(SHORT)
+    run_id, plan = await asked(first)
+    replicas.world.hold = asyncio.Event()
+    await approves(first, plan)
+    await replicas.world.calling.wait()
+    replicas.world.hold = None
+    await first.engine.stop(0.0)
+    assert await second.engine.store.read(leases.living) == [second.engine._lease.owner]
+    await second.until(run_id, lambda run: run.steps["paint"].status == "given")
+    assert await owner(second, run_id) == second.engine._lease.owner
+
+
+async def test_a_cancel_reaches_what_another_replica_is_at(replicas: Replicas) -> None:
+    first, second = await replicas.one_more(), await replicas.one_more()
+    looking, cut = asyncio.Event(), asyncio.Event()
+
+    async def on_look(_lamp: str) -> None:
+        looking.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cut.set()
+
+    run_id = await first.to_the_pick()
+    replicas.world.on_look = on_look
+    await first.desk.pick(run_id, "paint", DANA, "pick")
+    await looking.wait()
+    await second.desk.cancel(run_id, LENA, "cancel")
+    async with asyncio.timeout(8):
+        await cut.wait()
+    run = await second.until(run_id, lambda run: run.status == "cancelled")
+    assert run.steps["paint"].status == "cancelled"
