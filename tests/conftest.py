@@ -11,13 +11,20 @@ import sqlalchemy as sa
 
 from bot.secrets.redaction import REDACTOR
 
-hypothesis.settings.register_profile("check", max_examples=25)
+#: How long an example takes is the machine's affair.
+hypothesis.settings.register_profile(
+    "all", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.register_profile(
+    "check", hypothesis.settings.get_profile("all"), max_examples=25
+)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Who leaves out what is slow waits for the answer: a quarter of the examples, then."""
-    if config.getoption("markexpr") == "not slow" and not config.getoption("hypothesis_profile"):
-        hypothesis.settings.load_profile("check")
+    if not config.getoption("hypothesis_profile"):
+        in_haste = config.getoption("markexpr") == "not slow"
+        hypothesis.settings.load_profile("check" if in_haste else "all")
 
 
 def pytest_collection_finish() -> None:
