@@ -38,7 +38,7 @@ from bot.slack.named import known_to_slack
 from bot.store import outbox
 from bot.store.beside import NoStore, NotThere, beside
 from bot.store.migrate import NewerSchema
-from bot.store.store import StoreInUse
+from bot.store.unusable import StoreUnusable
 from commands import RUNBOOKS
 
 DOCS = Path(__file__).with_name("docs")
@@ -162,7 +162,7 @@ def _main(arguments: Sequence[str] | None) -> int:
     except PolicyError as error:
         print(*map(written_out, str(error).split("\n")), sep="\n", file=sys.stderr)
         return WRONG_SETTINGS
-    except (StepError, StoreInUse, NewerSchema, BookError) as error:
+    except (StepError, StoreUnusable, NewerSchema, BookError) as error:
         print(*map(written_out, str(error).split("\n")), sep="\n", file=sys.stderr)
         return NOT_STARTED
     return 0

@@ -117,7 +117,7 @@ async def running_bot(settings: Settings) -> AsyncIterator[Bot]:
 
 async def serve(settings: Settings, stop: asyncio.Event) -> None:
     """
-    Until `stop` is set. Raises Unreachable, Refused, StoreInUse, NewerSchema, BookError and
+    Until `stop` is set. Raises Unreachable, Refused, StoreUnusable, NewerSchema, BookError and
     PolicyError.
     """
     async with running_bot(settings) as bot:

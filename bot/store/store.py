@@ -26,6 +26,7 @@ from sqlalchemy.pool import StaticPool
 from bot.secrets.redaction import REDACTOR
 from bot.store.migrate import migrate
 from bot.store.others import CHANNEL
+from bot.store.unusable import StoreUnusable, unusable
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -35,6 +36,7 @@ Transaction = Callable[Concatenate[sa.Connection, P], T]
 STORE_AWAY = (OSError, sa.exc.DBAPIError, sa.exc.TimeoutError)
 #: Seconds a statement waits for another process's lock on the file, such as a backup's.
 BUSY_TIMEOUT_S = 30
+DAMAGED = "database disk image is malformed"  #: As SQLite itself says it.
 #: Seconds after which no more transactions join those that are committed together.
 TOGETHER_S = 0.01
 #: Of one bot to PostgreSQL: for transactions and looks, and one to hear other replicas on.
@@ -45,7 +47,7 @@ class Clean(str):
     """A text that was redacted already, where it was still known what its parts are."""
 
 
-class StoreInUse(Exception):
+class StoreInUse(StoreUnusable):
     """Another bot has this SQLite file open: stop it, or use PostgreSQL."""
 
 
@@ -60,9 +62,13 @@ class Store:
         )
 
     async def open(self) -> None:
-        """Raises StoreInUse when another bot has the SQLite file."""
-        await self._side.open()
-        await self.tx(migrate)
+        """Raises StoreUnusable, which is StoreInUse when another bot has the SQLite file."""
+        try:
+            await self._side.open()
+            await self.tx(migrate)
+        except STORE_AWAY as error:
+            await self._side.close()
+            raise unusable(self._url.render_as_string(), error) from None
 
     async def tx(self, run: Transaction[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs `run(connection, ...)` as one transaction that writes."""
@@ -121,6 +127,7 @@ class _Sqlite:
         self._reader_thread = ThreadPoolExecutor(1, "store-read")
         self._first: deque[_Asked] = deque()
         self._asked: deque[_Asked] = deque()
+        self._engines: list[sa.Engine] = []
         self._lock: int | None = None
 
     async def open(self) -> None:
@@ -129,6 +136,7 @@ class _Sqlite:
         self._create_private()
         self._writer, self._reader = self._engine(), self._engine()
         sa.event.listen(self._writer, "begin", _begin_immediate)
+        await self.tx(False, _check)
 
     async def tx(self, first: bool, run: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         asked = _Asked(lambda connection: run(connection, *args, **kwargs))
@@ -178,9 +186,9 @@ class _Sqlite:
     async def close(self) -> None:
         for thread in (self._writer_thread, self._reader_thread):
             await asyncio.to_thread(thread.shutdown)
+        for engine in self._engines:
+            engine.dispose()
         if self._lock is not None:
-            self._writer.dispose()
-            self._reader.dispose()
             os.close(self._lock)
             self._lock = None
 
@@ -214,6 +222,7 @@ class _Sqlite:
         )
         sa.event.listen(engine, "connect", _pragmas)
         _redact(engine)
+        self._engines.append(engine)
         return engine
 
 
@@ -226,6 +235,13 @@ def _pragmas(connection: Any, _record: object) -> None:
         "temp_store=memory",
     ):
         connection.execute(f"pragma {pragma}")
+
+
+def _check(connection: sa.Connection) -> None:
+    """A file that is damaged somewhere is found at the start, and not in the next incident."""
+    found = connection.exec_driver_sql("pragma quick_check(1)").scalar()
+    if found != "ok":
+        raise OSError(f"{DAMAGED}: {found}")
 
 
 def _begin_immediate(connection: sa.Connection) -> None:

@@ -1,0 +1,32 @@
+"""Why a store cannot be used, and what to do about it, in words for whoever starts the bot."""
+
+import errno
+
+DAMAGED = ("is not a database", "disk image is malformed")
+FULL = ("disk is full",)
+NOT_WRITABLE = ("readonly database", "unable to open database file")
+RESTORE = (
+    "is damaged, or no SQLite file at all. Nothing was changed in it. Put it aside, lay the newest"
+    " backup in its place (docs/operating.md), and start again."
+)
+
+
+class StoreUnusable(Exception):
+    """The message is what the operator reads."""
+
+
+def unusable(where: str, error: BaseException) -> StoreUnusable:
+    """`where`: the store's file or address, without its password."""
+    says = str(getattr(error, "orig", None) or error).lower()
+    number = error.errno if isinstance(error, OSError) else None
+    if any(one in says for one in DAMAGED):
+        return StoreUnusable(f"The store {where} {RESTORE}")
+    if number == errno.ENOSPC or any(one in says for one in FULL):
+        return StoreUnusable(f"The disk of the store {where} is full. Make room, and start again.")
+    is_denied = number in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR)
+    if is_denied or any(one in says for one in NOT_WRITABLE):
+        return StoreUnusable(
+            f"The store {where} cannot be written. Whoever runs the bot must own the file and its"
+            " folder, and the disk must not be mounted read-only."
+        )
+    return StoreUnusable(f"The store {where} cannot be opened ({type(error).__name__}: {says})")
