@@ -36,7 +36,7 @@ from bot.engine.taking import Fenced, PutDeliveries, Taker, lock_run
 from bot.runbook import Runbook
 from bot.runbook.values import storable
 from bot.store.others import DELIVER
-from bot.store.store import STORE_AWAY, Store, Transaction
+from bot.store.store import STORE_AWAY, Store, StoreAway, Transaction
 from bot.store.tables import plans, runs, steps, waits, work
 
 log = logging.getLogger(__name__)
@@ -156,6 +156,12 @@ class Engine:
     # Work.
 
     async def _execute(self, work_id: str) -> None:
+        try:
+            await self._do(work_id)
+        except StoreAway as error:  # the rows know how far it is; the sweep takes it up
+            log.warning("%s waits: the store does not answer: %s", work_id, error)
+
+    async def _do(self, work_id: str) -> None:
         claimed = await self.store.tx(_claim, work_id, self._lease.owner)
         if claimed is None:
             return
@@ -168,6 +174,8 @@ class Engine:
                 raise  # what was begun is looked at again, by whoever takes it up
             event = Event("returned", claimed.step, claimed.attempt, "cancelled")
             report = Report()
+        except StoreAway:
+            raise
         except Exception:
             if claimed.phase == "apply":
                 raise  # the rows know how far it is; the sweep takes it up and looks again
@@ -213,11 +221,19 @@ class Engine:
     # Time, and the dead.
 
     async def _forever(self, once: Callable[[], Any]) -> None:
+        task, is_away = asyncio.current_task(), False
+        name = task.get_name() if task else once.__name__
         while True:
             try:
                 await once()
+                is_away = False
+            except STORE_AWAY as error:
+                if not is_away:  # once, and not twice a second for as long as it lasts
+                    log.warning("%s waits: the store does not answer: %s", name, _in_short(error))
+                is_away = True
+                await asyncio.sleep(REPORT_AGAIN_S)
             except Exception:
-                log.exception("%s failed; it goes on", once.__name__)
+                log.exception("%s failed; it goes on", name)
                 await asyncio.sleep(REPORT_AGAIN_S)
 
     async def _sweep(self) -> None:
@@ -261,6 +277,11 @@ class Engine:
         if digest:
             note(c, now, row.run, "approval expired", row.step, "", plan=plan, digest=digest)
         return taken
+
+
+def _in_short(error: Exception) -> str:
+    """Without the statement, which says nothing to whoever looks for the database."""
+    return str(getattr(error, "orig", None) or error).split("\n")[0]
 
 
 def _bare(event: Event, report: Report) -> tuple[Event, Report]:

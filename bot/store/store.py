@@ -13,8 +13,9 @@ import fcntl
 import os
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -33,7 +34,6 @@ P = ParamSpec("P")
 Transaction = Callable[Concatenate[sa.Connection, P], T]
 
 #: What a store raises that does not answer now: its connection is gone, or none is free.
-STORE_AWAY = (OSError, sa.exc.DBAPIError, sa.exc.TimeoutError)
 #: Seconds a statement waits for another process's lock on the file, such as a backup's.
 BUSY_TIMEOUT_S = 30
 DAMAGED = "database disk image is malformed"  #: As SQLite itself says it.
@@ -47,8 +47,16 @@ class Clean(str):
     """A text that was redacted already, where it was still known what its parts are."""
 
 
+class StoreAway(Exception):
+    """The database does not answer; whether what was asked happened is not known."""
+
+
 class StoreInUse(StoreUnusable):
     """Another bot has this SQLite file open: stop it, or use PostgreSQL."""
+
+
+#: What a store raises that does not answer now, or takes nothing.
+STORE_AWAY = (StoreAway, OSError, sa.exc.DBAPIError, sa.exc.TimeoutError)
 
 
 class Store:
@@ -284,11 +292,11 @@ class _Postgres:
         return None
 
     async def tx(self, _first: bool, run: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-        async with self._engine.begin() as connection:
+        async with _answering(), self._engine.begin() as connection:
             return await connection.run_sync(run, *args, **kwargs)
 
     async def read(self, run: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-        async with self._engine.connect() as connection:
+        async with _answering(), self._engine.connect() as connection:
             return await connection.run_sync(run, *args, **kwargs)
 
     async def listen(self, hear: Callable[[str], None]) -> None:
@@ -305,3 +313,21 @@ class _Postgres:
 
     async def close(self) -> None:
         await self._engine.dispose()
+
+
+#: How PostgreSQL's codes begin that say that it is gone, or has no connection left.
+GONE = ("08", "57P", "53300")
+
+
+@asynccontextmanager
+async def _answering() -> AsyncIterator[None]:
+    """What is no answer is told as that, and not as a mistake of whoever asked."""
+    try:
+        yield
+    except (OSError, sa.exc.TimeoutError) as error:
+        raise StoreAway(str(error)) from error
+    except sa.exc.DBAPIError as error:
+        code = str(getattr(error.orig, "sqlstate", None) or "")
+        if error.connection_invalidated or code.startswith(GONE):
+            raise StoreAway(str(error.orig).split("\n")[0]) from error
+        raise

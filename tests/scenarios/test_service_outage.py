@@ -77,6 +77,7 @@ async def test_a_vendor_that_is_down_gets_its_circuit_opened_and_closed_again(
     await until(
         company, lambda: company.aws.parameter("/complyai/circuit/stripe") == "open" or None
     )
+    await room.shows("OK · Watch recovery")  # while it is watched nothing can be taken back
     card = await room.offers(f"{names.UNDO}:open_circuits")
     await dana.presses(card, room.channel, f"{names.UNDO}:open_circuits")
     undo = await room.asks_for_approval("--value closed")

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from bot.store.store import Store
+from bot.store.store import Store, StoreAway
 from bot.store.tables import starts
 from bot.store.unusable import StoreUnusable, unusable
+from sandbox.postgres import Database
 from tests.store.empty import empty_store
 
 
@@ -91,3 +92,18 @@ async def test_a_full_disk_refuses_what_is_new_and_loses_nothing(tmp_path: Path)
     await store.tx(write, "when there is room again")
     assert await store.read(kept) == ["before", "when there is room again"]
     await store.close()
+
+
+@pytest.mark.slow
+async def test_a_database_that_goes_away_is_told_from_a_mistake() -> None:
+    async with Database(organizations=0, with_replica=False) as database:
+        store = Store(database.admin_dsn)
+        await store.open()
+        with pytest.raises(sa.exc.DBAPIError):
+            await store.read(lambda c: c.exec_driver_sql("select no_such_column"))
+        await database.stop_writer()
+        with pytest.raises(StoreAway):
+            await store.read(lambda c: c.exec_driver_sql("select 1"))
+        await database.start_writer()
+        assert await store.read(lambda c: c.exec_driver_sql("select 1").scalar_one()) == 1
+        await store.close()
