@@ -230,7 +230,7 @@ def _is_too_often(answer: Answer) -> bool:
 
 def _after_s(answer: Answer) -> float:
     after = answer.headers.get("retry-after", "")
-    return float(after) if re.fullmatch("[0-9]{1,6}", after) else A_MINUTE_S
+    return max(1.0, float(after)) if re.fullmatch("[0-9]{1,6}", after) else A_MINUTE_S
 
 
 def _said(answer: Answer) -> str:

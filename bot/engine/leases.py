@@ -8,6 +8,7 @@ On SQLite there is nobody else: the file serves one bot.
 """
 
 import asyncio
+import contextlib
 import math
 import uuid
 
@@ -15,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from bot.engine.clock import Clock
-from bot.store.store import Store
+from bot.store.store import STORE_AWAY, Store
 from bot.store.tables import replicas
 
 #: Seconds that a replica is believed to live after it was last seen, and between two signs of it.
@@ -46,10 +47,12 @@ class Lease:
         await asyncio.sleep(SEEN_EVERY_S)
 
     async def give_up(self) -> None:
-        """Whoever takes up what is left need not wait."""
+        """Whoever takes up what is left need not wait; without a database they wait a lease."""
         if not self._store.is_sqlite:
             self._until = -math.inf
-            await self._store.tx(_go, self.owner)
+            with contextlib.suppress(*STORE_AWAY):
+                async with asyncio.timeout(LASTS_S):
+                    await self._store.tx(_go, self.owner)
 
 
 def lives(c: sa.Connection, owner: str | None) -> bool:

@@ -33,7 +33,6 @@ T = TypeVar("T")
 P = ParamSpec("P")
 Transaction = Callable[Concatenate[sa.Connection, P], T]
 
-#: What a store raises that does not answer now: its connection is gone, or none is free.
 #: Seconds a statement waits for another process's lock on the file, such as a backup's.
 BUSY_TIMEOUT_S = 30
 DAMAGED = "database disk image is malformed"  #: As SQLite itself says it.

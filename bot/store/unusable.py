@@ -17,7 +17,8 @@ class StoreUnusable(Exception):
 
 def unusable(where: str, error: BaseException) -> StoreUnusable:
     """`where`: the store's file or address, without its password."""
-    says = str(getattr(error, "orig", None) or error).lower()
+    told = str(getattr(error, "orig", None) or error)
+    says = told.lower()
     number = error.errno if isinstance(error, OSError) else None
     if any(one in says for one in DAMAGED):
         return StoreUnusable(f"The store {where} {RESTORE}")
@@ -29,4 +30,4 @@ def unusable(where: str, error: BaseException) -> StoreUnusable:
             f"The store {where} cannot be written. Whoever runs the bot must own the file and its"
             " folder, and the disk must not be mounted read-only."
         )
-    return StoreUnusable(f"The store {where} cannot be opened ({type(error).__name__}: {says})")
+    return StoreUnusable(f"The store {where} cannot be opened ({type(error).__name__}: {told})")
