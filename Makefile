@@ -7,7 +7,7 @@ SOURCES = app.py assembly bot adapters commands sandbox benchmarks tests
 export PYTHONDONTWRITEBYTECODE =
 INSTALL = $(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e
 
-.PHONY: sandbox test check outlines bench clean static
+.PHONY: sandbox test check crash-matrix outlines bench clean static
 
 sandbox: .venv/.sandbox
 	$(BIN)/python app.py sandbox $(ARGS)
@@ -24,6 +24,9 @@ static: .venv/.dev
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+crash-matrix: .venv/.dev
+	$(BIN)/python -m tests.crash.matrix
 
 outlines: .venv/.dev
 	$(BIN)/python app.py outline --write

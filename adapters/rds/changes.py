@@ -7,9 +7,13 @@ from bot.runbook import CHANGE, DESTROY, Change
 
 
 class FailOver(Change):
-    """Make a reader of the cluster its writer. Writes fail for the seconds this takes."""
+    """
+    Make a reader of the cluster its writer. Writes fail for the seconds this takes. It names the
+    reader, so a call that comes late, after a second one, finds that reader writing already.
+    """
 
     effect = DESTROY
+    repeatable = True
 
     database: str
     to: str  #: Always named: without it, saying it twice moves the writer back.

@@ -63,7 +63,8 @@ class Access:
         except StepError as error:
             why = named(str(error), 300)
             return Refusal(
-                f"Roles cannot be read now, so nobody is let through: {why}. Try again."
+                f"Roles cannot be read now, so nobody is let through: {why.rstrip('.')}."
+                " Try again."
             )
 
     def moment(self, stopped: Frozen | None = None) -> Moment:

@@ -98,7 +98,7 @@ class GitHub(Peer):
             return no
         if self.strikes("denied"):
             return _says("Resource not accessible by personal access token", 403)
-        wanted = self.calls[-1].body
+        wanted = request["call"].body
         title = wanted.get("title") if isinstance(wanted, dict) else None
         if not isinstance(title, str) or not title or len(title) > LONGEST_TITLE:
             error = {"resource": "Issue", "code": "missing_field", "field": "title"}

@@ -65,7 +65,7 @@ class Jira(Peer):
     async def _create(self, request: web.Request) -> web.Response:
         if no := self._no(request):
             return no
-        fields = (self.calls[-1].body or {}).get("fields", {})
+        fields = (request["call"].body or {}).get("fields", {})
         if errors := self._wrong(fields):
             return web.json_response({"errorMessages": [], "errors": errors}, status=400)
         key = f"{self.project}-{len(self.issues) + 1}"

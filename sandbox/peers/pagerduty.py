@@ -86,7 +86,7 @@ class PagerDuty(Peer):
     async def _enqueue(self, request: web.Request) -> web.Response:
         if self.strikes("limited"):
             return web.json_response({"status": "throttle exceeded"}, status=429)
-        event = self.calls[-1].body
+        event = request["call"].body
         if errors := self._wrong(event):
             body = {"status": "invalid event", "message": "Event object is invalid"}
             return web.json_response(body | {"errors": errors}, status=400)

@@ -45,7 +45,7 @@ class Peer:
     def __init__(self, slow_s: float = 30.0) -> None:
         self.slow_s = slow_s
         self.calls: list[Call] = []
-        self._faults: dict[str, int] = {}
+        self._faults: dict[str, tuple[int, str]] = {}  #: How often, and of which method.
         self._runner: web.AppRunner | None = None
         self._site: web.TCPSite | None = None
         self._port = 0
@@ -85,11 +85,12 @@ class Peer:
             await self._runner.cleanup()
             self._runner = None
 
-    def fail(self, fault: str, times: int = FOREVER) -> None:
+    def fail(self, fault: str, times: int = FOREVER, method: str = "") -> None:
+        """`method`: only calls of this one, such as POST, are struck."""
         if fault not in self.FAULTS:
             known = ", ".join(sorted(self.FAULTS))
             raise ValueError(f"{type(self).__name__} has no fault {fault}; it has {known}")
-        self._faults[fault] = times
+        self._faults[fault] = times, method
 
     def heal(self, fault: str | None = None) -> None:
         """This fault, or all."""
@@ -103,32 +104,33 @@ class Peer:
         """Those that are on."""
         return tuple(self._faults)
 
-    def strikes(self, fault: str) -> bool:
-        """Whether this call is struck; counts it."""
-        left = self._faults.get(fault, 0)
-        if left <= 0:
+    def strikes(self, fault: str, method: str = "") -> bool:
+        """Whether this call, of this method, is struck; counts it."""
+        left, only = self._faults.get(fault, (0, ""))
+        if left <= 0 or (only and only != method):
             return False
         if left == 1:
             del self._faults[fault]
         else:
-            self._faults[fault] = left - 1
+            self._faults[fault] = left - 1, only
         return True
 
     @web.middleware
     async def _middle(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        self.calls.append(await _call(request))
-        if self.strikes("slow"):
+        request["call"] = call = await _call(request)
+        self.calls.append(call)
+        if self.strikes("slow", request.method):
             await asyncio.sleep(self.slow_s)
-        if self.strikes("lost request"):
+        if self.strikes("lost request", request.method):
             return _cut(request)
-        if self.strikes("error"):
+        if self.strikes("error", request.method):
             return web.json_response({"message": "Service Unavailable"}, status=503)
-        if self.strikes("html"):
+        if self.strikes("html", request.method):
             return web.Response(text=PAGE, content_type="text/html")
         response = await handler(request)
-        if self.strikes("lost response"):
+        if self.strikes("lost response", request.method):
             return _cut(request)
-        if self.strikes("half an answer"):
+        if self.strikes("half an answer", request.method):
             return await _half(request, response)
         return response
 
