@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox.peers.peer import Peer
+from sandbox.peers.peer import CALL, Peer
 
 DOCUMENTATION = "https://docs.github.com/rest/issues/issues"
 LONGEST_TITLE, MOST_PER_PAGE = 256, 100
@@ -98,7 +98,7 @@ class GitHub(Peer):
             return no
         if self.strikes("denied"):
             return _says("Resource not accessible by personal access token", 403)
-        wanted = request["call"].body
+        wanted = request[CALL].body
         title = wanted.get("title") if isinstance(wanted, dict) else None
         if not isinstance(title, str) or not title or len(title) > LONGEST_TITLE:
             error = {"resource": "Issue", "code": "missing_field", "field": "title"}

@@ -14,7 +14,7 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox.peers.peer import Peer
+from sandbox.peers.peer import CALL, Peer
 
 CLAUSE = re.compile(r'^\s*(project|labels)\s*=\s*"([^"]*)"\s*$')
 NEWEST_FIRST = " ORDER BY created DESC"
@@ -65,7 +65,7 @@ class Jira(Peer):
     async def _create(self, request: web.Request) -> web.Response:
         if no := self._no(request):
             return no
-        fields = (request["call"].body or {}).get("fields", {})
+        fields = (request[CALL].body or {}).get("fields", {})
         if errors := self._wrong(fields):
             return web.json_response({"errorMessages": [], "errors": errors}, status=400)
         key = f"{self.project}-{len(self.issues) + 1}"

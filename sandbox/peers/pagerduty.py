@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from aiohttp import web
 
-from sandbox.peers.peer import Peer
+from sandbox.peers.peer import CALL, Peer
 
 POLICY = "PESCAL1"
 KEY_LENGTH = 32
@@ -86,7 +86,7 @@ class PagerDuty(Peer):
     async def _enqueue(self, request: web.Request) -> web.Response:
         if self.strikes("limited"):
             return web.json_response({"status": "throttle exceeded"}, status=429)
-        event = request["call"].body
+        event = request[CALL].body
         if errors := self._wrong(event):
             body = {"status": "invalid event", "message": "Event object is invalid"}
             return web.json_response(body | {"errors": errors}, status=400)

@@ -32,6 +32,10 @@ class Call:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
+#: The call that a handler answers: by now `calls` may have others behind it.
+CALL = web.RequestKey("call", Call)
+
+
 class Peer:
     """
     `faults` every peer knows: slow, error (503), html, lost request (nothing was done), lost
@@ -117,7 +121,7 @@ class Peer:
 
     @web.middleware
     async def _middle(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        request["call"] = call = await _call(request)
+        request[CALL] = call = await _call(request)
         self.calls.append(call)
         if self.strikes("slow", request.method):
             await asyncio.sleep(self.slow_s)
