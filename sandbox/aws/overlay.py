@@ -16,7 +16,7 @@ from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any, Protocol
 
-from sandbox.aws.faults import Fault, Faults
+from sandbox.aws.faults import Fault, FaultName, Faults
 from sandbox.aws.timeline import Timeline
 from sandbox.aws.wire import (
     Answer,
@@ -52,6 +52,7 @@ class AwsCall:
     operation: str
     params: Params
     at: float
+    fault: FaultName | None = None  #: What struck it.
 
 
 class Overlay:
@@ -73,8 +74,9 @@ class Overlay:
         request = read(environ)
         params = request.params()
         shown, now = without_secrets(params), self._timeline.clock.now()
-        self.calls.append(AwsCall(request.service, request.operation, shown, now))
         fault = self._faults.take(request)
+        struck = fault.name if fault else None
+        self.calls.append(AwsCall(request.service, request.operation, shown, now, struck))
         self._tell()
         if fault is None:
             return self._answer(environ, self._dated(start), request, params)

@@ -175,6 +175,11 @@ class AwsWorld:
         with self._timeline.up_to_date():
             return self._parts.parameters.value(name)
 
+    def set_parameter(self, name: str, value: str) -> None:
+        """As somebody at the company does by hand."""
+        with self._timeline.up_to_date():
+            self._parts.parameters.put(name, value)
+
     def _start(self) -> None:
         with self._timeline.up_to_date():
             seed.fill(self._parts, self._database)

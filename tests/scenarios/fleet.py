@@ -1,0 +1,94 @@
+"""Several whole bots, `python app.py`, on one PostgreSQL: begun, killed, stopped, ended."""
+
+import asyncio
+import json
+import os
+import sys
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import asyncpg
+import sqlalchemy as sa
+
+from sandbox.box import Box
+from sandbox.postgres import Database
+from tests.scenarios.life import ROOT
+from tests.scenarios.stage import until
+
+STORE = "runbook_bot"
+
+
+class Fleet:
+    """`url`: of the store that they share. `log`: the file that all of them write to."""
+
+    def __init__(self, box: Box, url: str, log: Path) -> None:
+        told = {
+            "RUNBOOK_BOT_STORE": json.dumps({"url": "env:STORE_OF_ALL"}),
+            "STORE_OF_ALL": url,
+        }
+        self._environment = {**os.environ, **box.environment(), **told}
+        self.box, self.url, self.log = box, url, log
+        self.living: list[Process] = []  #: The one that was begun first is first.
+
+    async def begin(self, **told: str) -> Process:
+        """`told`: what stands in the environment of this one alone."""
+        with self.log.open("a") as log:
+            started = await asyncio.create_subprocess_exec(
+                sys.executable, "app.py", cwd=ROOT, env={**self._environment, **told}, stderr=log
+            )
+        self.living.append(started)
+        return started
+
+    async def kill(self, victim: Process) -> None:
+        self.living.remove(victim)
+        victim.kill()
+        await victim.wait()
+
+    async def connected(self) -> None:
+        """Returns once all that live are, and nobody else is."""
+        socket_mode, living = self.box.slack.socket_mode, len(self.living)
+        await until(self.box, lambda: socket_mode.connections == living or None)
+
+    async def end(self) -> list[int]:
+        """As an orchestrator asks them to. What they say to that."""
+        for one in self.living:
+            one.terminate()
+        return [await one.wait() for one in self.living]
+
+    def cut(self) -> None:
+        """Nothing of them outlives the test."""
+        for one in self.living:
+            if one.returncode is None:
+                one.kill()
+
+
+@asynccontextmanager
+async def fleet_of(
+    box: Box, size: int, folder: Path, server: Database | None = None
+) -> AsyncIterator[Fleet]:
+    """
+    Connected, on an empty database of their own: on `server`, else on the company's. All but the
+    first are begun at once.
+    """
+    fleet = Fleet(box, await empty_store(server or box.database), folder / "bots.log")
+    try:
+        await fleet.begin()
+        await fleet.connected()
+        for _ in range(size - 1):
+            await fleet.begin()
+        await fleet.connected()
+        yield fleet
+    finally:
+        fleet.cut()
+
+
+async def empty_store(server: Database) -> str:
+    """Its address, with its password."""
+    admin = await asyncpg.connect(server.admin_dsn)
+    try:
+        await admin.execute(f"create database {STORE}")
+    finally:
+        await admin.close()
+    return sa.make_url(server.admin_dsn).set(database=STORE).render_as_string(False)
