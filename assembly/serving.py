@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import gc
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -41,7 +41,7 @@ from bot.slack.people import People
 from bot.slack.turned_away import TurnedAway
 from bot.slack.views.plots import draw
 from bot.store import outbox as outbox_rows
-from bot.store.store import Store
+from bot.store.store import STORE_AWAY, Store
 from commands import IN_PROSE, RUNBOOKS
 
 log = logging.getLogger("runbook-bot")
@@ -106,7 +106,8 @@ async def running_bot(settings: Settings) -> AsyncIterator[Bot]:
         room.engine = engine
         outbox.start()
         stack.push_async_callback(outbox.stop, GRACE_S / 4)  # last: the engine speaks to its end
-        await engine.start()
+        with _answering(store):
+            await engine.start()
         stack.push_async_callback(engine.stop, GRACE_S / 2)
         anchors = anchoring(settings, store, stack, outbox.wake)
         anchors.start()
@@ -131,7 +132,8 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         shows = Cards(bot.engine.store).shows
         front = Front(bot.desk, telling, identity.team_id, turned_away, shows, keep)
         is_alone = bot.engine.store.is_sqlite
-        await take_up(front, timedelta(0) if is_alone else LOST_AFTER)
+        with _answering(bot.engine.store):
+            await take_up(front, timedelta(0) if is_alone else LOST_AFTER)
         connection = _intake(bot, settings, build_app(front, identity), errands, turned_away)
         _keep_out_of_collections()
         opening = asyncio.create_task(connection.open(), name="opening the connection")
@@ -146,6 +148,15 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
                 task.cancel()
             await asyncio.gather(opening, *others, return_exceptions=True)
             await connection.close(GRACE_S / 4)
+
+
+@contextlib.contextmanager
+def _answering(store: Store) -> Iterator[None]:
+    """While a bot starts its store must answer. Raises StoreUnusable."""
+    try:
+        yield
+    except STORE_AWAY as error:
+        raise store.unusable(error) from None
 
 
 def _intake(

@@ -75,7 +75,11 @@ class Store:
             await self.tx(migrate)
         except STORE_AWAY as error:
             await self._side.close()
-            raise unusable(self._url.render_as_string(), error) from None
+            raise self.unusable(error) from None
+
+    def unusable(self, error: BaseException) -> StoreUnusable:
+        """What whoever starts the bot is told of one of STORE_AWAY."""
+        return unusable(self._url.render_as_string(), error)
 
     async def tx(self, run: Transaction[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs `run(connection, ...)` as one transaction that writes."""

@@ -5,6 +5,7 @@ import errno
 DAMAGED = ("is not a database", "disk image is malformed")
 FULL = ("disk is full",)
 NOT_WRITABLE = ("readonly database", "unable to open database file")
+NOT_THE_WRITER = ("read-only transaction",)
 RESTORE = (
     "is damaged, or no SQLite file at all. Nothing was changed in it. Put it aside, lay the newest"
     " backup in its place (docs/operating.md), and start again."
@@ -30,4 +31,9 @@ def unusable(where: str, error: BaseException) -> StoreUnusable:
             f"The store {where} cannot be written. Whoever runs the bot must own the file and its"
             " folder, and the disk must not be mounted read-only."
         )
-    return StoreUnusable(f"The store {where} cannot be opened ({type(error).__name__}: {told})")
+    if any(one in says for one in NOT_THE_WRITER):
+        return StoreUnusable(
+            f"The store {where} only reads: it may be a replica, or in the middle of a failover."
+            " Let store.url name the server that writes, and start again."
+        )
+    return StoreUnusable(f"The store {where} cannot be used ({type(error).__name__}: {told})")

@@ -1,9 +1,10 @@
-"""The whole bot ends in an order in which nothing is left unsaid."""
+"""The whole bot begins with a store that answers, and ends with nothing left unsaid."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from assembly.serving import running_bot
@@ -11,6 +12,9 @@ from bot.engine.intents import Actor, Started, StartRun
 from bot.engine.record import Origin
 from bot.secrets.reference import Reference
 from bot.settings import AwsSettings, Settings, SlackSettings, StoreSettings
+from bot.store.store import Store
+from bot.store.unusable import StoreUnusable
+from sandbox.postgres import Database
 from sandbox.slack.workspace import Workspace
 
 pytestmark = pytest.mark.slow
@@ -66,3 +70,20 @@ async def test_what_work_says_while_the_bot_is_being_stopped_is_delivered_before
         asyncio.get_running_loop().call_soon(slack.clock.advance, 1000.0)  # once the end began
     (room,) = [one for one in slack.channels() if one.name.startswith("incident-")]
     assert any("RB-INC-001" in one["text"] for one in slack.messages(room.id))
+
+
+async def test_a_store_that_takes_no_writes_ends_the_start_with_a_sentence(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Database(organizations=0, with_replica=False) as server:
+        store = Store(server.admin_dsn)
+        await store.open()
+        await store.close()
+        admin = await asyncpg.connect(server.admin_dsn)
+        await admin.execute("alter database complyai set default_transaction_read_only = on")
+        await admin.close()
+        monkeypatch.setenv("STORE_URL", server.admin_dsn)
+        there = settings.model_copy(update={"store": StoreSettings(url="env:STORE_URL")})
+        with pytest.raises(StoreUnusable, match="only reads: it may be a replica"):
+            async with running_bot(there):
+                raise AssertionError("it has started")
