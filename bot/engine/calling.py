@@ -24,6 +24,7 @@ from bot.runbook.showing import details_as_json, duration_text
 from bot.runbook.step import Need, Step
 from bot.runbook.values import storable
 from bot.secrets.redaction import REDACTOR
+from bot.store.store import StoreAway
 
 log = logging.getLogger(__name__)
 
@@ -159,7 +160,10 @@ def time_is_up(step: Step, reading: Watched[Any], worst: Found[Any] | None) -> F
 
 
 async def look(change: Change, systems: Systems) -> Seen:
-    """What is at a change's target now; unreadable, with the reason, when that cannot be told."""
+    """
+    What is at a change's target now; unreadable, with the reason, when that cannot be told. Raises
+    StoreAway when the bot's own store does not answer.
+    """
     seen = await _look(change, systems)
     return Seen(seen.state, storable(seen.now))
 
@@ -176,6 +180,8 @@ async def _look(change: Change, systems: Systems) -> Seen:
         if is_cancelled_here():
             raise
         return Seen("unreadable", f"reading {change.target()} was cut short")
+    except StoreAway:
+        raise  # what is our own is looked for there; without it nothing can be told or noted
     except Exception:
         log.exception("looking at %s failed in its own code", change.target())
         return Seen("unreadable", f"{change.target()} could not be read; the bot's log says why")

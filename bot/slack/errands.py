@@ -9,6 +9,8 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from bot.store.store import StoreAway
+
 Errand = Coroutine[Any, Any, None]
 
 log = logging.getLogger(__name__)
@@ -39,6 +41,9 @@ class Errands:
     def _over(self, task: asyncio.Task[None], or_else: Callable[[], Errand] | None) -> None:
         self._held.discard(task)
         if not task.cancelled() and (error := task.exception()):
-            log.error("%s failed", task.get_name(), exc_info=error)
+            if isinstance(error, StoreAway):
+                log.warning("%s failed: the store does not answer: %s", task.get_name(), error)
+            else:
+                log.error("%s failed", task.get_name(), exc_info=error)
             if or_else:
                 self.run(or_else(), f"amends for {task.get_name()}")

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from bot.engine import performing
+from bot.engine import engine, performing
 from bot.engine.ended import ApplyTiming
 from bot.engine.intents import Noted, Refusal
 from bot.runbook import Plan, Runbook
 from bot.runbook.words import plan
+from bot.store.store import StoreAway
 from tests.engine.small_world import (
     DANA,
     LENA,
@@ -254,3 +255,22 @@ async def test_before_a_call_is_made_again_the_approval_is_judged_again(tmp_path
         run = await bot.until(run_id, lambda run: run.steps["paint"].status == "failed")
         assert "does not hold any more" in run.steps["paint"].says
         assert "paint hall green" not in bot.world.effects
+
+
+async def test_an_own_store_that_is_away_is_waited_for_and_costs_no_approval(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "SWEEP_EVERY_S", 0.01)
+    away = iter(range(40))  # more looks than a view that stays dark is given
+
+    async def look(_lamp: str) -> None:
+        if next(away, None) is not None:
+            raise StoreAway("connection refused")
+
+    async with living_bot(tmp_path) as bot:
+        run_id = await bot.to_the_pick()
+        approval = await bot.planned(run_id)
+        bot.world.on_look = look
+        await bot.desk.decide(approval, RAVI, True, "", "", "1")
+        assert (await bot.settled(run_id, "paint")).status == "given"
+        assert bot.world.sent.count("paint hall green") == 1

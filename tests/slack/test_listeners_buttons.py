@@ -17,6 +17,7 @@ from bot.slack.views.approval import approval_card
 from bot.slack.views.kit import Rendered, actions, button
 from bot.slack.views.question import question_card
 from bot.slack.views.step import step_detail
+from bot.store.store import StoreAway
 from tests.slack.forging import of_team, press
 from tests.slack.office import DANA, GENERAL, LENA, Office, office
 from tests.slack.small_desk import TokenInputs, approval, run
@@ -334,11 +335,15 @@ async def test_a_value_that_was_tampered_with_reaches_nobody(bot: Office) -> Non
     assert bot.desk.noted == []
 
 
-async def test_a_store_that_fails_is_admitted_to_whoever_pressed(bot: Office) -> None:
-    bot.desk.breaks = OSError("disk full")
+@pytest.mark.parametrize("error", [OSError("disk full"), StoreAway("connection refused")])
+async def test_a_store_that_fails_is_admitted_to_whoever_pressed(
+    bot: Office, caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
+    bot.desk.breaks = error
     ts = await bot.post(one_button(names.PICK, "7F3K roll_back"))
     await bot.press(ts, names.PICK)
     assert "could not be noted" in await bot.whispered()
+    assert ("Traceback" in caplog.text) == isinstance(error, OSError)
 
 
 async def test_a_press_is_acknowledged_while_slack_itself_is_slow(bot: Office) -> None:

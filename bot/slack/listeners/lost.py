@@ -19,6 +19,7 @@ from bot.slack.listeners.wrong import last_input
 from bot.slack.turned_away import TurnedAway
 from bot.slack.views.ephemeral import sentence
 from bot.slack.views.names import Strange
+from bot.store.store import StoreAway
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +85,10 @@ def _says(error: Exception) -> str:
         return TOO_SLOW
     if isinstance(error, Strange):
         return TOO_LONG if isinstance(error, TooLong) else STRANGE
-    log.error("an intent could not be noted", exc_info=error)
+    if isinstance(error, StoreAway):
+        log.warning("an intent could not be noted: the store does not answer: %s", error)
+    else:
+        log.error("an intent could not be noted", exc_info=error)
     return NOT_NOTED
 
 
