@@ -14,6 +14,7 @@ import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Literal
 
 import yaml
 from aiohttp import web
@@ -47,6 +48,7 @@ TRY = (
     "`/runbook` shows the catalogue, `/runbook help` all that can be typed.",
     "`/runbook dry RB-INC-001 brief_desc=drill` says what it would do, and changes nothing.",
 )
+NOBODY_LISTENS = "http://127.0.0.1:9/"
 MANIFEST = Path(__file__).parent.parent / "manifest.yml"
 
 
@@ -54,7 +56,8 @@ class Box:
     """
     `scale`: seconds of real time that a second of AWS's rollouts and failovers takes.
     `organizations`: how many customers the company has, and so how large its database is.
-    `lent`: a database that runs already, and that other companies use as well.
+    `lent`: a database that runs already, and that other companies use as well. `over_http`: Slack
+    calls the bot, at the request URL that its workspace is given.
     """
 
     def __init__(
@@ -64,6 +67,7 @@ class Box:
         database: DatabaseKind = "aurora",
         organizations: int = 300,
         lent: Database | None = None,
+        over_http: bool = False,
     ) -> None:
         self._folder = folder
         self.aws = AwsWorld(database=database, scale=scale)
@@ -76,7 +80,9 @@ class Box:
         self.slack = Workspace(
             manifest=yaml.safe_load(MANIFEST.read_text()),
             panel={"GET /page/faults": self._list_faults, "POST /page/faults": self._switch},
+            request_url=NOBODY_LISTENS if over_http else None,
         )
+        self._mode: Literal["socket", "http"] = "http" if over_http else "socket"
         self.on: set[str] = set()  #: The faults that are.
         self.html_pages: set[str] = set()  #: Services whose /health answers a web page.
         self._moving: set[asyncio.Task[None]] = set()
@@ -122,8 +128,10 @@ class Box:
         slack, aws, github = self.slack, self.aws, self.github
         return Settings(
             slack=SlackSettings(
+                mode=self._mode,
                 bot_token=self._kept("slack-bot-token", slack.bot_token),
                 app_token=self._kept("slack-app-token", slack.app_token),
+                signing_secret=self._kept("slack-signing-secret", slack.signing_secret),
                 api_url=slack.api_url,
                 fallback_channel="C0ALERTS",
             ),

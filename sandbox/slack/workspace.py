@@ -288,5 +288,10 @@ class Workspace:
         """Something outside changed that whoever waits may be waiting for."""
         self.team.changes.look_again()
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether there is a way to the app; over HTTP only trying tells."""
+        return self._http is not None or self.socket_mode.connections > 0
+
     async def wait_connected(self) -> None:
-        await self.wait_for(lambda: self.socket_mode.connections)
+        await self.wait_for(lambda: self.is_connected)

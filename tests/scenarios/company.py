@@ -26,9 +26,11 @@ def credentials(box: Box) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def company_in(folder: Path, lent: Database | None = None) -> AsyncIterator[Box]:
+async def company_in(
+    folder: Path, lent: Database | None = None, over_http: bool = False
+) -> AsyncIterator[Box]:
     """A company, and nobody to help it yet. `lent`: a database that others use too."""
-    found = Box(folder, scale=SCALE, lent=lent)
+    found = Box(folder, scale=SCALE, lent=lent, over_http=over_http)
     with credentials(found):
         async with found.running():
             yield found

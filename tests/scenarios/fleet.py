@@ -68,18 +68,22 @@ class Fleet:
 async def fleet_of(
     box: Box, size: int, folder: Path, server: Database | None = None
 ) -> AsyncIterator[Fleet]:
-    """
-    Connected, on an empty database of their own: on `server`, else on the company's. All but the
-    first are begun at once.
-    """
+    """On an empty database of their own: on `server`, else on the company's."""
     fleet = Fleet(box, await empty_store(server or box.database), folder / "bots.log")
+    async with manned(fleet, size):
+        yield fleet
+
+
+@asynccontextmanager
+async def manned(fleet: Fleet, size: int) -> AsyncIterator[None]:
+    """All connected; those after the first are begun at once."""
     try:
         await fleet.begin()
         await fleet.connected()
         for _ in range(size - 1):
             await fleet.begin()
         await fleet.connected()
-        yield fleet
+        yield
     finally:
         fleet.cut()
 

@@ -93,7 +93,7 @@ class Person:
             while True:
                 before = len(self.told(channel))
                 if not (await self.presses(message, channel, action)).acked:
-                    await until(self.box, lambda: self.box.slack.socket_mode.connections or None)
+                    await until(self.box, lambda: self.box.slack.is_connected or None)
                 elif not await self._is_put_off(message, channel, action, before):
                     return
 
