@@ -197,7 +197,11 @@ def not_as_shown(record: RunRecord, plan: Any, kinds: Kinds) -> Refusal | None:
     if refused := not_awaited(record, plan):
         return refused
     if not is_readable(plan.text, kinds):
-        return Refusal("This plan was made by another version of the bot. Plan again.")
+        return Refusal(
+            "This plan was made by another version of the bot, and this one cannot read it."
+            " While the bot is being replaced, press again in a moment; else deny it and ask for"
+            " it anew."
+        )
     return None
 
 

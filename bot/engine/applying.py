@@ -42,7 +42,7 @@ from bot.engine.reports import Report
 from bot.engine.systems import Systems
 from bot.engine.taking import Fenced
 from bot.runbook import Seen
-from bot.runbook.changes import Change, Plan
+from bot.runbook.changes import Change, Plan, calls
 from bot.runbook.errors import NothingDone, Refused
 from bot.store.store import Store
 from bot.store.tables import changes, plans, work
@@ -95,7 +95,7 @@ class Applier:
             ended = await self._take_turn(job, turn)
             if isinstance(ended, Ended):
                 return half_way(ended, await self._store.read(_rows, job.plan_id))
-        return all_done(job.plan, await self._store.read(_rows, job.plan_id))
+        return all_done(calls(job.plan), await self._store.read(_rows, job.plan_id))
 
     async def _take_turn(self, job: Job, turn: Turn) -> Seen | Ended:
         if turn.intent_at is None:

@@ -21,7 +21,7 @@ from bot.runbook.errors import Refused, StepError
 from bot.runbook.findings import Watched
 from bot.runbook.questions import Question, Todo
 from bot.runbook.showing import details_as_json, duration_text
-from bot.runbook.step import Need, Step
+from bot.runbook.step import Gate, Need, Step
 from bot.runbook.values import storable
 from bot.secrets.redaction import REDACTOR
 from bot.store.store import StoreAway
@@ -106,29 +106,38 @@ def is_final(step: Step, reading: Watched[Any]) -> bool:
     return reading.verdict == "problem" or reading.verdict == step.timing.until
 
 
-def check_promise(step: Step, answer: Any, *, is_undo: bool = False) -> None:
+def check_promise(step: Step, answer: Any) -> None:
     """
     Raises StepError for a plan that is more than the step's signature says: people saw the
     outline, and rely on who must agree to what.
     """
     if not isinstance(answer, Plan):
         return
+    if step.gate and step.gate.unattended:
+        check_ours(answer)
     for change in answer.changes:
-        kind = type(change)
-        if step.gate and step.gate.unattended and not kind.ours:
+        if type(change) not in step.gives.changes:
+            raise StepError(f"Not done: {step.key} does not announce {type(change).__name__}")
+
+
+def check_ours(plan: Plan[Change]) -> None:
+    """Of a plan that nobody has to approve. Raises StepError."""
+    for change in plan.changes:
+        if not change.ours:
             raise StepError(f"Not done: {change.command()} needs an approval, and none is asked")
-        if not is_undo and kind not in step.gives.changes:
-            raise StepError(f"Not done: {step.key} does not announce {kind.__name__}")
 
 
-async def read_answer(answer: Any, systems: Systems) -> Answered:
-    """Any answer but a watch's reading, as an outcome and what is stored of it."""
+async def read_answer(answer: Any, systems: Systems, gate: Gate | None = None) -> Answered:
+    """
+    Any answer but a watch's reading, as an outcome and what is stored of it. `gate`: who must
+    agree, if it is a plan.
+    """
     if isinstance(answer, Nothing):
         return Answered("nothing", Report(says=answer.reason, has_result=True))
     if isinstance(answer, Found):
         return Answered(answer.verdict, report_of(answer))
     if isinstance(answer, Plan):
-        return await _planned(answer, systems)
+        return await _planned(answer, systems, gate)
     if isinstance(answer, RunbookInputs):
         stored = answer.model_dump(mode="json")
         return Answered("mapped", Report(result=stored, has_result=True))
@@ -193,13 +202,13 @@ def is_cancelled_here() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-async def _planned(plan: Plan[Change], systems: Systems) -> Answered:
+async def _planned(plan: Plan[Change], systems: Systems, gate: Gate | None) -> Answered:
     plan = _without_secrets(plan)
     seen = [await look(change, systems) for change in plan.changes]
     if all(one.state == "applied" for one in seen):
         says = "Already so: " + "; ".join(one.now for one in seen)
         return Answered("nothing", Report(says=says, has_result=True))
-    draft = Draft(plan, tuple(one.now for one in seen))
+    draft = Draft(plan, tuple(one.now for one in seen), gate)
     return Answered("planned", Report(says=plan.because, draft=draft))
 
 

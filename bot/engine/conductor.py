@@ -74,7 +74,7 @@ class _Score:
         elif event.outcome == "not yet":
             self.run = self.run.with_step(key, naps=True)
             self._effect("tick", key)
-        elif event.outcome == "asked" and not self.run.dry:
+        elif event.outcome in ("asked", "gone") and not self.run.dry:
             self._become(key, "asked")
             self._effect("ask", key)
         elif event.outcome == "planned" and not self.run.dry:
@@ -150,7 +150,13 @@ class _Score:
         if self.run.status_of(event.about) != "asked":
             return False
         self._effect("close", event.about)
-        self._settle(event.about, "given")
+        if event.outcome == "again":
+            self._call(event.about)
+        elif event.outcome == "without":
+            self.run = replace(self.run, waved=self.run.waved | {event.about})
+            self._settle(event.about, "failed")
+        else:
+            self._settle(event.about, "given")
         return True
 
     def _due(self, event: Event) -> bool:

@@ -19,6 +19,7 @@ from bot.engine.record import Said
 from bot.engine.reports import Report
 from bot.engine.state import Effect, RunState
 from bot.engine.turns import spec_of
+from bot.engine.versions import strictest
 from bot.runbook.errors import Outdated
 from bot.runbook.outline import Outline
 from bot.store.others import tell_others
@@ -82,7 +83,7 @@ class Effects:
 
     def propose(self, effect: Effect, report: Report) -> None:
         assert report.draft
-        spec = spec_of(self.outline, effect.step)
+        spec = strictest(spec_of(self.outline, effect.step), report.draft.gate)
         composed = compose(self.run_id, self.outline, effect.step, report.draft.plan)
         worst = max(change.effect for change in report.draft.plan.changes)
         unattended = spec.unattended is not None

@@ -10,11 +10,12 @@ from bot.engine.reading import moment
 from bot.engine.reports import Report
 from bot.engine.results import done_as_json
 from bot.runbook import Seen
-from bot.runbook.changes import Change, Plan
+from bot.runbook.changes import Change
 from bot.runbook.errors import NothingDone
 
 Outcome = Literal["given", "unsure", "outdated", "failed", "cancelled", "frozen"]
 CANCELLED = "Cancelled before it was applied"
+REPLACED = "It is not known whether this happened: the bot was replaced while it was under way."
 
 
 @dataclass(frozen=True)
@@ -117,11 +118,24 @@ def half_way(ended: Ended, rows: Sequence[Any]) -> Ended:
     return replace(ended, report=replace(ended.report, says=f"{so_far}. Then: {then}"))
 
 
-def all_done(plan: Plan[Change], rows: Sequence[Any]) -> Ended:
-    """As it was seen when it was done, which may have been in an earlier life."""
+def all_done(calls: Sequence[Any], rows: Sequence[Any]) -> Ended:
+    """
+    As it was seen when it was done, which may have been in an earlier life. `calls`: the changes
+    of the plan, as JSON.
+    """
     at = max(row.at for row in rows)
     says = f"Seen done {moment(at):%H:%M:%S} UTC: {'; '.join(row.seen for row in rows)}"
-    return Ended("given", Report(says, done_as_json(plan, at), has_result=True))
+    return Ended("given", Report(says, done_as_json(calls, at), has_result=True))
+
+
+def unread(rows: Sequence[Any], calls: Sequence[Any], why: str) -> Ended:
+    """Of a plan that this version of the bot cannot read: what was made of it is known."""
+    states = {row.state for row in rows}
+    if "intended" in states:
+        return Ended("unsure", Report(f"{REPLACED} {why} Look there, then say what is true."))
+    if states <= set(DONE):
+        return all_done(calls, rows)
+    return half_way(Ended("outdated", Report(f"Not applied: {why}")), rows)
 
 
 def kept_back(why: str, states: Set[str]) -> Ended:

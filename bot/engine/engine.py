@@ -19,6 +19,7 @@ from bot.engine.access import Access
 from bot.engine.applying import Applier, Job
 from bot.engine.audit import note
 from bot.engine.calling import Surroundings
+from bot.engine.claiming import Claimed, claim, leave, orphans
 from bot.engine.clock import Clock
 from bot.engine.effects import Taken
 from bot.engine.ended import ApplyTiming
@@ -26,18 +27,19 @@ from bot.engine.freezing import Freezing
 from bot.engine.glass import REVIEW, remind
 from bot.engine.intents import Directory
 from bot.engine.judging import note_policy
-from bot.engine.leases import Lease, lives, living
-from bot.engine.performing import Claimed, Performer
+from bot.engine.leases import Lease
+from bot.engine.performing import Performer
 from bot.engine.record import Announcer, Said
 from bot.engine.reports import Report
 from bot.engine.runners import Runner
 from bot.engine.state import Event
 from bot.engine.taking import Fenced, PutDeliveries, Taker, lock_run
+from bot.engine.versions import LeftToOthers, OfAnotherVersion, version_of
 from bot.runbook import Runbook
 from bot.runbook.values import storable
 from bot.store.others import DELIVER
 from bot.store.store import STORE_AWAY, Store, StoreAway, Transaction
-from bot.store.tables import plans, runs, steps, waits, work
+from bot.store.tables import plans, runs, steps, waits
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -76,7 +78,8 @@ class Engine:
         self.taker = Taker(announcer, put, self.kinds, expires_after_s)
         self._runner, self._on_commit = runner, on_commit
         self.freezing = Freezing(store, self.access, self.taker, on_commit)
-        self._lease = Lease(store, self.clock)
+        self._lease = Lease(store, self.clock, version_of(books, self.kinds))
+        self._left = LeftToOthers(self.clock, store.is_sqlite)
         applier = Applier(
             store, around.systems, self.clock, timing or ApplyTiming(), self.access.frozen,
             self._lease.holds, self._tell_progress,
@@ -120,6 +123,10 @@ class Engine:
 
         return self.follow(await self.store.tx(whole))
 
+    async def is_being_replaced(self) -> bool:
+        """Whether another version of the bot lives beside this one."""
+        return await self._lease.is_beside_another_version()
+
     async def write(self, transaction: Transaction[[], T]) -> T:
         """Another transaction, after which the outbox is to look."""
         written = await self.store.tx(transaction)
@@ -162,27 +169,38 @@ class Engine:
             log.warning("%s waits: the store does not answer: %s", work_id, error)
 
     async def _do(self, work_id: str) -> None:
-        claimed = await self.store.tx(_claim, work_id, self._lease.owner)
+        claimed = await self.store.tx(claim, work_id, self._lease.owner)
         if claimed is None:
             return
         try:
-            event, report = await self._performer.perform(claimed)
+            done = await self._perform(claimed)
         except Fenced:
             return log.warning("%s belongs to somebody else now", work_id)
         except asyncio.CancelledError:
             if self._stopping or claimed.phase == "apply":
                 raise  # what was begun is looked at again, by whoever takes it up
-            event = Event("returned", claimed.step, claimed.attempt, "cancelled")
-            report = Report()
+            done = Event("returned", claimed.step, claimed.attempt, "cancelled"), Report()
         except StoreAway:
             raise
         except Exception:
             if claimed.phase == "apply":
                 raise  # the rows know how far it is; the sweep takes it up and looks again
             log.exception("%s failed in the bot's own code", work_id)
-            event = Event("returned", claimed.step, claimed.attempt, "failed")
-            report = Report(says=f"The bot itself failed here; its log has it under {work_id}.")
-        await self._report(claimed, event, report)
+            says = f"The bot itself failed here; its log has it under {work_id}."
+            done = Event("returned", claimed.step, claimed.attempt, "failed"), Report(says)
+        if done:
+            await self._report(claimed, *done)
+
+    async def _perform(self, claimed: Claimed) -> tuple[Event, Report] | None:
+        """None: it is left to another version of the bot."""
+        try:
+            return await self._performer.perform(claimed)
+        except OfAnotherVersion as error:
+            if not self._left.leave(claimed.id):
+                return await self._performer.give_up(claimed, str(error))
+            log.info("%s is left to another version of the bot: %s", claimed.id, error)
+        await self.store.tx(leave, claimed)
+        return None
 
     async def _report(self, claimed: Claimed, event: Event, report: Report) -> None:
         """Until it is accepted or fenced: a result that is dropped leaves the work taken."""
@@ -237,7 +255,8 @@ class Engine:
                 await asyncio.sleep(REPORT_AGAIN_S)
 
     async def _sweep(self) -> None:
-        self._runner.start(await self.store.read(_orphans, self._lease.owner))
+        free = await self.store.read(orphans, self._lease.owner)
+        self._runner.start(self._left.but(free))
         await asyncio.sleep(SWEEP_EVERY_S)
 
     async def _keep_time(self) -> None:
@@ -289,28 +308,6 @@ def _bare(event: Event, report: Report) -> tuple[Event, Report]:
     if event.kind == "applied":
         return event, Report(UNWRITTEN, report.result, report.has_result)
     return replace(event, outcome="failed"), Report(UNWRITTEN)
-
-
-def _claim(c: sa.Connection, work_id: str, owner: str) -> Claimed | None:
-    """Work that is due, or whose owner is gone. Every claim raises the fence."""
-    row = c.execute(sa.select(work).where(work.c.id == work_id).with_for_update()).first()
-    if row is None or row.status not in ("due", "taken"):
-        return None
-    if row.status == "taken" and row.owner != owner and lives(c, row.owner):
-        return None
-    fence = row.fence + 1
-    taken = sa.update(work).where(work.c.id == work_id)
-    c.execute(taken.values(status="taken", owner=owner, fence=fence))
-    targets = tuple(json.loads(row.targets))
-    return Claimed(row.id, row.run, row.step, row.phase, row.attempt, row.plan, targets, fence)
-
-
-def _orphans(c: sa.Connection, owner: str) -> list[str]:
-    """What is due, or taken by nobody else who lives. Starting what runs here does nothing."""
-    others = [one for one in living(c) if one != owner]
-    is_lost = sa.and_(work.c.status == "taken", work.c.owner.not_in(others))
-    query = sa.select(work.c.id).where(sa.or_(work.c.status == "due", is_lost))
-    return [row.id for row in c.execute(query.order_by(work.c.born_at))]
 
 
 def _due(c: sa.Connection, now: float) -> list[str]:

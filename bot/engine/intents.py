@@ -17,6 +17,11 @@ from bot.runbook.outline import Outline
 from bot.store.chain import Entry
 from bot.store.verifying import Verdict
 
+#: Said of what this version of the bot does not know while another one runs beside it.
+BEING_REPLACED = (
+    "The bot is being replaced by another version just now: if this is new, type it again in a"
+    " moment."
+)
 Truth = Literal["done", "not done", "stop"]
 
 
@@ -88,6 +93,9 @@ class Desk(Protocol):
     @property
     def on_paper(self) -> Mapping[str, str]:
         """Runbooks that people still follow in prose: title by id."""
+
+    async def is_being_replaced(self) -> bool:
+        """Whether another version of the bot runs beside this one, which may know other books."""
 
     async def judge(self, by: Actor, act: Act, about: str = "") -> Member | Refusal:
         """Whether they may do this now. A refusal is an entry in the audit log, with `about`."""

@@ -21,11 +21,14 @@ from bot.store.tables import replicas
 
 #: Seconds that a replica is believed to live after it was last seen, and between two signs of it.
 LASTS_S, SEEN_EVERY_S = 4.0, 1.0
+VERSION_LENGTH = 12
 
 
 class Lease:
-    def __init__(self, store: Store, clock: Clock) -> None:
-        self.owner = uuid.uuid4().hex
+    def __init__(self, store: Store, clock: Clock, version: str) -> None:
+        """`version`: what tells versions of the bot apart; the owner's name begins with it."""
+        self._version = version[:VERSION_LENGTH]
+        self.owner = f"{self._version}.{uuid.uuid4().hex}"
         self._store, self._clock = store, clock
         self._until = self._until_by_wall = math.inf if store.is_sqlite else -math.inf
 
@@ -41,6 +44,10 @@ class Lease:
         async with asyncio.timeout(LASTS_S):
             await self._store.tx(_be_seen, self.owner)
         self._until, self._until_by_wall = now + LASTS_S, by_wall + LASTS_S
+
+    async def is_beside_another_version(self) -> bool:
+        others = await self._store.read(living)
+        return any(not one.startswith(f"{self._version}.") for one in others)
 
     async def keep(self) -> None:
         await self.renew()

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from pydantic import ValidationError
 
-from bot.engine.plans import Kinds
+from bot.engine.plans import Kinds, calls_of
 from bot.engine.turns import UNDO
 from bot.runbook.changes import Change
 from bot.runbook.errors import Outdated
@@ -29,7 +29,7 @@ def made_by(c: sa.Connection, run_id: str, key: str, kinds: Kinds) -> tuple[Chan
     made: dict[str, Change] = {}
     for row in c.execute(both).all():
         states = _states(c, row.id)
-        calls = json.loads(row.text)["plan"][0]
+        calls = calls_of(row.text)
         if row.step == key:
             ours = [call for call, state in zip(calls, states, strict=True) if state == "applied"]
             made |= {

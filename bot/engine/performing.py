@@ -3,7 +3,7 @@ Does one claimed piece of work and says what came of it, as an event and a repor
 number of times for the same work, anywhere; what it alters goes through bot/engine/applying.py.
 """
 
-from collections.abc import Mapping
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,92 +15,109 @@ from bot.engine.calling import (
     Answered,
     Surroundings,
     call_within,
+    check_ours,
     check_promise,
     is_final,
     read_answer,
     report_of,
 )
+from bot.engine.claiming import Claimed
 from bot.engine.clock import Clock
-from bot.engine.ended import Ended, kept_back
-from bot.engine.plans import parse
+from bot.engine.ended import Ended, kept_back, unread
+from bot.engine.made import made_by
+from bot.engine.plans import calls_of, parse
 from bot.engine.reading import run_record
 from bot.engine.record import ApprovalRecord
 from bot.engine.reports import Report
-from bot.engine.results import Results, read_results
+from bot.engine.results import Results, read_results, undo_of
 from bot.engine.state import Event
 from bot.engine.turns import UNDO
+from bot.engine.versions import (
+    Books,
+    OfAnotherVersion,
+    asks_more,
+    check_attended,
+    gate_of,
+    step_of,
+    without,
+)
 from bot.engine.watching import watch_so_far
-from bot.runbook import Found, Runbook
+from bot.runbook import Found, Plan
 from bot.runbook.changes import digest
-from bot.runbook.errors import StepError
+from bot.runbook.errors import Outdated, StepError
 from bot.runbook.findings import NotYet
+from bot.runbook.outline import Outline
 from bot.runbook.step import Step
 from bot.store.store import Store
 from bot.store.tables import plans, runs
 
 #: For so long roles that cannot be read are asked for again before an approval counts no more.
 DIRECTORY_PATIENCE_S, DIRECTORY_AGAIN_S = 60.0, 2.0
-REPLACED = (
-    "It is not known whether this happened: the bot was replaced while it was under way, and"
-)
-
-
-@dataclass(frozen=True)
-class Claimed:
-    """A row of work that is ours."""
-
-    id: str
-    run: str
-    step: str
-    phase: str
-    attempt: int
-    plan: str | None
-    targets: tuple[str, ...]
-    fence: int
 
 
 @dataclass(frozen=True)
 class Performer:
     store: Store
-    books: Mapping[str, Runbook]
+    books: Books
     around: Surroundings
     applier: Applier
     access: Access
     clock: Clock
 
     async def perform(self, work: Claimed) -> tuple[Event, Report]:
-        """Raises Fenced when the work is no longer ours."""
+        """
+        Raises Fenced when the work is no longer ours, and OfAnotherVersion when this version
+        cannot do it.
+        """
         if work.phase == "apply":
             ended = await self._apply(work)
             event = Event("applied", work.step, work.attempt, ended.outcome)
             return event, ended.report
         try:
             answered = await self._call(work)
+        except OfAnotherVersion:
+            raise
         except StepError as error:
             answered = Answered("failed", Report(says=str(error)))
         return Event("returned", work.step, work.attempt, answered.outcome), answered.report
 
+    async def give_up(self, work: Claimed, why: str) -> tuple[Event, Report]:
+        """What comes of work that no version of the bot that lives can do."""
+        if work.phase == "call":
+            return Event("returned", work.step, work.attempt, "gone"), without(why)
+        assert work.plan
+        text = (await self.store.read(_plan_row, work.plan)).text
+        ended = unread((await self._approval(work)).changes, calls_of(text), why)
+        return Event("applied", work.step, work.attempt, ended.outcome), ended.report
+
     async def _call(self, work: Claimed) -> Answered:
         row = await self.store.read(_run_row, work.run)
-        book = self.books.get(row.book)
-        if book is None or work.step.removesuffix(UNDO) not in book.steps:
-            raise StepError(
-                f"This version of the bot has no step {work.step} in {row.book}. Start it anew."
-            )
-        kinds = self.around.systems.kinds
-        results = await self.store.read(read_results, work.run, book, kinds)
+        plan, systems = Outline.from_json(json.loads(row.outline)), self.around.systems
         if work.step.endswith(UNDO):
-            undone = work.step.removesuffix(UNDO)
-            undo = results.undo_of(undone)
-            check_promise(book.steps[undone], undo, is_undo=True)
-            return await read_answer(undo, self.around.systems)
-        step = book.steps[work.step]
+            return await self._undo(work, plan)
+        step = step_of(self.books, plan, work.step)
+        results = await self.store.read(
+            read_results, work.run, self.books[plan.book], step, plan, systems.kinds
+        )
         if step.timing:
             return await self._read_watch(work, step, results, bool(row.dry))
         answer = await call_within(step, results, self.around)
         check_promise(step, answer)
-        answered = await read_answer(answer, self.around.systems)
+        answered = await read_answer(answer, systems, step.gate)
         return _as_dry(answered, step) if row.dry else answered
+
+    async def _undo(self, work: Claimed, plan: Outline) -> Answered:
+        """Of what was made, by the rows: the step itself need not be there any more."""
+        key, systems = work.step.removesuffix(UNDO), self.around.systems
+        spec, gate = plan.step(key), gate_of(self.books, plan.book, key)
+        check_attended(spec, gate)
+        try:
+            undo = undo_of(await self.store.read(made_by, work.run, key, systems.kinds))
+        except Outdated as error:
+            raise OfAnotherVersion(f"It cannot be taken back here: {error}.") from error
+        if spec.unattended and isinstance(undo, Plan):
+            check_ours(undo)
+        return await read_answer(undo, systems, gate)
 
     async def _read_watch(
         self, work: Claimed, step: Step, results: Results, dry: bool
@@ -129,10 +146,8 @@ class Performer:
             return Ended("failed", Report("Not applied: the stored plan is not what was approved"))
         try:
             plan = parse(row.text, self.around.systems.kinds)
-        except StepError as error:
-            if _has_begun(await self._approval(work)):
-                return Ended("unsure", Report(f"{REPLACED} {error}. Look there, then say."))
-            return Ended("outdated", Report(f"Not applied: {error}"))
+        except Outdated as error:
+            raise OfAnotherVersion(f"{str(error).capitalize()}.") from error
 
         async def permit() -> Ended | None:
             return await self._permit(work)
@@ -147,6 +162,8 @@ class Performer:
         if self.clock.now() > approval.good_until.timestamp():
             given = "the glass was broken" if approval.glass else "it was approved"
             return Ended("outdated", Report(f"Not applied: {given} too long ago"))
+        if more := await self._asks_more(work, approval):
+            return Ended("outdated", Report(f"Not applied: {more}"))
         if lapsed is None:
             return None
         if lapsed.frozen:
@@ -155,6 +172,13 @@ class Performer:
         why = f"the {basis} does not hold any more, {lapsed.why}"
         says = f"Not applied: {why}. Nothing was changed."
         return Ended("failed", Report(says))
+
+    async def _asks_more(self, work: Claimed, approval: ApprovalRecord) -> str:
+        """Why an approval is not enough for this version; a broken glass does without."""
+        if approval.glass:
+            return ""
+        row = await self.store.read(_run_row, work.run)
+        return asks_more(gate_of(self.books, row.book, work.step), approval)
 
     async def _approval(self, work: Claimed) -> ApprovalRecord:
         assert work.plan
@@ -174,12 +198,10 @@ class Performer:
             await self.clock.sleep(DIRECTORY_AGAIN_S)
 
 
-def _has_begun(approval: ApprovalRecord) -> bool:
-    return any(change.state != "planned" for change in approval.changes)
-
-
 def _run_row(c: sa.Connection, run_id: str) -> Any:
-    return c.execute(sa.select(runs.c.book, runs.c.dry).where(runs.c.id == run_id)).one()
+    return c.execute(
+        sa.select(runs.c.book, runs.c.outline, runs.c.dry).where(runs.c.id == run_id)
+    ).one()
 
 
 def _plan_row(c: sa.Connection, plan_id: str) -> Any:

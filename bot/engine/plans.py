@@ -8,6 +8,7 @@ arguments and what it expects to replace.
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from bot.access.acts import Touched
 from bot.runbook.changes import Change, Plan, digest, dump, load
@@ -37,6 +38,12 @@ def compose(run_id: str, outline: Outline, step: str, plan: Plan[Change]) -> Pla
         sort_keys=True,
     )
     return PlanText(text, digest(text))
+
+
+def calls_of(text: str) -> list[Any]:
+    """Kind and fields of each change, whether or not this version of the bot can read them."""
+    calls: list[Any] = json.loads(text)["plan"][0]
+    return calls
 
 
 def parse(text: str, kinds: Kinds) -> Plan[Change]:

@@ -31,7 +31,7 @@ from bot.runbook.showing import details_from_json
 from bot.store.rooms import room_of
 from bot.store.tables import changes, decisions, events, plans, runs, steps, waits, work
 
-QUESTIONS = ("ask", "confirm", "unsure")
+QUESTIONS = ("ask", "confirm", "unsure", "gone")
 
 
 def run_record(c: sa.Connection, run_id: str, kinds: Kinds) -> RunRecord | None:

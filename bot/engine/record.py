@@ -171,11 +171,14 @@ class ApprovalRecord:
 
 @dataclass(frozen=True)
 class QuestionRecord:
-    """A person is asked something, or must say whether a change happened."""
+    """
+    A person is asked something; or must say whether a change happened, or what to do without a
+    step that this version of the bot cannot do.
+    """
 
     id: str
     step: str
-    kind: Literal["ask", "confirm", "unsure"]
+    kind: Literal["ask", "confirm", "unsure", "gone"]
     title: str
     text: str
     answer_schema: Mapping[str, Any] | None = None  #: JSON schema, one field per modal field.

@@ -11,7 +11,7 @@ from typing import Any, TypeVar, get_type_hints
 from bot.engine.calling import Surroundings, call_within, is_final, time_is_up
 from bot.engine.conductor import conduct
 from bot.engine.record import StepStatus
-from bot.engine.results import Results
+from bot.engine.results import Results, undo_of
 from bot.engine.state import Effect, Event, RunState
 from bot.engine.systems import Systems
 from bot.engine.turns import UNDO, held_at, open_pick, suggested
@@ -173,7 +173,7 @@ class _Stage:
 
     async def _call(self, key: str) -> str:
         if key.endswith(UNDO):
-            return self._take(key, self._results.undo_of(key.removesuffix(UNDO)))
+            return self._take(key, undo_of(self._results.made.get(key.removesuffix(UNDO), ())))
         if key in self._found:
             return self._take(key, self._found[key])
         step = self._book.steps[key]

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bot.runbook.changes import Change, Plan
+from bot.runbook.step import Gate
 from bot.runbook.values import all_storable, storable
 
 
@@ -14,6 +15,7 @@ class Draft:
 
     plan: Plan[Change]
     now: tuple[str, ...]
+    gate: Gate | None = None  #: Who must agree to it, as this version of the runbook has it.
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """What a run knows so far: what each step gave and found, read back from its rows by type."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -9,14 +10,14 @@ from typing import Any
 import sqlalchemy as sa
 from pydantic import ValidationError
 
-from bot.engine.made import made_by
 from bot.engine.plans import Kinds
 from bot.engine.reading import moment
 from bot.engine.state import HAS_RESULT
+from bot.engine.versions import OfAnotherVersion
 from bot.runbook import Found, Nothing, Plan, Run, Runbook, RunbookInputs
 from bot.runbook.changes import Change, Done
-from bot.runbook.errors import Outdated
 from bot.runbook.findings import WORST_FIRST
+from bot.runbook.outline import Outline
 from bot.runbook.showing import details_from_json
 from bot.runbook.step import Step
 from bot.store.tables import runs, steps
@@ -38,33 +39,65 @@ class Results:
     def apply(self, key: str, plan: Plan[Change], at: datetime) -> None:
         self.given[key], self.made[key] = Done(plan.changes, at), plan.changes
 
-    def undo_of(self, key: str) -> Plan[Change] | Nothing:
-        made = self.made.get(key, ())
-        back = tuple(undo for change in reversed(made) if (undo := change.undo()))
-        if not made or len(back) < len(made):
-            return Nothing("Not all of it can be taken back" if made else "Nothing was changed")
-        return Plan(back, because="Takes back what was applied before")
+
+def undo_of(made: Sequence[Change]) -> Plan[Change] | Nothing:
+    """What takes back what was made, the last of it first."""
+    back = tuple(undo for change in reversed(made) if (undo := change.undo()))
+    if not made or len(back) < len(made):
+        return Nothing("Not all of it can be taken back" if made else "Nothing was changed")
+    return Plan(back, because="Takes back what was applied before")
 
 
-def read_results(c: sa.Connection, run_id: str, book: Runbook, kinds: Kinds) -> Results:
-    """Raises Outdated when the book's values changed since the run wrote them."""
+def read_results(
+    c: sa.Connection, run_id: str, book: Runbook, step: Step, plan: Outline, kinds: Kinds
+) -> Results:
+    """
+    What the step asks for, and nothing else. `plan`: the outline that the run was started with.
+    Raises OfAnotherVersion for what another version of the bot wrote and this one cannot read.
+    """
     row = c.execute(sa.select(runs).where(runs.c.id == run_id)).one()
     run = Run(id=row.id, started_at=moment(row.started_at), started_by=row.started_by)
-    try:
-        results = Results(book.inputs.model_validate_json(row.inputs), run)
-        stored = c.execute(sa.select(steps).where(steps.c.run == run_id)).all()
-        for one in stored:
-            if one.key in book.steps and one.status in (*HAS_RESULT, *WORST_FIRST):
-                _read(results, book.steps[one.key], one, kinds)
-        for step in book.steps.values():
-            if step.kind == "action":
-                results.made[step.key] = made_by(c, run_id, step.key, kinds)
-    except (ValidationError, KeyError) as error:
-        raise Outdated(
-            "this run was started on an older version of the runbook, and what it found then"
-            " cannot be read by this one. Start the runbook anew."
-        ) from error
+    results = Results(RunbookInputs(), run)
+    sources = {need.source for need in step.needs}
+    if "inputs" in sources:
+        with _readable("what the run was started with"):
+            results.inputs = book.inputs.model_validate_json(row.inputs)
+    wanted = {need.step for need in step.needs}
+    was = {one.key: one for section in plan.sections for one in section.steps}
+    for one in c.execute(sa.select(steps).where(steps.c.run == run_id)).all():
+        giver = book.steps.get(one.key)
+        if giver is None or one.status not in (*HAS_RESULT, *WORST_FIRST):
+            continue
+        if one.key in wanted or ("findings" in sources and giver.kind in ("check", "watch")):
+            with _readable(f"what *{was[one.key].title}* gave"):
+                if giver.kind != was[one.key].kind:
+                    raise KeyError(giver.kind)
+                _read(results, giver, one, kinds)
+    _check_whole(results, step, plan)
     return results
+
+
+def _check_whole(results: Results, step: Step, plan: Outline) -> None:
+    """That the run waited for all that this version of the step needs."""
+    waited_for = plan.step(step.key).after
+    for need in step.needs:
+        is_sure = need.step is None or need.optional or waited_for.get(need.step)
+        if not is_sure and results.given.get(need.step or "") is None:
+            raise OfAnotherVersion(
+                f"In this version of the runbook {step.key} needs what {need.step} gives, and"
+                " this run has nothing of it."
+            )
+
+
+@contextmanager
+def _readable(what: str) -> Iterator[None]:
+    try:
+        yield
+    except (ValidationError, KeyError, TypeError) as error:
+        raise OfAnotherVersion(
+            f"Another version of the bot wrote down {what}, and this one cannot read it. What was"
+            " found by a check can be read anew: re-check it, then try again."
+        ) from error
 
 
 def _read(results: Results, step: Step, row: Any, kinds: Kinds) -> None:
@@ -84,9 +117,9 @@ def _value(step: Step, stored: Any) -> Any:
     return kind.model_validate_json(json.dumps(stored))
 
 
-def done_as_json(plan: Plan[Change], at: float) -> dict[str, Any]:
-    calls = [[type(change).__name__, change.model_dump(mode="json")] for change in plan.changes]
-    return {"changes": calls, "at": at}
+def done_as_json(calls: Sequence[Any], at: float) -> dict[str, Any]:
+    """`calls`: kind and fields of each change."""
+    return {"changes": list(calls), "at": at}
 
 
 def done_from_json(stored: Mapping[str, Any], kinds: Kinds) -> Done[Change]:

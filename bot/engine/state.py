@@ -21,7 +21,7 @@ EventKind = Literal[
     # a plan was carried out; outcome: given | unsure | outdated | failed | cancelled | frozen
     "applied",
     "decided",  # a plan was judged; outcome: approved | glass broken | denied | expired
-    "answered",
+    "answered",  # outcome: '' | again | without, of a step that cannot be done or asked so now
     "resolved",  # a person said what an unsure change did; outcome: done | not done | stop
     "due",  # the next reading of a watch
     "picked",
@@ -39,6 +39,7 @@ CALL_OUTCOMES: Mapping[str, StepStatus] = {
     "nothing": "nothing",
     "mapped": "given",
     "failed": "failed",
+    "gone": "failed",  # this version of the bot cannot do it; a person is asked but in a dry run
     "cancelled": "cancelled",
 }
 

@@ -4,11 +4,13 @@ somebody looked all the while. It goes on over a restart by the wall clock.
 """
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
+from pydantic import ValidationError
 
 from bot.engine.calling import report_of, time_is_up
 from bot.engine.reports import Report
@@ -79,8 +81,11 @@ def watch_so_far(c: sa.Connection, run_id: str, step: Step, attempt: int) -> Wat
 
 
 def _found(step: Step, stored: Any) -> Found[Any]:
+    """The verdict and its words stay, also when this version cannot read the facts any more."""
     kind: Any = step.gives.result
-    facts = None if stored["facts"] is None else kind.model_validate_json(stored["facts"])
+    facts = None
+    with suppress(ValidationError):
+        facts = None if stored["facts"] is None else kind.model_validate_json(stored["facts"])
     return Found(stored["verdict"], stored["says"], facts, details_from_json(stored["details"]))
 
 

@@ -198,7 +198,7 @@ def _result(run: RunRecord) -> Iterator[Delivery]:
 
 def _question(run: RunRecord, question_id: str) -> Iterator[Delivery]:
     question = run.questions[question_id]
-    urgent = question.kind == "unsure"
+    urgent = question.kind in ("unsure", "gone")
     priority = Priority.APPROVAL if urgent else Priority.POST
     yield _said(f"{run.id}/question/{question_id}", question_card(question, run), priority)
 

@@ -172,7 +172,7 @@ waits = _table(
     _text("run", nullable=False, index=True),
     _text("step", nullable=False),
     _number("attempt", nullable=False),
-    _text("kind", nullable=False),  #: tick | approval | ask | confirm | unsure | review
+    _text("kind", nullable=False),  #: tick | approval | ask | confirm | unsure | gone | review
     _text("body", nullable=False),
     _time("deadline", index=True),
 )
@@ -189,7 +189,7 @@ locks = _table(
 #: Which of several replicas live: when each was last seen, by the database's clock.
 replicas = _table(
     "replicas",
-    _text("id", primary_key=True),
+    _text("id", primary_key=True),  #: Begins with what tells versions of the bot apart.
     _time("seen_at", nullable=False),
 )
 

@@ -138,6 +138,7 @@ class SmallDesk:
     away: list[tuple[str, str, int]] = field(default_factory=list)  #: What was turned away.
     log: list[Entry] = field(default_factory=list)
     refused: list[tuple[str, str, str]] = field(default_factory=list)
+    being_replaced: bool = False
     glass: Glass | None = None  #: Of the approval.
     to_review: tuple[OpenReview, ...] = ()
     _keys: dict[str, str] = field(default_factory=dict)
@@ -173,6 +174,9 @@ class SmallDesk:
 
     async def thaw(self, by: Actor, reason: str, key: str) -> Noted | Refusal:
         return await self._note("thaw", key, by, reason=reason)
+
+    async def is_being_replaced(self) -> bool:
+        return self.being_replaced
 
     async def freezes(self) -> Sequence[Frozen]:
         return self.frozen

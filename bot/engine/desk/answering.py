@@ -1,25 +1,34 @@
 """What people answer: questions, things done by hand, and what became of an unsure change."""
 
+import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
 from pydantic import ValidationError
 
-from bot.access.acts import Answer, Read
+from bot.access.acts import Answer, Lead, Read
 from bot.access.member import Member
 from bot.engine.desk.records import Records
 from bot.engine.engine import Engine
 from bot.engine.inputs import secrets_in, wrong_fields
 from bot.engine.intents import Actor, Noted, Refusal, Truth
-from bot.engine.plans import parse
+from bot.engine.plans import calls_of
 from bot.engine.record import QuestionRecord, RunRecord
 from bot.engine.reports import Report
 from bot.engine.results import done_as_json
 from bot.engine.state import Event
+from bot.engine.versions import AGAIN, CANCEL, WITHOUT, OfAnotherVersion, step_of
 from bot.runbook.values import USER_ID
 from bot.store.tables import plans
+
+BESIDE = (
+    "Another version of the bot asked this, and it is being replaced just now: press again in a"
+    " moment."
+)
+ANEW = "Another version of the bot asked this, so it is asked anew: answer the new question."
 
 
 class Answering(Records):
@@ -39,15 +48,30 @@ class Answering(Records):
         if asked is None:
             return Refusal("This question was answered already, or its run is over.")
         question, run = asked
-        report = self._read_answer(question, run, answer, member)
+        attempt, told = run.steps[question.step].attempt, "Noted."
+        event = Event("answered", question.step, attempt, "", by.user_id, by.team_id)
+        if question.kind == "gone":
+            event, report = _without(event, run, answer, member)
+        elif question.kind == "ask" and not self._asks_it_so(question, run):
+            if await self._engine.is_being_replaced():
+                return Refusal(BESIDE)
+            event, report, told = replace(event, outcome=AGAIN), Report(), ANEW
+        else:
+            report = self._read_answer(question, run, answer, member)
         if isinstance(report, Refusal):
             return report
-        attempt = run.steps[question.step].attempt
-        event = Event("answered", question.step, attempt, "", by.user_id, by.team_id)
         taken = await self._engine.take(run.id, f"answer:{key}", event, report)
         if taken.is_new and not taken.moved:
             return Refusal("Somebody else answered this just before you.")
-        return Noted("Noted.")
+        return Noted(told)
+
+    def _asks_it_so(self, question: QuestionRecord, run: RunRecord) -> bool:
+        """Whether this version of the bot asks the same, and so can read the answer."""
+        try:
+            kind: Any = step_of(self._engine.books, run.outline, question.step).gives.result
+        except OfAnotherVersion:
+            return False
+        return bool(question.answer_schema == json.loads(json.dumps(kind.model_json_schema())))
 
     def _read_answer(
         self,
@@ -58,12 +82,12 @@ class Answering(Records):
     ) -> Report | Refusal:
         if question.kind == "confirm":
             return Report(says=f"Done, says {member.name}", has_result=True)
-        book = self._engine.books.get(run.outline.book)
-        if question.kind != "ask" or book is None or question.step not in book.steps:
+        if question.kind != "ask":
             return Refusal("This cannot be answered here. See the run's card.")
         if question.choices and dict(answer) not in [dict(value) for _, value in question.choices]:
             return Refusal("Choose one of what is offered.")
-        kind: Any = book.steps[question.step].gives.result
+        step = self._engine.books[run.outline.book].steps[question.step]
+        kind: Any = step.gives.result
         try:
             value = kind.model_validate(dict(answer))
         except ValidationError as error:
@@ -102,8 +126,26 @@ class Answering(Records):
     async def _may_answer(
         self, by: Actor, asked: tuple[QuestionRecord, RunRecord] | None
     ) -> Member | Refusal:
-        run = asked[1] if asked else None
-        return await self._judge.may(by, Answer(run.outline.book, run.inputs) if run else Read())
+        if asked is None:
+            return await self._judge.may(by, Read())
+        question, run = asked
+        act = Lead if question.kind == "gone" else Answer
+        return await self._judge.may(by, act(run.outline.book, run.inputs))
+
+
+def _without(
+    event: Event, run: RunRecord, answer: Mapping[str, Any], member: Member
+) -> tuple[Event, Report | Refusal]:
+    """What a person says about a step that cannot be done."""
+    then = answer.get("then")
+    if then == CANCEL:
+        return replace(event, kind="cancelled", about=""), Report()
+    if then == AGAIN:
+        return replace(event, outcome=AGAIN), Report()
+    if then == WITHOUT:
+        says = f"Left out, says {member.name}. {run.steps[event.about].says}"
+        return replace(event, outcome=WITHOUT), Report(says)
+    return event, Refusal("Choose one of what is offered.")
 
 
 def _resolution(
@@ -114,7 +156,7 @@ def _resolution(
         return Report(says=f"{says[truth]}, says {name}")
     query = sa.select(plans.c.text).where(plans.c.run == run_id, plans.c.step == step)
     text = c.execute(query.order_by(plans.c.attempt.desc()).limit(1)).scalar_one()
-    result = done_as_json(parse(text, engine.kinds), engine.clock.now())
+    result = done_as_json(calls_of(text), engine.clock.now())
     return Report(says=f"{says[truth]}, says {name}", result=result, has_result=True)
 
 

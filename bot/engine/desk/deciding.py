@@ -14,9 +14,10 @@ from bot.engine.freezes import switch
 from bot.engine.glass import open_reviews
 from bot.engine.intents import Actor, Noted, Refusal
 from bot.engine.reading import run_record, was_here
-from bot.engine.record import OpenReview, Said
+from bot.engine.record import ApprovalRecord, OpenReview, RunRecord, Said
 from bot.engine.reports import Report
 from bot.engine.state import Event
+from bot.engine.versions import asks_more, gate_of
 from bot.engine.wishes import GONE, Wish, plan_of
 from bot.store.tables import decisions, events, plans
 
@@ -59,7 +60,9 @@ class Deciding(Hearing):
             approval, answer, approves=approves, reason=wish.words, typed=wish.typed, now=now
         )
         if refused is None and approves:
-            refused = not_as_shown(record, plan, engine.kinds)
+            refused = not_as_shown(record, plan, engine.kinds) or self._too_little(
+                approval, record
+            )
         elif refused is None:
             refused = not_awaited(record, plan)
         if refused:
@@ -79,6 +82,12 @@ class Deciding(Hearing):
             typed=wish.typed, missing=still_missing, rule=answer.rule,
         )  # fmt: skip
         return decided
+
+    def _too_little(self, approval: ApprovalRecord, record: RunRecord) -> Refusal | None:
+        gate = gate_of(self._engine.books, record.outline.book, approval.step)
+        more = asks_more(gate, approval)
+        why = f"{more.capitalize()}. Deny this request, and ask for it anew."
+        return Refusal(why) if more else None
 
     def _one_of_several(
         self, c: sa.Connection, wish: Wish, plan: Any, missing: int

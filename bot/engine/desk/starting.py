@@ -11,7 +11,7 @@ from bot.access.acts import Read, Start
 from bot.engine import noted
 from bot.engine.desk.hearing import Hearing
 from bot.engine.inputs import live_choices, not_there, read_inputs
-from bot.engine.intents import Noted, NotedStart, Refusal, Started, StartRun
+from bot.engine.intents import BEING_REPLACED, Noted, NotedStart, Refusal, Started, StartRun
 from bot.engine.state import Event, RunState
 from bot.runbook import RunbookInputs
 from bot.runbook.mrkdwn import named
@@ -38,7 +38,7 @@ class Starting(Hearing):
         return self._on_paper
 
     async def note_start(self, intent: StartRun) -> Noted | Refusal:
-        inputs = self._read_inputs(intent)
+        inputs = await self._read_inputs(intent)
         if isinstance(inputs, Refusal):
             return inputs
         await self._engine.store.tx_first(noted.keep, intent, self._engine.clock.now())
@@ -60,35 +60,42 @@ class Starting(Hearing):
         if isinstance(may_at_all, Refusal):
             return may_at_all
         if not is_known:
-            return self.no_such_book(book_id)
+            return await self._no_such_book(book_id)
         inputs = await self._checked(intent)
         if isinstance(inputs, Refusal):
             return inputs
         may_so = await self._judge.may(intent.by, Start(book_id, inputs.model_dump(mode="json")))
         return may_so if isinstance(may_so, Refusal) else await self._begin(intent, inputs)
 
-    def no_such_book(self, book_id: str) -> Refusal:
+    async def is_being_replaced(self) -> bool:
+        return await self._engine.is_being_replaced()
+
+    async def _no_such_book(self, book_id: str) -> Refusal:
         wanted = book_id.upper()
         if title := self._on_paper.get(wanted):
             return Refusal(f"{wanted} {title} cannot be run by the bot yet: follow its prose.")
         nearest = difflib.get_close_matches(wanted, self._outlines, n=3, cutoff=0.6)
-        return Refusal(f"There is no runbook {named(book_id)}.", nearest=tuple(nearest))
+        why = f"There is no runbook {named(book_id)}."
+        if await self.is_being_replaced():
+            why += f" {BEING_REPLACED}"
+        return Refusal(why, nearest=tuple(nearest))
 
     async def menus(self, book_id: str) -> Mapping[str, Sequence[str]]:
         book = self._engine.books[book_id]
         return await live_choices(book, self._engine.around, book.menus)
 
     async def _checked(self, intent: StartRun) -> RunbookInputs | Refusal:
-        inputs = self._read_inputs(intent)
+        inputs = await self._read_inputs(intent)
         if isinstance(inputs, Refusal):
             return inputs
         book = self._engine.books[intent.book_id]
         wrong = await not_there(book, inputs, self._engine.around)
         return Refusal("Some inputs do not exist.", fields=wrong) if wrong else inputs
 
-    def _read_inputs(self, intent: StartRun) -> RunbookInputs | Refusal:
-        book = self._engine.books.get(intent.book_id)
-        return read_inputs(book, intent.inputs) if book else self.no_such_book(intent.book_id)
+    async def _read_inputs(self, intent: StartRun) -> RunbookInputs | Refusal:
+        if book := self._engine.books.get(intent.book_id):
+            return read_inputs(book, intent.inputs)
+        return await self._no_such_book(intent.book_id)
 
     async def _begin(self, intent: StartRun, inputs: RunbookInputs) -> Started | Refusal:
         engine = self._engine

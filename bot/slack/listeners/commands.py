@@ -57,7 +57,7 @@ async def _run(front: Front, visit: Visit, order: Order) -> Answer:
     """A start that lacks something, or has something wrong."""
     book = front.desk.books.get(order.subject)
     if book is None:
-        return no_such_book(front, visit, order.subject)
+        return await no_such_book(front, visit, order.subject)
     inputs = read_inputs(book, order.inputs)
     if isinstance(inputs, Refusal):
         return Private(refused(inputs))
@@ -84,7 +84,7 @@ async def _list(front: Front, visit: Visit, order: Order) -> Answer:
 async def _show(front: Front, visit: Visit, order: Order) -> Answer:
     book = front.desk.books.get(order.subject)
     if book is None:
-        return no_such_book(front, visit, order.subject)
+        return await no_such_book(front, visit, order.subject)
     recent, closed = await front.desk.recent(LOOKED_THROUGH), closed_books(front, visit)
     return Private(whole_book(summaries({order.subject: book}, recent, closed)[0]))
 
@@ -105,10 +105,10 @@ async def _cancel(front: Front, visit: Visit, order: Order) -> Answer:
 
 
 async def _history(front: Front, visit: Visit, order: Order) -> Answer:
-    if order.subject and order.subject not in front.desk.books:
-        return no_such_book(front, visit, order.subject)
     runs = await front.desk.recent(LOOKED_THROUGH if order.subject else HISTORY)
     wanted = [run for run in runs if order.subject in ("", run.outline.book)]
+    if order.subject and not wanted and order.subject not in front.desk.books:
+        return await no_such_book(front, visit, order.subject)
     return Private(history(wanted[:HISTORY]))
 
 

@@ -25,7 +25,7 @@ from bot.slack.listeners.secrets import with_secrets_kept
 from bot.slack.listeners.typed_inputs import explained
 from bot.slack.listeners.visit import Answer, Later, Open, Private, Visit
 from bot.slack.listeners.wrong import wrong
-from bot.slack.views.answers import read_values
+from bot.slack.views.answers import is_of_another_version, read_values
 from bot.slack.views.ephemeral import refused, sentence, unknown_book
 from bot.slack.views.kit import Rendered, View
 from bot.slack.views.names import Metadata, Strange
@@ -40,6 +40,10 @@ MENUS_WITHIN_S = 1.2
 WANTED_FOR = timedelta(minutes=2)
 #: Among replicas: how long after it was noted whoever noted it has surely died.
 LOST_AFTER = timedelta(seconds=20)
+OTHER_FORM = (
+    "This form was made by another version of the bot, with fields that this one does not know."
+    " Nothing was started: type the command again."
+)
 BROKEN_OFF = (
     "This was noted, and then the bot could not go on with it. It may still begin: look at"
     " `/runbook status` before you do it again."
@@ -52,7 +56,7 @@ def start_form(
     async def build() -> View | Rendered:
         book = front.desk.books.get(book_id)
         if book is None:
-            return no_such_book(front, visit, book_id).says
+            return (await no_such_book(front, visit, book_id)).says
         if isinstance(may := await front.desk.judge(visit.actor, Start(book_id)), Refusal):
             return refused(may)
         menus, origin = await asyncio.gather(_menus(front, book_id), speaking_place(front, visit))
@@ -143,7 +147,10 @@ async def submitted(front: Front, visit: Visit) -> Answer:
     kept = visit.metadata
     book = front.desk.books.get(kept.book)
     if book is None:
-        return no_such_book(front, visit, kept.book)
+        return await no_such_book(front, visit, kept.book)
+    if is_of_another_version(book.inputs, visit.filled):
+        may = await front.desk.judge(visit.actor, Start(kept.book))
+        return wrong(visit, may if isinstance(may, Refusal) else Refusal(OTHER_FORM))
     values = read_values(book.inputs, visit.filled)
     inputs = await with_secrets_kept(front, visit, Start(kept.book), book.inputs, values)
     if isinstance(inputs, Refusal):
@@ -169,14 +176,15 @@ async def next_hop(front: Front, visit: Visit) -> Answer:
     return start_form(front, visit, hop.book, hop.filled)
 
 
-def no_such_book(front: Front, visit: Visit, asked: str) -> Private:
+async def no_such_book(front: Front, visit: Visit, asked: str) -> Private:
     books = front.desk.books
     if title := front.desk.on_paper.get(asked.upper()):
         return Private(
             sentence(f"{asked.upper()} {title} is not run by the bot yet: follow its prose.")
         )
     nearest = get_close_matches(asked.upper(), books, n=3)
-    return Private(unknown_book(asked, nearest, books, closed_books(front, visit)))
+    closed, beside = closed_books(front, visit), await front.desk.is_being_replaced()
+    return Private(unknown_book(asked, nearest, books, closed, beside))
 
 
 async def _menus(front: Front, book_id: str) -> Mapping[str, Sequence[str]]:

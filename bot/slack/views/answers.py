@@ -37,6 +37,12 @@ def read_values(schema: Schema, state_values: Mapping[str, Any]) -> dict[str, An
     return values
 
 
+def is_of_another_version(schema: Schema, state_values: Mapping[str, Any]) -> bool:
+    """Whether there are fields that the schema does not have: what they say would be lost."""
+    known = {field.name[: limits.ID] for field in form_fields(schema)}
+    return bool(set(state_values) - known)
+
+
 def flat(values: Mapping[str, Any], name: str) -> Any:
     """The value of a field in nested values; None when it is not there."""
     here: Any = values.get(name)

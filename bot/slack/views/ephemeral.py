@@ -4,7 +4,7 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from bot.access.acts import Frozen
-from bot.engine.intents import Noted, Refusal
+from bot.engine.intents import BEING_REPLACED, Noted, Refusal
 from bot.engine.record import OpenReview, RunRecord
 from bot.runbook.outline import Outline
 from bot.slack.views import limits, names
@@ -89,14 +89,23 @@ def _decided_by(people: Sequence[str]) -> Iterator[Element]:
 
 
 def unknown_book(
-    asked: str, nearest: Sequence[str], books: Mapping[str, Outline], closed: Container[str] = ()
+    asked: str,
+    nearest: Sequence[str],
+    books: Mapping[str, Outline],
+    closed: Container[str] = (),
+    is_being_replaced: bool = False,
 ) -> Rendered:
-    """Only ids that exist are named, and those that are not `closed` to this person offered."""
+    """
+    Only ids that exist are named, and those that are not `closed` to this person offered.
+    `is_being_replaced`: another version of the bot, which may have it, runs beside this one.
+    """
     offered = [key for key in nearest if key in books][:NEAREST]
     said = f"There is no {cut(one_line(asked) or 'such runbook', 60)}."
     if offered:
         meant = " or ".join(f"{key} {books[key].title}" for key in offered)
         said += f" Did you mean {meant}?"
+    if is_being_replaced:
+        said += f" {BEING_REPLACED}"
     able = [key for key in offered if key not in closed]
     buttons = [*_nearest(able, books), button("Show the catalogue", names.CATALOGUE, "all")]
     blocks = [section(plain(said, limits.SECTION_TEXT)), *actions(buttons)]

@@ -1,12 +1,13 @@
 """
-Questions: answered from a menu, by claiming it, with a form, with a tick; and the question that
-nobody wants to be asked, whether something happened.
+Questions: answered from a menu, by claiming it, with a form, with a tick; and the questions that
+nobody wants to be asked: whether something happened, and what to do without a step.
 """
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bot.engine.record import QuestionRecord, RunRecord, StepRecord
+from bot.engine.versions import AGAIN, CANCEL, WITHOUT
 from bot.slack.views import limits, names
 from bot.slack.views.card import named
 from bot.slack.views.escape import USER_ID, clean, cut, mention, mrkdwn, one_line
@@ -34,12 +35,13 @@ from bot.slack.views.start import form_blocks
 from bot.slack.views.words import day_and_clock
 
 SAID = 2900  #: Characters of the question's text.
-HEADING = {"ask": "QUESTION", "confirm": "TO DO", "unsure": "NOT KNOWN"}
+HEADING = {"ask": "QUESTION", "confirm": "TO DO", "unsure": "NOT KNOWN", "gone": "STEP MISSING"}
 BUTTONS_FOR_CHOICES = 3  #: Up to here a choice is a button, beyond it a menu.
 NEXT = {
     "ask": "Answer it in the channel",
     "confirm": "Press Done when it is done",
     "unsure": "Somebody must say whether it happened",
+    "gone": "Somebody must say how to go on",
 }
 
 
@@ -130,6 +132,8 @@ def _buttons(question: QuestionRecord) -> Iterator[Element]:
         yield button("Done", names.DONE, question.id, style="primary")
     elif question.kind == "unsure":
         yield from _settling(question)
+    elif question.kind == "gone":
+        yield from _leaving_out(question)
     elif question.choices:
         yield from _choices(question)
     elif asks_for_a_person(question):
@@ -165,6 +169,18 @@ def _claiming(question: QuestionRecord) -> Iterator[Element]:
         "placeholder": plain("Somebody else…", limits.INPUT_PLACEHOLDER),
         "action_id": names.action_id(names.CLAIM_OTHER, question.id),
     }
+
+
+def _leaving_out(question: QuestionRecord) -> Iterator[Element]:
+    """Each is confirmed: one of them ends the run."""
+    said = {
+        WITHOUT: "The step is left out and counts as failed, and so is whatever needs it.",
+        AGAIN: "Nothing is lost by it. If no version that runs can do it, you are asked again.",
+        CANCEL: "The run ends. What was applied stays; what is being applied is seen to its end.",
+    }
+    for number, (label, answer) in enumerate(question.choices):
+        sure = confirm(question.title, said[answer["then"]], label, "Back", "danger")
+        yield button(label, names.CHOOSE, names.value(question.id, number), number, confirm=sure)
 
 
 def _settling(question: QuestionRecord) -> Iterator[Element]:
