@@ -86,7 +86,7 @@ class Applier:
 
     async def carry_out(self, job: Job) -> Ended:
         """Raises Fenced when the work is no longer ours."""
-        rows = {row.number: row for row in await self._store.read(_rows, job.plan_id)}
+        rows = {row.number: row for row in await self.rows(job.plan_id)}
         for number, change in enumerate(job.plan.changes, start=1):
             row = rows[number]
             if row.state in DONE:
@@ -94,8 +94,12 @@ class Applier:
             turn = Turn(change, number, row.intent_at, self._clock.monotonic())
             ended = await self._take_turn(job, turn)
             if isinstance(ended, Ended):
-                return half_way(ended, await self._store.read(_rows, job.plan_id))
-        return all_done(calls(job.plan), await self._store.read(_rows, job.plan_id))
+                return half_way(ended, await self.rows(job.plan_id))
+        return all_done(calls(job.plan), await self.rows(job.plan_id))
+
+    async def rows(self, plan_id: str) -> list[Any]:
+        """How far each change of a plan is, in their order."""
+        return await self._store.read(_rows, plan_id)
 
     async def _take_turn(self, job: Job, turn: Turn) -> Seen | Ended:
         if turn.intent_at is None:

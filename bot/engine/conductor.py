@@ -150,8 +150,8 @@ class _Score:
         if self.run.status_of(event.about) != "asked":
             return False
         self._effect("close", event.about)
-        if event.outcome == "again":
-            self._call(event.about)
+        if event.outcome == "again":  # once what it needs is there, which may be read anew
+            self.run = _afresh(self.run, (event.about,))
         elif event.outcome == "without":
             self.run = replace(self.run, waved=self.run.waved | {event.about})
             self._settle(event.about, "failed")

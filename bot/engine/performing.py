@@ -87,7 +87,7 @@ class Performer:
             return Event("returned", work.step, work.attempt, "gone"), without(why)
         assert work.plan
         text = (await self.store.read(_plan_row, work.plan)).text
-        ended = unread((await self._approval(work)).changes, calls_of(text), why)
+        ended = unread(await self.applier.rows(work.plan), calls_of(text), why)
         return Event("applied", work.step, work.attempt, ended.outcome), ended.report
 
     async def _call(self, work: Claimed) -> Answered:

@@ -147,12 +147,12 @@ class _Page(Effects):
                 values |= {"started_at": self.now, "ended_at": None, "says": "", "progress": None}
             if step.status not in NOT_OVER and was.status in NOT_OVER:
                 values["ended_at"] = self.now
-            if key == event.about:
-                values |= _reported(report)
-            elif step.status == "blocked":
+            if step.status == "blocked":
                 values["says"] = f"Left out: {self._lacks(key)} gave nothing to go on"
             elif step.status == "cancelled":
                 values["says"] = "Stopped: the run was cancelled"
+            if key == event.about:
+                values |= _reported(report)
             _write_step(self.c, self.run_id, key, values)
 
     def _lacks(self, key: str) -> str:

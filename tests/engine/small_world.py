@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import sqlalchemy as sa
 from pydantic import Field
@@ -31,6 +31,7 @@ from bot.runbook import (
     Found,
     Key,
     Nothing,
+    Pair,
     Person,
     Plan,
     Question,
@@ -190,7 +191,7 @@ class Lamps(Adapter):
             self._world.blind |= self._world.blind_after_loss
             raise Unreachable("the connection was dropped")
 
-    alters = (
+    alters: ClassVar[tuple[Pair, ...]] = (
         pair(Paint, observe=_see_paint, apply=_paint),
         pair(Smash, observe=_see_smash, apply=_smash),
         pair(Hello, observe=_see_hello, apply=_hello),
@@ -323,9 +324,9 @@ class Bot:
     announcer: Silent
     changed: asyncio.Event
 
-    async def begin(self, key: str = "k1", **inputs: object) -> str:
+    async def begin(self, key: str = "k1", dry: bool = False, **inputs: object) -> str:
         (book,) = self.desk.books
-        intent = StartRun(book, inputs, DANA, Origin("C1", "general"), key)
+        intent = StartRun(book, inputs, DANA, Origin("C1", "general"), key, dry)
         started = await self.desk.start_run(intent)
         assert isinstance(started, Started), started
         return started.run_id
@@ -397,6 +398,7 @@ async def living_bot(
     store: type[Store] = Store,
     policy: Policy = DEFAULT,
     book: Runbook = BOOK,
+    lamps: type[Lamps] = Lamps,
     people: People | None = None,
     clock: Clock | None = None,
     timing: ApplyTiming = QUICK,
@@ -411,7 +413,7 @@ async def living_bot(
     engine = Engine(
         opened,
         {book.id: book},
-        Surroundings(Systems(Lamps(world))),
+        Surroundings(Systems(lamps(world))),
         announcer,
         _nowhere,
         people,

@@ -64,12 +64,12 @@ def _crossing() -> Outline:
 
 CROSSING = _crossing()
 CALLED = {
-    "check": ("ok", "warning", "problem", "unknown"),
-    "watch": ("ok", "problem", "unknown", "not yet", "nothing"),
-    "action": ("planned", "nothing", "failed"),
-    "ask": ("asked", "nothing", "failed"),
-    "confirm": ("asked", "nothing"),
-    "include": ("mapped", "nothing"),
+    "check": ("ok", "warning", "problem", "unknown", "gone"),
+    "watch": ("ok", "problem", "unknown", "not yet", "nothing", "gone"),
+    "action": ("planned", "nothing", "failed", "gone"),
+    "ask": ("asked", "nothing", "failed", "gone"),
+    "confirm": ("asked", "nothing", "gone"),
+    "include": ("mapped", "nothing", "gone"),
 }
 APPLIED = ("given", "unsure", "outdated", "failed", "cancelled")
 DECIDED = ("approved", "denied", "expired")
@@ -133,7 +133,7 @@ class Stage:
             "call": ("returned", CALLED[kind]),
             "apply": ("applied", APPLIED),
             "propose": ("decided", DECIDED),
-            "ask": ("answered", ("",)),
+            "ask": ("answered", ("", "again", "without")),
             "doubt": ("resolved", ("done", "not done", "stop")),
             "tick": ("due", ("",)),
         }
@@ -207,7 +207,8 @@ def test_a_run_that_is_answered_always_comes_to_its_end(
             return
         if stage.out:
             effect = data.draw(st.sampled_from(stage.out))
-            final = [e for e in stage.answers(effect) if e.outcome not in ("not yet", "outdated")]
+            anew = ("not yet", "outdated", "again")
+            final = [e for e in stage.answers(effect) if e.outcome not in anew]
             stage.answer(effect, data.draw(st.sampled_from(final)))
         elif held := held_at(stage.plan, stage.run):
             stage.send(Event("go on", held[0]))
