@@ -1,64 +1,20 @@
 """Several replicas on one PostgreSQL: what one begins another ends, and nobody does it twice."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
-from bot.engine import engine, leases
+from bot.engine import leases
 from bot.engine.ended import ApplyTiming
 from bot.store.tables import work
-from tests.engine.approval_sites import OnServer, postgres
-from tests.engine.small_world import DANA, LENA, RAVI, Bot, World, living_bot
+from tests.engine.replicas import Replicas
+from tests.engine.small_world import DANA, LENA, RAVI, Bot
 
 pytestmark = pytest.mark.slow
 
-#: A call may take longer than anything in a test.
-PATIENT = ApplyTiming(call_limit=60.0, settle=0.05, look_every=0.01)
 SHORT = ApplyTiming(call_limit=0.2, settle=0.05, look_every=0.01)
 PAINT = "paint hall green"
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[OnServer]:
-    with postgres() as running:
-        yield running
-
-
-@pytest.fixture
-def url(server: OnServer) -> str:
-    """Of an empty database."""
-    return server.new_url()
-
-
-@dataclass
-class Replicas:
-    """Bots on one database, in one world. What one of them commits all are woken by."""
-
-    folder: Path
-    url: str
-    stack: AsyncExitStack
-    world: World
-    changed: asyncio.Event
-
-    async def one_more(self, timing: ApplyTiming = PATIENT) -> Bot:
-        bot = living_bot(self.folder, self.world, self.url, timing=timing, changed=self.changed)
-        return await self.stack.enter_async_context(bot)
-
-
-@pytest.fixture
-async def replicas(
-    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Replicas]:
-    monkeypatch.setattr(leases, "LASTS_S", 1.0)
-    monkeypatch.setattr(leases, "SEEN_EVERY_S", 0.2)
-    monkeypatch.setattr(engine, "SWEEP_EVERY_S", 0.1)
-    async with AsyncExitStack() as stack:
-        yield Replicas(tmp_path, url, stack, World(), asyncio.Event())
 
 
 async def frozen(bot: Bot) -> None:

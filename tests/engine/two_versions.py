@@ -67,9 +67,9 @@ async def to_its_end(bot: Bot, run_id: str) -> RunRecord:
         if run.status != "running":
             return run
         if run.open_pick:
-            await bot.desk.close(run_id, run.open_pick, DANA, "close")
+            await bot.desk.close(run_id, run.open_pick, DANA, f"close {run_id}")
         for key in run.held:
-            await bot.desk.go_on(run_id, key, DANA, f"go on {key} {run.steps[key].attempt}")
+            await bot.desk.go_on(run_id, key, DANA, f"{run_id} {key} {run.steps[key].attempt}")
 
 
 def _waits(run: RunRecord) -> bool:
