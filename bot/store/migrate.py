@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 MIGRATIONS = Path(__file__).with_name("migrations")
 #: Any number, as long as every version of the bot uses the same one.
 ADVISORY_LOCK = 727400
+#: Seconds that a migration waits for a table. Whoever wants the table meanwhile waits behind it.
+TABLE_WITHIN_S = 5.0
 
 
 class NewerSchema(Exception):
@@ -38,6 +40,9 @@ def migrate(connection: sa.Connection) -> None:
             "The store was written by a newer version of this bot. Start that version; this one"
             " would not understand what it reads."
         )
+    if connection.dialect.name == "postgresql":
+        within = f"{TABLE_WITHIN_S * 1000:.0f}ms"
+        connection.execute(sa.text("select set_config('lock_timeout', :n, true)"), {"n": within})
     config = _config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")

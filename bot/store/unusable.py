@@ -6,6 +6,7 @@ DAMAGED = ("is not a database", "disk image is malformed")
 FULL = ("disk is full",)
 NOT_WRITABLE = ("readonly database", "unable to open database file")
 NOT_THE_WRITER = ("read-only transaction",)
+BUSY = ("lock timeout", "deadlock detected")
 RESTORE = (
     "is damaged, or no SQLite file at all. Nothing was changed in it. Put it aside, lay the newest"
     " backup in its place (docs/operating.md), and start again."
@@ -25,6 +26,11 @@ def unusable(where: str, error: BaseException) -> StoreUnusable:
         return StoreUnusable(f"The store {where} {RESTORE}")
     if number == errno.ENOSPC or any(one in says for one in FULL):
         return StoreUnusable(f"The disk of the store {where} is full. Make room, and start again.")
+    if any(one in says for one in BUSY):
+        return StoreUnusable(
+            f"The schema of the store {where} could not be moved, because something else uses it"
+            " for long, such as `audit verify`. Nothing was changed: start again."
+        )
     is_denied = number in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR)
     if is_denied or any(one in says for one in NOT_WRITABLE):
         return StoreUnusable(

@@ -11,8 +11,6 @@ from bot.engine.intents import Noted, Refusal, StartRun
 from bot.engine.record import Origin, RunRecord
 from bot.runbook import Runbook
 from bot.runbook.step import Gate
-from bot.store.migrate import NewerSchema
-from bot.store.store import Store
 from bot.store.tables import work
 from tests.engine.replicas import Replicas
 from tests.engine.small_world import BOOK, DANA, RAVI, Bot, make_book
@@ -128,7 +126,6 @@ async def test_an_answer_that_came_to_the_wrong_version_is_not_lost(replicas: Re
 async def test_a_bot_that_runs_goes_on_while_a_newer_version_adds_to_the_schema(
     replicas: Replicas,
 ) -> None:
-    """And is not started once more on it."""
     older = await replicas.one_more()
     run_id = await older.to_the_pick()
     await older.engine.store.tx(_expand)
@@ -136,8 +133,6 @@ async def test_a_bot_that_runs_goes_on_while_a_newer_version_adds_to_the_schema(
     second = await older.begin("k2", lamp="attic")
     await older.until(second, lambda run: run.open_pick == "cure")
     assert (await to_its_end(older, run_id)).status == "finished"
-    with pytest.raises(NewerSchema, match="newer version of this bot"):
-        await Store(replicas.url).open()
 
 
 def _expand(c: sa.Connection) -> None:
