@@ -11,10 +11,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from bot.engine import engine, leases
+from bot.engine import engine, leases, versions
 from bot.engine.ended import ApplyTiming
-from bot.runbook import Key
-from tests.engine.small_world import World, living_bot
+from bot.runbook import Key, Runbook
+from tests.engine.small_world import BOOK, World, living_bot
 
 #: As in production, and four times as fast.
 LASTS_S, SEEN_EVERY_S, SWEEP_EVERY_S = 1.0, 0.25, 0.5
@@ -78,11 +78,12 @@ class _Said(set[str]):
 def hurry() -> None:
     leases.LASTS_S, leases.SEEN_EVERY_S = LASTS_S, SEEN_EVERY_S
     engine.SWEEP_EVERY_S = SWEEP_EVERY_S
+    versions.LEFT_FOR_LEASES = 1
 
 
-async def work(url: str, folder: Path) -> None:
+async def work(url: str, folder: Path, book: Runbook = BOOK) -> None:
     hurry()
-    async with living_bot(folder, SharedWorld(folder / "world"), url, timing=TIMING):
+    async with living_bot(folder, SharedWorld(folder / "world"), url, book=book, timing=TIMING):
         print("ready", flush=True)
         await asyncio.Event().wait()
 
