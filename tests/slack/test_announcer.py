@@ -253,7 +253,7 @@ def test_what_nobody_has_to_approve_asks_nobody() -> None:
     assert set(made) == {"7F3K/card"}
 
 
-@pytest.mark.parametrize("kind", ["ask", "confirm", "unsure"])
+@pytest.mark.parametrize("kind", ["ask", "confirm", "unsure", "gone"])
 def test_a_question_is_a_new_message_and_closes_in_place(kind: str) -> None:
     run = replace(outage(), questions={"qu_1": question(kind)})
     asked = announced(run, ("question asked", "qu_1"))["7F3K/question/qu_1"]

@@ -11,6 +11,7 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 
 from bot.engine.intents import Refusal
 from bot.engine.record import QuestionRecord
+from bot.engine.versions import CHOICES
 from bot.slack.listeners import JUDGED_BUTTONS, JUDGED_FORMS, READING_BUTTONS, READING_FORMS
 from bot.slack.views import names
 from bot.slack.views.approval import approval_card
@@ -44,6 +45,10 @@ TOKEN = QuestionRecord(
     "q1", "token", "ask", "The new token", "", answer_schema=TokenInputs.model_json_schema()
 )
 CONFIRM = QuestionRecord("q1", "told", "confirm", "Tell the customers", "Write to them")
+GONE = QuestionRecord(
+    "q1", "fail_over", "gone", "Fail over", "This version has no step fail_over",
+    choices=tuple((label, {"then": then}) for label, then in CHOICES),
+)  # fmt: skip
 UNSURE = QuestionRecord("q1", "fail_over", "unsure", "Did it fail over?", "The answer was lost")
 
 
@@ -258,6 +263,12 @@ async def test_a_choice_that_is_gone_is_answered_with_nothing_at_all(bot: Office
     await bot.settled()
     assert "answered already" in await bot.whispered()
     assert bot.desk.noted == []
+
+
+async def test_how_to_go_on_without_a_step_is_a_choice_like_any_other(bot: Office) -> None:
+    ts = await asking(bot, GONE)
+    await bot.press(ts, "rb.choose:0", "q1 0")
+    assert bot.desk.last[1]["answer"] == {"then": "without"}
 
 
 async def test_a_form_answers_a_question(bot: Office) -> None:

@@ -16,6 +16,7 @@ from bot.slack.listeners import front
 from bot.slack.views import names
 from sandbox.slack import payloads
 from tests.slack.office import DANA, GENERAL, LENA, Office, office
+from tests.slack.small_desk import BOOKS, NoInputs, outline
 
 pytestmark = pytest.mark.slow
 
@@ -117,6 +118,32 @@ async def test_history_is_of_all_runbooks_or_of_one(bot: Office) -> None:
     assert "7F3K" in await bot.told("history rb-inc-001")
     assert "Nothing ran" in await bot.told("history DAILY-001")
     assert "There is no RB-XXX" in await bot.told("history RB-XXX")
+
+
+async def test_a_form_with_fields_that_this_version_does_not_know_starts_nothing(
+    bot: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was opened by another version, and what they say would be lost."""
+    await bot.type("RB-REC-001")
+    await bot.form(names.START_MODAL)
+    older = outline("RB-REC-001", "Database Restore", NoInputs)
+    monkeypatch.setitem(BOOKS, "RB-REC-001", older)
+    ack = await bot.submit(database="complyai-prod")
+    assert "made by another version of the bot" in str(ack.errors)
+    assert bot.desk.noted == []
+
+
+async def test_history_has_runs_of_a_runbook_that_is_not_there_any_more(
+    bot: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(BOOKS, "RB-INC-001")
+    assert "7F3K" in await bot.told("history RB-INC-001")
+
+
+async def test_while_the_bot_is_replaced_an_unknown_runbook_may_be_a_new_one(bot: Office) -> None:
+    assert "being replaced" not in await bot.told("RB-NEW-001")
+    bot.desk.being_replaced = True
+    assert "type it again in a moment" in await bot.told("RB-NEW-001")
 
 
 async def test_help_names_every_word(bot: Office) -> None:

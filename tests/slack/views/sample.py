@@ -13,6 +13,7 @@ from bot.engine.record import (
     RunRecord,
     StepRecord,
 )
+from bot.engine.versions import CHOICES
 from bot.runbook.findings import Details, File, NextHop, Plot, Table
 from bot.runbook.outline import Outline, SectionOutline, StepOutline
 from tests.hostile import MIXED
@@ -213,6 +214,8 @@ def question(kind: Any = "ask", **more: Any) -> QuestionRecord:
     known: dict[str, Any] = {"text": "Who leads this incident?", "answer_schema": PERSON_SCHEMA}
     if kind != "ask":
         known = {"text": "RDS says failing-over, and the answer was lost."}
+    if kind == "gone":
+        known["choices"] = tuple((label, {"then": then}) for label, then in CHOICES)
     known |= {"id": "qu_1", "step": "commander", "kind": kind, "title": "Assign a Commander"}
     return QuestionRecord(**(known | more))
 

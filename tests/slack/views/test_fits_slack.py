@@ -97,6 +97,11 @@ def test_every_question_is_taken(malice: str, kind: str) -> None:
 
 
 @pytest.mark.parametrize("malice", HOSTILE, ids=range(len(HOSTILE)))
+def test_every_question_about_a_step_that_is_missing_is_taken(malice: str) -> None:
+    assert_message(question_card(question("gone", title=malice, text=malice), hostile_run(malice)))
+
+
+@pytest.mark.parametrize("malice", HOSTILE, ids=range(len(HOSTILE)))
 def test_every_private_answer_is_taken(malice: str) -> None:
     said = malice if malice.strip() else "no"
     for shown in (
@@ -120,7 +125,7 @@ def test_nothing_that_a_system_said_mentions_links_or_formats(malice: str) -> No
     run = hostile_run(malice)
     asked = hostile_approval(malice)
     questions = [
-        question(kind, title=malice, text=malice) for kind in ("ask", "confirm", "unsure")
+        question(kind, title=malice, text=malice) for kind in ("ask", "confirm", "unsure", "gone")
     ]
     all_there_is: tuple[Rendered | View, ...] = (
         approval_card(asked, with_approval(run, asked)),

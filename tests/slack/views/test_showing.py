@@ -131,6 +131,13 @@ def test_whether_it_happened_is_asked_with_a_warning_each() -> None:
     assert made.text.startswith("NOT KNOWN")
 
 
+def test_what_to_do_without_a_step_is_asked_with_a_warning_each() -> None:
+    made = question_card(question("gone"), outage())
+    assert labels(made) == ["Go on without it", "Try again", "Cancel the run"]
+    assert all("confirm" in one for one in elements(made, type="button"))
+    assert made.text.startswith("STEP MISSING")
+
+
 def test_a_closed_question_has_no_buttons_and_says_the_answer() -> None:
     run = outage()
     made = closed_question_card(run, run.steps["database"])
@@ -149,6 +156,11 @@ def test_an_unknown_id_is_answered_with_what_exists() -> None:
     made = ephemeral.unknown_book("RB-INC-01", ["RB-INC-001", "RB-NOT-THERE"], BOOKS)
     assert "There is no RB-INC-01. Did you mean RB-INC-001 Service Outage?" in words(made)
     assert labels(made) == ["Run RB-INC-001", "Show the catalogue"]
+
+
+def test_an_unknown_id_may_be_one_of_the_version_that_is_on_its_way() -> None:
+    made = ephemeral.unknown_book("RB-NEW-001", [], BOOKS, (), is_being_replaced=True)
+    assert "if this is new, type it again in a moment" in made.text
 
 
 def test_a_refusal_names_each_field() -> None:
