@@ -69,7 +69,7 @@ def read_results(
         if giver is None or one.status not in (*HAS_RESULT, *WORST_FIRST):
             continue
         if one.key in wanted or ("findings" in sources and giver.kind in ("check", "watch")):
-            with _readable(f"what *{was[one.key].title}* gave"):
+            with _readable(f'what "{was[one.key].title}" gave'):
                 if giver.kind != was[one.key].kind:
                     raise KeyError(giver.kind)
                 _read(results, giver, one, kinds)

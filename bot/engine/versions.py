@@ -31,8 +31,8 @@ LEFT_FOR_LEASES = 5
 WITHOUT, AGAIN, CANCEL = "without", "again", "cancel"
 CHOICES = (("Go on without it", WITHOUT), ("Try again", AGAIN), ("Cancel the run", CANCEL))
 NEXT = (
-    "Nothing was done here. Go on without it, and what needs it is left out too; or try again,"
-    " once a version runs that can do it."
+    "Go on without it, and what needs it is left out too; or try again, once a version runs that"
+    " can do it."
 )
 
 

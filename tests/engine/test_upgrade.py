@@ -203,7 +203,7 @@ async def test_facts_that_cannot_be_read_are_told_and_cured_by_a_look(
     async with newer(tmp_path, changed("color", gives(kind)), World()) as bot:
         await bot.desk.pick(run_id, "paint", DANA, "pick")
         asked = await missing(bot, run_id, "paint")
-        assert "what *What color is it?* gave" in asked.text and "re-check" in asked.text
+        assert 'what "What color is it?" gave' in asked.text and "re-check" in asked.text
     async with living_bot(tmp_path) as bot:  # whose check gives what its action reads
         await bot.desk.again(run_id, "color", DANA, "look")
         await bot.until(run_id, lambda run: run.steps["color"].attempt == 2)
