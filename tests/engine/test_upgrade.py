@@ -8,14 +8,20 @@ import pytest
 
 from bot.engine.intents import Noted, Refusal
 from bot.engine.record import RunRecord
-from bot.runbook import Facts, Person, RunbookInputs
+from bot.engine.watching import _found
+from bot.runbook import Facts, Found, Person, Plan, Runbook, RunbookInputs
 from bot.runbook.step import Gate, Gives, Need
-from bot.runbook.words import question
+from bot.runbook.words import ok, plan, question
 from tests.engine.small_world import (
     BOOK,
     DANA,
+    RAVI,
     VERA,
     Bot,
+    Inputs,
+    Lamp,
+    Lamps,
+    Paint,
     World,
     living_bot,
     make_book,
@@ -62,6 +68,36 @@ async def test_a_step_that_is_not_there_any_more_asks_a_person_and_the_run_ends_
         run = await to_its_end(bot, run_id)
         assert (run.status, run.steps[step].status) == ("finished", "failed")
         assert run.steps[step].says.startswith("Left out, says dana. This version of RB-T-001")
+
+
+def with_rollback() -> Runbook:
+    book = make_book()
+    rollback = book.section("Rollback", standby=True)
+
+    @rollback.action("Paint it blue")
+    def back(inputs: Inputs) -> Plan[Paint]:
+        return plan(Paint(lamp=inputs.lamp, color="blue", replacing="red"))
+
+    @rollback.check("Is it blue?", proves=back)
+    async def is_back(inputs: Inputs, lamps: Lamps) -> Found[Lamp]:
+        return ok("It is", await lamps.lamp(inputs.lamp))
+
+    return book
+
+
+@pytest.mark.parametrize("step", ["back", "is_back"])
+async def test_at_hand_it_asks_too(tmp_path: Path, step: str) -> None:
+    book = with_rollback()
+    run_id = await begun(tmp_path, book)
+    async with newer(tmp_path, without(step, book=book), World()) as bot:
+        await bot.until(run_id, lambda run: run.open_pick == "cure")
+        await bot.desk.pick(run_id, "back", DANA, "pick")
+        if step == "is_back":
+            approval = await bot.pending(run_id, "back")
+            await bot.desk.decide(approval, RAVI, True, "", "", "yes")
+        await say(bot, await missing(bot, run_id, step), "without")
+        run = await to_its_end(bot, run_id)
+        assert (run.status, run.steps[step].status) == ("finished", "failed")
 
 
 async def test_nobody_is_asked_twice_about_a_step_that_was_left_out(tmp_path: Path) -> None:
@@ -287,3 +323,9 @@ async def test_a_question_that_is_another_one_now_is_asked_anew(tmp_path: Path) 
 
 def _asks_anew(run: RunRecord, old: str) -> bool:
     return bool(run.questions) and old not in run.questions
+
+
+def test_the_worst_that_a_watch_saw_counts_though_its_facts_cannot_be_read() -> None:
+    stored = {"verdict": "problem", "says": "dark", "facts": '{"color": "red"}', "details": {}}
+    worst = _found(changed("painted", gives(Bulb)).steps["painted"], stored)
+    assert (worst.verdict, worst.summary, worst.facts) == ("problem", "dark", None)

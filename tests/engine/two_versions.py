@@ -24,9 +24,9 @@ def changed(key: str, change: Change, book: Runbook = BOOK) -> Runbook:
     return replace(book, steps={**book.steps, key: change(book.steps[key])})
 
 
-async def begun(folder: Path, **inputs: Any) -> str:
+async def begun(folder: Path, book: Runbook = BOOK, **inputs: Any) -> str:
     """A run that the older version has begun, and of which nothing is done yet."""
-    async with living_bot(folder) as bot:
+    async with living_bot(folder, book=book) as bot:
         stopped(bot)
         return await bot.begin(**inputs)
 
