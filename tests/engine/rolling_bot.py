@@ -22,7 +22,7 @@ def _old() -> Runbook:
     book = make_book()
     night = book.section("Night")
 
-    @night.watch("Wait for the dawn", every=seconds(0.3), lasting=seconds(90), until="ok")
+    @night.watch("Wait for the dawn", every=seconds(0.5), lasting=seconds(90), until="ok")
     async def dawn(lamps: Lamps) -> Watched[Lamp]:
         lamp = await lamps.lamp("dawn")
         return ok("It dawns", lamp) if lamp.color == "green" else not_yet("It is dark", lamp)

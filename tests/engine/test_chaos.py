@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.engine import engine, leases
+from bot.engine import engine, leases, versions
 from tests.engine.chaos import chaos
 
 
@@ -13,6 +13,7 @@ from tests.engine.chaos import chaos
 async def test_whatever_befalls_replicas_every_run_ends_and_each_change_is_made_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module, name in ((leases, "LASTS_S"), (leases, "SEEN_EVERY_S"), (engine, "SWEEP_EVERY_S")):
+    hurried = ((leases, "LASTS_S"), (leases, "SEEN_EVERY_S"), (engine, "SWEEP_EVERY_S"))
+    for module, name in (*hurried, (versions, "LEFT_FOR_LEASES")):
         monkeypatch.setattr(module, name, getattr(module, name))  # chaos hurries all of them
     print(await chaos(tmp_path, runs=12, misfortunes=10, seed=4))
