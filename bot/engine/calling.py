@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from bot.engine.reminding import reminders
 from bot.engine.reports import Draft, Report
 from bot.engine.results import Results
 from bot.engine.systems import Systems
@@ -144,9 +145,7 @@ async def read_answer(answer: Any, systems: Systems, gate: Gate | None = None) -
     if isinstance(answer, Question):
         return Answered("asked", Report(says=answer.text, question=_question(answer)))
     assert isinstance(answer, Todo)
-    by = answer.by.timestamp() if answer.by else None
-    body = {"kind": "confirm", "text": answer.text, "by": by}
-    return Answered("asked", Report(says=answer.text, question=body))
+    return Answered("asked", Report(says=answer.text, question=_todo(answer)))
 
 
 def report_of(found: Found[Any]) -> Report:
@@ -225,6 +224,13 @@ def _without_secrets(plan: Plan[Change]) -> Plan[Change]:
             )
     because, beware = REDACTOR.text(plan.because), REDACTOR.text(plan.beware)
     return replace(plan, because=because, beware=beware)
+
+
+def _todo(asked: Todo) -> dict[str, Any]:
+    owner = asked.owner.user_id if asked.owner else ""
+    by = asked.by.timestamp() if asked.by else None
+    body = {"kind": "confirm", "text": asked.text, "by": by, "owner": owner}
+    return body if by is None else body | {"remind": reminders(by, asked.remind)}
 
 
 def _question(asked: Question[Any]) -> dict[str, Any]:

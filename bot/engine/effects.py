@@ -16,6 +16,7 @@ from bot.engine.audit import Note
 from bot.engine.glass import REVIEW
 from bot.engine.plans import Kinds, compose, parse
 from bot.engine.record import Said
+from bot.engine.reminding import next_reminder
 from bot.engine.reports import Report
 from bot.engine.state import Effect, RunState
 from bot.engine.turns import spec_of
@@ -118,14 +119,20 @@ class Effects:
 
     def ask(self, effect: Effect, report: Report) -> None:
         question = dict(report.question or {})
-        self._question(effect, question.pop("kind"), question)
+        self._question(effect, question.pop("kind"), question, next_reminder(question, self.now))
 
     def doubt(self, effect: Effect, report: Report) -> None:
         self._question(effect, "unsure", {"text": report.says})
 
-    def _question(self, effect: Effect, kind: str, body: Mapping[str, object]) -> None:
+    def _question(
+        self,
+        effect: Effect,
+        kind: str,
+        body: Mapping[str, Any],
+        remind_at: float | None = None,
+    ) -> None:
         question_id = secrets.token_urlsafe(12)
-        self._wait(question_id, effect, kind, body, None)
+        self._wait(question_id, effect, kind, body, remind_at)
         self.said.append(Said("question asked", question_id))
 
     def tick(self, effect: Effect, _report: Report) -> None:

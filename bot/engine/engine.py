@@ -29,7 +29,9 @@ from bot.engine.intents import Directory
 from bot.engine.judging import note_policy
 from bot.engine.leases import Lease
 from bot.engine.performing import Performer
+from bot.engine.reading import QUESTIONS
 from bot.engine.record import Announcer, Said
+from bot.engine.reminding import remind_of
 from bot.engine.reports import Report
 from bot.engine.runners import Runner
 from bot.engine.state import Event
@@ -282,6 +284,9 @@ class Engine:
         now, key = self.clock.now(), f"due:{wait_id}"
         if row.kind == REVIEW:
             remind(c, now, wait_id, self.taker.tell)
+            return Taken(is_new=False)
+        if row.kind in QUESTIONS:
+            remind_of(c, now, wait_id, self.taker.tell)
             return Taken(is_new=False)
         if row.kind == "tick":
             c.execute(sa.delete(waits).where(waits.c.id == wait_id))

@@ -247,4 +247,7 @@ def _questions(c: sa.Connection, run_id: str, outline: Outline) -> Iterator[Ques
             choices=tuple((label, value) for label, value in body.get("choices", ())),
             proposed=body.get("proposed"),
             due=_moment(body.get("by")),
+            owner=body.get("owner", ""),
+            reminded=body.get("reminded", 0),
+            left_s=body.get("left_s"),
         )

@@ -185,6 +185,9 @@ class QuestionRecord:
     choices: tuple[tuple[str, Mapping[str, Any]], ...] = ()  #: Label and the answer it stands for.
     proposed: Mapping[str, Any] | None = None
     due: datetime | None = None
+    owner: str = ""  #: The immutable user id of who is to do it.
+    reminded: int = 0  #: How often it was said again.
+    left_s: float | None = None  #: From when it was said again until it is due, in seconds.
 
 
 @dataclass(frozen=True)
@@ -246,6 +249,7 @@ SaidKind = Literal[
     "glass reviewed",
     "question asked",
     "question closed",
+    "reminder due",  # of something that a person has not ticked off yet
     "freeze changed",  # changes are frozen, or go on
     "room opened",
 ]

@@ -11,7 +11,7 @@ because edits notify nobody.
     <run>/approval/<id>           /plan below it, when the card cannot show all of it
     <run>/glass/<id>              that the glass was broken for it: /alerts in the channel for
                                   everybody, and in the room; /due/<n> that its review is open
-    <run>/question/<id>
+    <run>/question/<id>           /due/<n> that it is to be done soon, or is overdue
     <run>/result                  how it ended; /result/origin where it was started
     freeze/<which>/<since>        that changes are stopped; /over that they go on
     <run>/started                 where it was started, when it goes on in a room of its own
@@ -35,7 +35,7 @@ from bot.slack.views.freezes import announced
 from bot.slack.views.glass import glass_card, review_due
 from bot.slack.views.kit import Rendered
 from bot.slack.views.plots import alt_text
-from bot.slack.views.question import closed_question_card, question_card
+from bot.slack.views.question import closed_question_card, question_card, reminder
 from bot.slack.views.results import finished, started
 from bot.slack.views.step import needs_table_file, step_detail, table_file, table_text
 from bot.slack.views.words import ENDED
@@ -116,6 +116,10 @@ class SlackAnnouncer:
                     yield from self._approval(run, Said("approval changed", approval.id))
         elif one.kind == "question asked" and one.about in run.questions:
             yield from _question(run, one.about)
+        elif one.kind == "reminder due" and one.about in run.questions:
+            question = run.questions[one.about]
+            name = f"{run.id}/question/{question.id}/due/{question.reminded}"
+            yield _said(name, reminder(question, run), Priority.APPROVAL)
         elif one.kind == "question closed":
             closed = closed_question_card(run, _answered(run, said))
             yield _said(f"{run.id}/question/{one.about}", closed, Priority.FINAL)

@@ -4,10 +4,12 @@ nobody wants to be asked: whether something happened, and what to do without a s
 """
 
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from typing import Any
 
 from bot.engine.record import QuestionRecord, RunRecord, StepRecord
 from bot.engine.versions import AGAIN, CANCEL, WITHOUT
+from bot.runbook.showing import duration_text
 from bot.slack.views import limits, names
 from bot.slack.views.card import named
 from bot.slack.views.escape import USER_ID, clean, cut, mention, mrkdwn, one_line
@@ -49,16 +51,33 @@ def question_card(question: QuestionRecord, run: RunRecord) -> Rendered:
     heading = HEADING[question.kind]
     blocks = [
         header(f"{heading} · {question.title}"),
+        *_owner(question),
         *_said(question),
         *_proposal(question),
         context(plain(f"{_named(run)}{_due(question)}", 500)),
         *actions(_buttons(question)),
     ]
-    said = mrkdwn(question.text, 2000)
-    summary = f"{heading} · {mrkdwn(question.title, 300)}, {named(run)}: {said}"
-    return Rendered(
-        fit_message(f"{summary} {NEXT[question.kind]}{_due(question)}."), fit_blocks(blocks)
-    )
+    return Rendered(_spoken(heading, question, run), fit_blocks(blocks))
+
+
+def reminder(question: QuestionRecord, run: RunRecord) -> Rendered:
+    """That it is to be done soon, or is overdue: a message of its own, for edits notify nobody."""
+    left = timedelta(seconds=question.left_s or 0)
+    heading = f"{duration_text(left)} left" if left else "OVERDUE"
+    blocks = [
+        header(f"{heading} · {question.title}"),
+        *_owner(question),
+        *_said(question),
+        context(plain(f"{_named(run)}{_due(question)}", 500)),
+    ]
+    return Rendered(_spoken(heading, question, run), fit_blocks(blocks))
+
+
+def _spoken(heading: str, question: QuestionRecord, run: RunRecord) -> str:
+    to = f"{mention(question.owner)}: " if question.owner else ""
+    what = f"{heading} · {mrkdwn(question.title, 300)}, {named(run)}"
+    then = f"{NEXT[question.kind]}{_due(question)}."
+    return fit_message(f"{to}{what}: {mrkdwn(question.text, 2000)} {then}")
 
 
 def closed_question_card(run: RunRecord, step: StepRecord | None) -> Rendered:
@@ -114,6 +133,11 @@ def _said(question: QuestionRecord) -> Iterator[Block]:
     for part in said.split("\n")[:20]:
         if part.strip():
             yield rich([text(cut(part.strip(), SAID))])
+
+
+def _owner(question: QuestionRecord) -> Iterator[Block]:
+    if question.owner:
+        yield rich([text("To be done by "), person(question.owner)])
 
 
 def _proposal(question: QuestionRecord) -> Iterator[Block]:

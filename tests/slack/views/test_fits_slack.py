@@ -14,7 +14,7 @@ from bot.slack.views.deciding import approve_modal, deny_modal
 from bot.slack.views.home import home
 from bot.slack.views.kit import Rendered, View
 from bot.slack.views.names import Metadata
-from bot.slack.views.question import answer_modal, closed_question_card, question_card
+from bot.slack.views.question import answer_modal, closed_question_card, question_card, reminder
 from bot.slack.views.results import finished, started
 from bot.slack.views.start import start_modal
 from bot.slack.views.step import step_detail
@@ -93,6 +93,7 @@ def test_every_question_is_taken(malice: str, kind: str) -> None:
     choices = tuple((f"{malice}{n}", {"user_id": str(n)}) for n in range(250))
     for one in (asked, replace(asked, choices=choices), replace(asked, choices=choices[:2])):
         assert_message(question_card(one, hostile_run(malice)))
+    assert_message(reminder(replace(asked, owner=malice, left_s=86_400), hostile_run(malice)))
     assert_view(answer_modal(asked, outage(), {"user_id": malice or "wrong"}))
 
 
@@ -131,6 +132,7 @@ def test_nothing_that_a_system_said_mentions_links_or_formats(malice: str) -> No
         approval_card(asked, with_approval(run, asked)),
         *messages_of(run),
         *(question_card(one, run) for one in questions),
+        *(reminder(one, run) for one in questions),
         *(answer_modal(one, run, {"user_id": malice}) for one in questions),
         approve_modal(replace(asked, effect="DESTROY"), run),
         deny_modal(asked, run),

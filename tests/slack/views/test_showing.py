@@ -1,6 +1,7 @@
 """Details, questions, lists and results say what happened and what to do next."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -11,7 +12,7 @@ from bot.slack.views import ephemeral, names
 from bot.slack.views.catalogue import catalogue_modal, summaries, whole_book
 from bot.slack.views.home import home
 from bot.slack.views.names import Metadata, pressed, unpack
-from bot.slack.views.question import answer_modal, closed_question_card, question_card
+from bot.slack.views.question import answer_modal, closed_question_card, question_card, reminder
 from bot.slack.views.results import finished, started
 from bot.slack.views.step import needs_table_file, step_detail, table_text
 from bot.slack.views.timeline import timeline, timeline_entries, timeline_text
@@ -95,6 +96,16 @@ def test_a_person_is_asked_for_by_claiming_or_choosing() -> None:
     assert labels(made) == ["As proposed", "I take it"]
     assert elements(made, type="users_select")[0]["action_id"] == "rb.claim_other:qu_1"
     assert elements(made, type="user", user_id=RAVI)
+
+
+def test_a_reminder_names_who_is_to_do_it_and_how_long_they_have() -> None:
+    asked = question("confirm", owner=RAVI, due=datetime(2026, 12, 1, 3, tzinfo=UTC))
+    soon = reminder(replace(asked, left_s=21_600), outage())
+    assert soon.text.startswith(f"<@{RAVI}>: 6 h 00 min left · Assign a Commander, run 7F3K,")
+    assert soon.text.endswith("Press Done when it is done · by 2026-12-01 03:00 UTC.")
+    assert elements(soon, type="user", user_id=RAVI)
+    assert reminder(replace(asked, left_s=0), outage()).text.startswith(f"<@{RAVI}>: OVERDUE")
+    assert elements(question_card(asked, outage()), type="user", user_id=RAVI)
 
 
 def test_few_choices_are_buttons_and_many_a_menu() -> None:
