@@ -15,7 +15,8 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from email.utils import parsedate_to_datetime
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import httpx
@@ -29,6 +30,7 @@ READ_TRIES = 3
 PAUSE_S = 0.2  #: Between two tries.
 #: Nothing was done, and asking again soon may help.
 A_MINUTE_S = 60.0  #: Until a call that was made too often is made again, when nobody says.
+AN_HOUR_S = 3600.0  #: Whoever says longer is not believed.
 PASSING = frozenset({429, 500, 502, 503, 504})
 HIGHEST_PORT = 65535
 #: What reading JSON raises: it is none, or is nested too deep to be read.
@@ -120,14 +122,17 @@ class HttpCalls:
         self,
         who: str,
         url: str,
-        body: Mapping[str, Any],
+        body: Mapping[str, Any] | bytes | None,
         headers: Mapping[str, str] | None = None,
+        method: Literal["POST", "PATCH", "DELETE"] = "POST",
     ) -> Answer:
         """
-        Sends once. Raises Refused, or NothingDone with the time to wait, when nothing was done;
-        Unreachable when that is not known: look before sending again.
+        Sends once; bytes as they are, anything else as JSON. Raises Refused, or NothingDone with
+        the time to wait, when nothing was done; Unreachable when that is not known: look before
+        sending again.
         """
-        request = self._request(who, "POST", url, headers, json=dict(body))
+        what = {"content": body} if isinstance(body, bytes | None) else {"json": dict(body)}
+        request = self._request(who, method, url, headers, **what)
         answer = _good(await self._limited(who, self._send(who, request)), writing=True)
         if answer.is_page:
             raise Unreachable(
@@ -229,8 +234,18 @@ def _is_too_often(answer: Answer) -> bool:
 
 
 def _after_s(answer: Answer) -> float:
+    """In seconds, or until a moment by their own clock, as GitHub and Auth0 say it."""
     after = answer.headers.get("retry-after", "")
-    return max(1.0, float(after)) if re.fullmatch("[0-9]{1,6}", after) else A_MINUTE_S
+    if re.fullmatch("[0-9]{1,6}", after):
+        return max(1.0, float(after))
+    reset = answer.headers.get("x-ratelimit-reset", "")
+    if not re.fullmatch("[0-9]{10}", reset):
+        return A_MINUTE_S
+    try:
+        now = parsedate_to_datetime(answer.headers.get("date", "")).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return A_MINUTE_S
+    return min(max(1.0, float(reset) - now), AN_HOUR_S)
 
 
 def _said(answer: Answer) -> str:
@@ -241,7 +256,9 @@ def _said(answer: Answer) -> str:
         return ""
     if not isinstance(content, dict):
         return ""
-    says = [content.get("message"), *_listed(content.get("errors"))]
+    inner = content.get("error")  # Stripe and Meta have an object here, others a word.
+    told = inner.get("message") if isinstance(inner, dict) else content.get("error_description")
+    says = [content.get("message"), told, *_listed(content.get("errors"))]
     texts = [plain(one, 120) for one in says if isinstance(one, str) and one]
     texts += [plain(one, 120) for one in _listed(content.get("errorMessages")) if one]
     return f": {'; '.join(texts[:4])}" if texts else ""

@@ -6,33 +6,19 @@ the address, the user or the password.
 """
 
 import asyncio
-import socket
-import ssl
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any
 
-import asyncpg
-
-from adapters.plain import plain
+from adapters.postgres_calls import TROUBLE, Cause, failure_of, look, session
 from bot.runbook import Adapter, Facts
 from bot.runbook.errors import Refused, StepError
 from bot.secrets.vault import Credential, NotAccepted
 
-APPLICATION = "runbook-bot/connectivity"
 #: For so long a replica is watched until it has what its primary had when it was asked.
 CATCH_UP = timedelta(seconds=1)
 CATCH_UP_EVERY_S = 0.05
 
-#: A server stops working for a client that is gone. One by one: in a transaction, so that a pooler
-#: in between keeps nothing of it.
-SESSION = (
-    "SET LOCAL statement_timeout = '{ms}ms'",
-    "SET LOCAL client_connection_check_interval = '500ms'",
-)
 #: Sessions are counted so that a role without pg_monitor sees them all.
 LOOK = """
     SELECT pg_is_in_recovery() AS in_recovery,
@@ -45,10 +31,6 @@ LOOK_AT_REPLICA = """
            pg_last_wal_replay_lsn() >= $1::text::pg_lsn AS has_all,
            clock_timestamp() - pg_last_xact_replay_timestamp() AS behind
 """
-
-Cause = Literal[
-    "", "refused", "timed out", "too many connections", "authentication", "starting", "other"
-]
 
 
 class Connectivity(Facts):
@@ -85,12 +67,6 @@ class Connectivity(Facts):
         return ", ".join(parts)
 
 
-@dataclass(frozen=True)
-class _Failure:
-    cause: Cause
-    says: str
-
-
 class Postgres(Adapter):
     """
     `timeout_s` is for the primary as a whole, and once more for the replica. A password that is
@@ -117,15 +93,16 @@ class Postgres(Adapter):
 
     async def _connectivity(self, dsn: str) -> Connectivity:
         found: dict[str, Any] = {"answered_in": None}
+        began = time.monotonic()
         try:
-            async with self._session(dsn) as (connection, began):
+            async with session(dsn, self._timeout_s) as connection:
                 await connection.execute("SELECT 1")
                 found["answered_in"] = timedelta(seconds=time.monotonic() - began)
-                seen = await self._look(connection, LOOK)
+                (seen,) = await look(connection, self._timeout_s, LOOK)
                 found |= {key: seen[key] for key in seen if key != "written"}
                 written = seen["written"]
         except TROUBLE as error:
-            failure = self._failure(error)
+            failure = failure_of(error, self._timeout_s)
             return Connectivity(**found, error=failure.says, cause=failure.cause)
         return Connectivity(**found, **await self._replica(written))
 
@@ -142,10 +119,10 @@ class Postgres(Adapter):
     async def _lag_of(self, dsn: str, written: str) -> dict[str, Any]:
         """Raises NotAccepted for the password."""
         try:
-            async with self._session(dsn) as (connection, _):
+            async with session(dsn, self._timeout_s) as connection:
                 return await self._lag(connection, written)
         except TROUBLE as error:
-            failure = self._failure(error)
+            failure = failure_of(error, self._timeout_s)
             if failure.cause == "authentication":
                 raise NotAccepted(f"it {failure.says}") from None
             return {"replica_error": f"it {failure.says}"}
@@ -157,7 +134,7 @@ class Postgres(Adapter):
         """
         began = time.monotonic()
         while True:
-            seen = await self._look(connection, LOOK_AT_REPLICA, written)
+            (seen,) = await look(connection, self._timeout_s, LOOK_AT_REPLICA, written)
             waited = timedelta(seconds=time.monotonic() - began)
             if not seen["in_recovery"]:
                 return {"replica_error": "it is no replica: it takes writes of its own"}
@@ -169,102 +146,6 @@ class Postgres(Adapter):
         if seen["behind"] is None:
             return {"replica_error": "it lags, and has no transaction to tell by how much"}
         return {"replica_lag": max(seen["behind"], waited)}
-
-    @asynccontextmanager
-    async def _session(self, dsn: str) -> AsyncIterator[tuple[Any, float]]:
-        """A new connection, and when connecting began. All that is done in it has one limit."""
-        began = time.monotonic()
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                connection = await asyncpg.connect(
-                    dsn,
-                    timeout=self._timeout_s,
-                    statement_cache_size=0,  # A pooler may hand each statement to another server.
-                    server_settings={"application_name": APPLICATION},
-                )
-                try:
-                    yield connection, began
-                finally:
-                    connection.terminate()  # A polite close would wait for a server that hangs.
-        except STUMBLES:
-            raise asyncpg.InternalClientError from None
-
-    async def _look(self, connection: Any, query: str, *values: object) -> dict[str, Any]:
-        """
-        When it fails the connection is cut, and that ends the transaction. The driver's own would
-        say ROLLBACK first, and wait for a server that hangs, without a limit.
-        """
-        await connection.execute("BEGIN READ ONLY")
-        for setting in SESSION:
-            await connection.execute(setting.format(ms=int(self._timeout_s * 1000)))
-        row = await connection.fetchrow(query, *values)
-        await connection.execute("COMMIT")
-        return dict(row)
-
-    def _failure(self, error: Exception) -> _Failure:
-        """In our words: the driver's may hold the address and the user."""
-        if isinstance(error, TimeoutError | asyncpg.QueryCanceledError):
-            return _Failure("timed out", f"did not answer within {self._timeout_s:g} s")
-        if type(error) is ConnectionError:
-            return NOT_BEGUN
-        for kinds, failure in FAILURES:
-            if isinstance(error, kinds):
-                return failure
-        sqlstate = plain(getattr(error, "sqlstate", None) or "none", 5)
-        return _Failure("other", f"answered with an error (SQLSTATE {sqlstate})")
-
-
-#: What the driver, or we, stumble over when what answers speaks something else than PostgreSQL.
-STUMBLES = (AttributeError, LookupError, TypeError)
-#: All that the driver raises when a server does not answer as it should.
-TROUBLE = (
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    OSError,
-    ValueError,
-    OverflowError,
-)
-#: The driver has one bare ConnectionError for all of this.
-NOT_BEGUN = _Failure(
-    "refused",
-    "ended the talk before it had begun: it hung up, is no PostgreSQL, or takes no TLS as its"
-    " DSN asks",
-)
-FAILURES: tuple[tuple[tuple[type[Exception], ...], _Failure], ...] = (
-    (
-        (asyncpg.TooManyConnectionsError,),
-        _Failure("too many connections", "has no connection left for another client"),
-    ),
-    (
-        (asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError),
-        _Failure("authentication", "does not accept our user or password"),
-    ),
-    (
-        (asyncpg.CannotConnectNowError, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError),
-        _Failure("starting", "is starting up, shutting down or recovering"),
-    ),
-    ((asyncpg.InvalidCatalogNameError,), _Failure("other", "has no database of that name")),
-    ((socket.gaierror,), _Failure("refused", "cannot be found: its name is not known")),
-    ((ConnectionRefusedError,), _Failure("refused", "refused the connection: nothing listens")),
-    (
-        (ssl.SSLError,),
-        _Failure("other", "cannot be trusted: its certificate was not accepted, or TLS failed"),
-    ),
-    (
-        (ValueError, OverflowError),
-        _Failure("other", "could not be asked: check its DSN in the settings"),
-    ),
-    (
-        (asyncpg.InternalClientError,),
-        _Failure("other", "answered with something that is not PostgreSQL's"),
-    ),
-    (
-        (asyncpg.ConnectionDoesNotExistError, asyncpg.InterfaceError, ConnectionError),
-        _Failure("refused", "broke the connection before it had answered"),
-    ),
-    ((OSError,), _Failure("refused", "cannot be reached over the network")),
-)
 
 
 def _ms(took: timedelta) -> str:

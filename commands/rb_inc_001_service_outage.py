@@ -12,7 +12,8 @@ from adapters.ecs import Deployment, Deployments, Ecs, Services, UpdateService
 from adapters.load_balancer import LoadBalancer
 from adapters.pager import Page, Pager
 from adapters.parameters import Parameters, SetParameter
-from adapters.postgres import Cause, Connectivity, Postgres
+from adapters.postgres import Connectivity, Postgres
+from adapters.postgres_calls import Cause
 from adapters.rds import FailOver, Rds, RebootWithFailover
 from adapters.slack import CreateChannel, PostTimeline
 from adapters.status_pages import StatusPages, VendorStatuses

@@ -11,7 +11,8 @@ from adapters.ecs import Deployment, Deployments, Ecs, Service, Services
 from adapters.load_balancer import LoadBalancer, Targets
 from adapters.pager import OnCall, Pager
 from adapters.parameters import Parameter, Parameters
-from adapters.postgres import Cause, Connectivity, Postgres
+from adapters.postgres import Connectivity, Postgres
+from adapters.postgres_calls import Cause
 from adapters.rds import Database, Rds
 from adapters.status_pages import StatusPages, VendorStatus, VendorStatuses
 from bot.engine.rehearsal import Rehearsal, canned, rehearse
