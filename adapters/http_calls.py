@@ -45,6 +45,10 @@ UNCALLABLE = (
 )
 
 
+class NotFound(Refused):
+    """The other side has no such thing."""
+
+
 @dataclass(frozen=True)
 class Answer:
     """What `who` answered. The body was read whole."""
@@ -223,7 +227,8 @@ def _good(answer: Answer, writing: bool = False) -> Answer:
         raise Unreachable(f"{who} answered with an error of its own (HTTP {status}){known}")
     if 300 <= status < 400:
         raise Refused(f"{who} sent us elsewhere (HTTP {status}). Check its address in settings.")
-    raise Refused(f"{who} refused (HTTP {status}){_said(answer)}")
+    kind = NotFound if status == 404 else Refused
+    raise kind(f"{who} refused (HTTP {status}){_said(answer)}")
 
 
 def _is_too_often(answer: Answer) -> bool:
@@ -257,8 +262,9 @@ def _said(answer: Answer) -> str:
     if not isinstance(content, dict):
         return ""
     inner = content.get("error")  # Stripe and Meta have an object here, others a word.
-    told = inner.get("message") if isinstance(inner, dict) else content.get("error_description")
-    says = [content.get("message"), told, *_listed(content.get("errors"))]
+    word = inner.get("message") if isinstance(inner, dict) else inner
+    told = content.get("message") or content.get("error_description") or word
+    says = [told, *_listed(content.get("errors"))]
     texts = [plain(one, 120) for one in says if isinstance(one, str) and one]
     texts += [plain(one, 120) for one in _listed(content.get("errorMessages")) if one]
     return f": {'; '.join(texts[:4])}" if texts else ""

@@ -109,6 +109,29 @@ class TicketSettings(Group):
     timeout_s: float = 10.0
 
 
+class StripeSettings(Group):
+    """Our webhook endpoint at Stripe, and what it has missed."""
+
+    api_key: Kept = None  #: A restricted key, rk_...: reads events and webhook endpoints.
+    api_url: str = "https://api.stripe.com"
+    api_version: str = Field(default="2026-10-28.endive", pattern=r"^\d{4}-\d\d-\d\d[.a-z]*$")
+    #: Id of our endpoint at Stripe.
+    endpoint: str = Field(default="", pattern=r"^(we_[A-Za-z0-9_]{1,200})?$")
+    webhook_url: str = ""  #: Where our endpoint takes events; they are posted there.
+    webhook_secret: Kept = None  #: What Stripe signs with for this endpoint, whsec_...
+    may_retry: bool = False  #: Stripe's own retry call, which it does not document, may be used.
+    timeout_s: float = 10.0
+
+
+class Auth0Settings(Group):
+    """A machine-to-machine application that may use the Management API."""
+
+    url: str = ""  #: Of the tenant, such as https://example.eu.auth0.com
+    client_id: str = ""
+    client_secret: Kept = None
+    timeout_s: float = 10.0
+
+
 class ApprovalSettings(Group):
     expires_after_s: float = 900.0
 
@@ -140,6 +163,8 @@ class Settings(BaseSettings):
     status_pages: StatusPageSettings = StatusPageSettings()
     pager: PagerSettings = PagerSettings()
     tickets: TicketSettings = TicketSettings()
+    stripe: StripeSettings = StripeSettings()
+    auth0: Auth0Settings = Auth0Settings()
     approvals: ApprovalSettings = ApprovalSettings()
     audit: AuditSettings = AuditSettings()
     thresholds: dict[str, dict[str, object]] = Field(default_factory=dict)  #: Book id -> fields.

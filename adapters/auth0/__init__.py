@@ -1,0 +1,19 @@
+"""Auth0: who a user is, how they sign in, and how to keep one out."""
+
+from adapters.auth0.adapter import Auth0
+from adapters.auth0.changes import BlockUser, RevokeRefreshTokens, RevokeSessions, UnblockUser
+from adapters.auth0.facts import Grant, Grants, SignIn, SignIns, User, Users
+
+__all__ = [
+    "Auth0",
+    "BlockUser",
+    "Grant",
+    "Grants",
+    "RevokeRefreshTokens",
+    "RevokeSessions",
+    "SignIn",
+    "SignIns",
+    "UnblockUser",
+    "User",
+    "Users",
+]
