@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import ValidationError
 
+from adapters.auth0 import Auth0
+from adapters.auth0.token import ManagementToken
 from adapters.aws_calls import AwsCalls
 from adapters.calendar import Calendar
 from adapters.cloudwatch import CloudWatch
@@ -17,8 +19,11 @@ from adapters.logs import Logs
 from adapters.pager import Pager
 from adapters.parameters import Parameters
 from adapters.postgres import Postgres
+from adapters.postgres_calls import PostgresCalls
 from adapters.rds import Rds
 from adapters.status_pages import StatusPages
+from adapters.stripe import Stripe
+from adapters.stripe.processed import ProcessedEvents
 from adapters.tickets import Tickets
 from assembly.room import RunRoom
 from bot.access.policy import Policy
@@ -40,11 +45,10 @@ def outside(
     pager, tickets = settings.pager, settings.tickets
 
     def http(timeout_s: float) -> HttpCalls:
-        calls = HttpCalls(timeout_s)
-        stack.push_async_callback(calls.close)
-        return calls
+        return http_calls(timeout_s, stack)
 
     return (
+        auth0(settings, vault, http(settings.auth0.timeout_s)),
         Calendar(room),
         CloudWatch(aws),
         ComplyAi(http(HEALTH_TIMEOUT_S), settings.company.services),
@@ -63,8 +67,16 @@ def outside(
         postgres(settings, vault),
         Rds(aws),
         StatusPages(http(settings.status_pages.timeout_s), settings.status_pages),
+        stripe(settings, vault, http(settings.stripe.timeout_s)),
         Tickets(http(tickets.timeout_s), tickets, room, vault.credential_if(tickets.token)),
     )
+
+
+def http_calls(timeout_s: float, stack: contextlib.AsyncExitStack) -> HttpCalls:
+    """Closed when the stack is."""
+    calls = HttpCalls(timeout_s)
+    stack.push_async_callback(calls.close)
+    return calls
 
 
 def aws_calls(settings: Settings, stack: contextlib.AsyncExitStack) -> AwsCalls:
@@ -78,6 +90,19 @@ def postgres(settings: Settings, vault: Vault) -> Postgres:
     dsn, replica = settings.postgres.dsn, settings.postgres.replica_dsn
     limit = settings.postgres.timeout_s
     return Postgres(vault.credential_if(dsn), vault.credential_if(replica), limit)
+
+
+def stripe(settings: Settings, vault: Vault, calls: HttpCalls) -> Stripe:
+    told, dsn = settings.stripe, vault.credential_if(settings.postgres.dsn)
+    ours = PostgresCalls(dsn, settings.postgres.timeout_s) if dsn else None
+    api_key, secret = vault.credential_if(told.api_key), vault.credential_if(told.webhook_secret)
+    return Stripe(calls, told, ProcessedEvents(ours), api_key, secret)
+
+
+def auth0(settings: Settings, vault: Vault, calls: HttpCalls) -> Auth0:
+    told = settings.auth0
+    token = ManagementToken(calls, told, vault.credential_if(told.client_secret))
+    return Auth0(calls, told, token)
 
 
 def thresholds(settings: Settings) -> Mapping[type[Thresholds], Thresholds]:

@@ -22,6 +22,7 @@ from aiohttp import web
 from bot.runbook.company import Company, ServicePlace
 from bot.secrets.reference import Reference
 from bot.settings import (
+    Auth0Settings,
     AwsSettings,
     PagerSettings,
     PostgresSettings,
@@ -29,16 +30,20 @@ from bot.settings import (
     SlackSettings,
     StatusPageSettings,
     StoreSettings,
+    StripeSettings,
     TicketSettings,
 )
 from sandbox import people
 from sandbox.aws import AwsWorld
 from sandbox.aws.seed import DatabaseKind
 from sandbox.faults import BY_NAME, SCENES
+from sandbox.peers.auth0 import Auth0
 from sandbox.peers.github import GitHub
 from sandbox.peers.health import HealthServices, ServiceState
 from sandbox.peers.pagerduty import POLICY, PagerDuty, User
 from sandbox.peers.status_pages import VendorPages
+from sandbox.peers.stripe import Stripe
+from sandbox.peers.webhooks import WebhookEndpoint
 from sandbox.postgres import Database
 from sandbox.slack.workspace import Workspace
 
@@ -77,6 +82,8 @@ class Box:
         on_call = User("PRAVI01", people.ON_CALL.name.title(), people.ON_CALL.email)
         self.pagerduty = PagerDuty(on_call=(on_call,))
         self.github = GitHub()
+        self.auth0, self.stripe = Auth0(), Stripe()
+        self.webhooks = WebhookEndpoint(self.stripe.webhook_secret, lambda: self.database.dsn)
         self.slack = Workspace(
             manifest=yaml.safe_load(MANIFEST.read_text()),
             panel={"GET /page/faults": self._list_faults, "POST /page/faults": self._switch},
@@ -95,11 +102,13 @@ class Box:
         people.settle_in(self.slack)
         self.slack.notices = list(TRY)
         async with contextlib.AsyncExitStack() as stack:
-            peers = (self.health, self.vendors, self.pagerduty, self.github)
-            parts = (self.aws, *peers, *(() if self._is_lent else (self.database,)))
+            peers = (self.health, self.vendors, self.pagerduty, self.github, self.auth0)
+            money = (self.stripe, self.webhooks)
+            parts = (self.aws, *peers, *money, *(() if self._is_lent else (self.database,)))
             for part in parts:
                 stack.push_async_callback(part.stop)
             await asyncio.gather(*(part.start() for part in parts))
+            self.stripe.endpoint_url = self.webhooks.webhook_url
             self.aws.on_writer_moved(self._follow_writer)
             self.aws.on_asked(self.slack.look_again)
             stack.push_async_callback(self._settle)
@@ -162,6 +171,19 @@ class Box:
                 api_url=github.url,
                 project=github.repository.name,
                 token=self._kept("github-token", github.token),
+            ),
+            stripe=StripeSettings(
+                api_key=self._kept("stripe-api-key", self.stripe.api_key),
+                api_url=self.stripe.url,
+                endpoint=self.stripe.endpoint,
+                webhook_url=self.webhooks.webhook_url,
+                webhook_secret=self._kept("stripe-webhook-secret", self.stripe.webhook_secret),
+                may_retry=True,
+            ),
+            auth0=Auth0Settings(
+                url=self.auth0.url,
+                client_id=self.auth0.client_id,
+                client_secret=self._kept("auth0-client-secret", self.auth0.client_secret),
             ),
         )
 

@@ -3,10 +3,11 @@ What can be made to go wrong in the whole sandbox, by name, joined up: a bad dep
 service's health red, fills its log and raises its alarm, and rolling back cures it.
 """
 
+import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sandbox.box import Box
@@ -113,6 +114,37 @@ async def _access_granted(box: "Box") -> None:
     box.aws.faults.stop("deny")
 
 
+#: What customers did while our endpoint was down: minutes ago, what, and about which object.
+MISSED: Sequence[tuple[int, str, dict[str, Any]]] = (
+    (97, "customer.subscription.updated", {"object": "subscription", "id": "sub_1Amber"}),
+    (96, "invoice.paid", {"object": "invoice", "id": "in_1Amber", "amount_paid": 9900}),
+    (90, "invoice.payment_failed", {"object": "invoice", "id": "in_1Birch"}),
+    (84, "customer.subscription.deleted", {"object": "subscription", "id": "sub_1Cedar"}),
+    (79, "charge.succeeded", {"object": "charge", "id": "ch_1Dawn", "amount": 4900}),
+)
+
+
+async def _missed_events(box: "Box") -> None:
+    """One more was taken, and its answer lost; a later one about sub_1Amber was delivered."""
+    await _no_missed_events(box)
+    amber = MISSED[0][2]
+    for minutes, kind, about in MISSED:
+        box.stripe.happen(kind, about, timedelta(minutes=minutes))
+    answer_lost = box.stripe.happen("invoice.paid", {"id": "in_1Ember"}, timedelta(minutes=75))
+    later = box.stripe.happen(MISSED[0][1], amber, timedelta(minutes=30), is_delivered=True)
+    for event in (later, answer_lost):
+        await box.webhooks.process(json.loads(box.stripe.body(event)))
+
+
+async def _no_missed_events(box: "Box") -> None:
+    box.stripe.events.clear()
+    box.webhooks.handled.clear()
+
+
+def _is_replayed(box: "Box") -> bool:
+    return all(one.id in box.webhooks.handled for one in box.stripe.events)
+
+
 SCENES: Sequence[Scene] = (
     Scene(
         "bad-deploy",
@@ -172,6 +204,15 @@ SCENES: Sequence[Scene] = (
         "The bot's role may not update services.",
         _access_denied,
         _access_granted,
+    ),
+    Scene(
+        "stripe-missed-events",
+        "Webhooks that were missed",
+        "Our endpoint was down for 20 minutes, an hour ago: Stripe could not deliver 5 events,"
+        " and thinks so of a sixth. Replaying them cures it.",
+        _missed_events,
+        _no_missed_events,
+        _is_replayed,
     ),
 )
 BY_NAME = {scene.name: scene for scene in SCENES}

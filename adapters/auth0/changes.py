@@ -20,14 +20,20 @@ class _OfUser(Change):
     def target(self) -> str:
         return f"auth0/{self.user_id}"
 
+    def command(self) -> str:
+        return shlex.join(("auth0", *self._words()))
+
+    def _words(self) -> tuple[str, ...]:
+        raise NotImplementedError
+
     @property
     def named(self) -> str:
         return f"{self.user_id} ({self.email})" if self.email else self.user_id
 
 
 class BlockUser(_OfUser):
-    def command(self) -> str:
-        return shlex.join(("auth0", "users", "update", self.user_id, "--blocked=true"))
+    def _words(self) -> tuple[str, ...]:
+        return ("users", "update", self.user_id, "--blocked=true")
 
     def then(self) -> str:
         return f"{self.named} is blocked"
@@ -37,8 +43,8 @@ class BlockUser(_OfUser):
 
 
 class UnblockUser(_OfUser):
-    def command(self) -> str:
-        return shlex.join(("auth0", "users", "update", self.user_id, "--blocked=false"))
+    def _words(self) -> tuple[str, ...]:
+        return ("users", "update", self.user_id, "--blocked=false")
 
     def then(self) -> str:
         return f"{self.named} is not blocked"
@@ -50,16 +56,16 @@ class UnblockUser(_OfUser):
 class RevokeSessions(_OfUser):
     """Ends every session at Auth0. An access token that is out stays good until it expires."""
 
-    def command(self) -> str:
-        return shlex.join(("auth0", "api", "delete", f"users/{self.user_id}/sessions"))
+    def _words(self) -> tuple[str, ...]:
+        return ("api", "delete", f"users/{self.user_id}/sessions")
 
     def then(self) -> str:
         return f"{self.named} has no session"
 
 
 class RevokeRefreshTokens(_OfUser):
-    def command(self) -> str:
-        return shlex.join(("auth0", "api", "delete", f"users/{self.user_id}/refresh-tokens"))
+    def _words(self) -> tuple[str, ...]:
+        return ("api", "delete", f"users/{self.user_id}/refresh-tokens")
 
     def then(self) -> str:
         return f"{self.named} has no refresh token"

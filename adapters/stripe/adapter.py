@@ -49,12 +49,19 @@ class Stripe(Adapter):
         self._calls, self._settings, self._processed = calls, settings, processed
         self._api_key, self._webhook_secret, self._clock = api_key, webhook_secret, clock
 
+    async def endpoint(self) -> Endpoint:
+        """Ours. Raises Unreachable, Refused."""
+        if not self._settings.endpoint:
+            raise Refused("Nobody knows which endpoint is ours. Set stripe.endpoint, we_...")
+        path = f"/v1/webhook_endpoints/{self._settings.endpoint}"
+        return endpoint_of((await self._read(path)).json())
+
     async def undelivered(self, since: datetime, until: datetime) -> Events:
         """
         What our endpoint is sent and Stripe could not deliver, to it or to another one. Raises
         Unreachable, Refused when there is more than can be looked at.
         """
-        endpoint = await self._endpoint()
+        endpoint = await self.endpoint()
         query = [("delivery_success", "false")]
         query += [("created[gte]", str(int(since.timestamp())))]
         query += [("created[lt]", str(int(until.timestamp())))]
@@ -78,7 +85,7 @@ class Stripe(Adapter):
         found = await asyncio.gather(*(read(one) for one in wanted))
         gone = tuple(one for one, event in zip(wanted, found, strict=True) if event is None)
         in_order = sorted(filter(None, found), key=lambda one: one.created_at)
-        return await self._compared(await self._endpoint(), in_order, gone)
+        return await self._compared(await self.endpoint(), in_order, gone)
 
     def replay_of(self, event: Event) -> ReplayEvent:
         """Raises Refused when settings do not say where to."""
@@ -116,12 +123,6 @@ class Stripe(Adapter):
             f"Stripe has more than {MOST} events that were not delivered in this time. Take a"
             " shorter one, the oldest first."
         )
-
-    async def _endpoint(self) -> Endpoint:
-        if not self._settings.endpoint:
-            raise Refused("Nobody knows which endpoint is ours. Set stripe.endpoint, we_...")
-        path = f"/v1/webhook_endpoints/{self._settings.endpoint}"
-        return endpoint_of((await self._read(path)).json())
 
     async def _event(self, event: str) -> Answer:
         return await self._read(f"/v1/events/{event}")

@@ -26,6 +26,9 @@ class _OfEvent(Change):
     def target(self) -> str:
         return f"stripe/event/{self.event}"
 
+    def command(self) -> str:
+        return shlex.join(("stripe", "events", "resend", self.event))
+
     def then(self) -> str:
         return f"{self.event} is in our table of processed events"
 
@@ -45,6 +48,4 @@ class RetryDelivery(_OfEvent):
     endpoint: Id
 
     def command(self) -> str:
-        return shlex.join(
-            ("stripe", "events", "resend", self.event, "--webhook-endpoint", self.endpoint)
-        )
+        return f"{super().command()} --webhook-endpoint {shlex.quote(self.endpoint)}"
