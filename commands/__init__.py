@@ -2,6 +2,7 @@
 
 from bot.runbook import index
 from commands.rb_inc_001_service_outage import book as rb_inc_001
+from commands.rb_int_002_stripe_webhook_replay import book as rb_int_002
 
 #: In the company's prose index and not executable yet; other runbooks lead to them all the same.
 IN_PROSE = {
@@ -15,9 +16,8 @@ IN_PROSE = {
     "RB-DEPLOY-001": "Standard Service Deployment",
     "RB-DEPLOY-002": "Database Migration Deployment",
     "RB-INT-001": "Meta API Rate Limit Recovery",
-    "RB-INT-002": "Stripe Webhook Replay",
     "RB-REC-001": "Full Database Restore",
     "RB-REC-002": "Service Recovery from Scratch",
 }
 
-RUNBOOKS = index(rb_inc_001, in_prose=IN_PROSE)
+RUNBOOKS = index(rb_inc_001, rb_int_002, in_prose=IN_PROSE)

@@ -51,12 +51,15 @@ class Stripe(Adapter):
 
     async def endpoint(self) -> Endpoint:
         """Ours. Raises Unreachable, Refused."""
-        if not self._settings.endpoint:
+        settings = self._settings
+        if not settings.endpoint:
             raise Refused("Nobody knows which endpoint is ours. Set stripe.endpoint, we_...")
-        path = f"/v1/webhook_endpoints/{self._settings.endpoint}"
-        return endpoint_of((await self._read(path)).json())
+        if not settings.webhook_url:
+            raise Refused("Nobody knows where our endpoint is. Set stripe.webhook_url.")
+        answer = await self._read(f"/v1/webhook_endpoints/{settings.endpoint}")
+        return endpoint_of(answer.json(), settings.webhook_url, settings.may_retry)
 
-    async def undelivered(self, since: datetime, until: datetime) -> Events:
+    async def undelivered(self, since: datetime, until: datetime | None = None) -> Events:
         """
         What our endpoint is sent and Stripe could not deliver, to it or to another one. Raises
         Unreachable, Refused when there is more than can be looked at.
@@ -64,7 +67,8 @@ class Stripe(Adapter):
         endpoint = await self.endpoint()
         query = [("delivery_success", "false")]
         query += [("created[gte]", str(int(since.timestamp())))]
-        query += [("created[lt]", str(int(until.timestamp())))]
+        if until is not None:
+            query += [("created[lt]", str(int(until.timestamp())))]
         if EVERY not in endpoint.types and len(endpoint.types) <= MOST_TYPES:
             query += [("types[]", one) for one in endpoint.types]
         newest_first = [one for one in await self._list(query) if endpoint.is_sent(one.type)]
@@ -87,17 +91,9 @@ class Stripe(Adapter):
         in_order = sorted(filter(None, found), key=lambda one: one.created_at)
         return await self._compared(await self.endpoint(), in_order, gone)
 
-    def replay_of(self, event: Event) -> ReplayEvent:
-        """Raises Refused when settings do not say where to."""
-        if not self._settings.webhook_url:
-            raise Refused("Nobody knows where our endpoint is. Set stripe.webhook_url.")
-        return ReplayEvent(event=event.id, type=event.type, url=self._settings.webhook_url)
-
-    def retry_of(self, event: Event) -> RetryDelivery | None:
-        """None when settings do not allow it."""
-        if not self._settings.may_retry:
-            return None
-        return RetryDelivery(event=event.id, type=event.type, endpoint=self._settings.endpoint)
+    async def processed(self, events: Events) -> Events:
+        """The same ones, looked up in our table again. Raises Unreachable, Refused."""
+        return await self._compared(events.endpoint, events.events, events.gone)
 
     async def _compared(
         self, endpoint: Endpoint, events: Iterable[Event], gone: tuple[str, ...] = ()

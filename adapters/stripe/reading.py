@@ -51,7 +51,7 @@ class _Endpoint(_Shape):
     api_version: str | None = Field(pattern=VERSION)
 
 
-def endpoint_of(content: object) -> Endpoint:
+def endpoint_of(content: object, webhook_url: str, may_retry: bool) -> Endpoint:
     """Raises Unreachable for a shape that is not understood, as all here."""
     read = _as(_Endpoint, content, "a webhook endpoint")
     return Endpoint(
@@ -60,6 +60,8 @@ def endpoint_of(content: object) -> Endpoint:
         is_enabled=read.status == "enabled",
         types=tuple(plain(one) for one in read.enabled_events),
         api_version=read.api_version or "",
+        webhook_url=webhook_url,
+        may_retry=may_retry,
     )
 
 

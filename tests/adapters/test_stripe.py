@@ -11,7 +11,7 @@ import pytest_asyncio
 from stripe import SignatureVerificationError, Webhook
 
 from adapters import http_calls
-from adapters.stripe import Event, ReplayEvent, RetryDelivery, Stripe, signature
+from adapters.stripe import ReplayEvent, RetryDelivery, Stripe, signature
 from adapters.stripe.adapter import MOST, PAGE
 from adapters.stripe.processed import ProcessedEvents
 from bot.runbook.errors import NothingDone, Refused, Unreachable
@@ -94,7 +94,7 @@ async def test_what_was_not_delivered_is_found_the_oldest_first_page_by_page(sho
     wanted = [shop.missed(minutes).id for minutes in range(PAGE + 3, 0, -1)]
     shop.stripe.happen("invoice.paid", {}, timedelta(minutes=5), is_delivered=True)
     shop.stripe.happen("invoice.paid", {}, timedelta(hours=3))
-    found = await shop.adapter().undelivered(*last(2))
+    found = await shop.adapter().undelivered(last(2))
     assert [one.id for one in found.events] == wanted
     assert found.missed == found.events and found.events[0].about == "invoice in_1Paid"
     assert len([one for one in shop.stripe.calls if one.path == "/v1/events"]) == 2
@@ -104,7 +104,7 @@ async def test_what_was_not_delivered_is_found_the_oldest_first_page_by_page(sho
 async def test_what_we_have_processed_all_the_same_is_not_missed(shop: Shop) -> None:
     done, missed = shop.missed(20), shop.missed(10)
     await shop.ours.process(json.loads(shop.stripe.body(done)))
-    found = await shop.adapter().undelivered(*last(1))
+    found = await shop.adapter().undelivered(last(1))
     assert [one.id for one in found.events] == [done.id, missed.id]
     assert [one.id for one in found.missed] == [missed.id]
 
@@ -115,23 +115,23 @@ async def test_an_event_that_was_taken_and_not_processed_is_missed(shop: Shop) -
     await shop.run(
         f"INSERT INTO processed_stripe_events VALUES ('{event.id}', 'invoice.paid', now(), NULL)"
     )
-    assert [one.id for one in (await shop.adapter().undelivered(*last(1))).missed] == [event.id]
+    assert [one.id for one in (await shop.adapter().undelivered(last(1))).missed] == [event.id]
 
 
 async def test_events_that_our_endpoint_is_not_sent_are_not_missed(shop: Shop) -> None:
     shop.stripe.enabled_events = ["invoice.paid"]
     paid = shop.missed(10)
     shop.missed(5, kind="charge.succeeded")
-    assert [one.id for one in (await shop.adapter().undelivered(*last(1))).events] == [paid.id]
+    assert [one.id for one in (await shop.adapter().undelivered(last(1))).events] == [paid.id]
     shop.stripe.enabled_events = [f"type.number_{n}" for n in range(25)] + ["invoice.paid"]
-    assert [one.id for one in (await shop.adapter().undelivered(*last(1))).events] == [paid.id]
+    assert [one.id for one in (await shop.adapter().undelivered(last(1))).events] == [paid.id]
 
 
 async def test_more_than_can_be_looked_at_is_refused_and_not_cut(shop: Shop) -> None:
     for minute in range(MOST + 1):
         shop.missed(minute)
     with pytest.raises(Refused, match=r"more than 200 .* Take a shorter one, the oldest first"):
-        await shop.adapter().undelivered(*last(24))
+        await shop.adapter().undelivered(last(24))
 
 
 async def test_events_are_found_by_their_ids_in_their_order_and_gone_ones_are_named(
@@ -144,13 +144,30 @@ async def test_events_are_found_by_their_ids_in_their_order_and_gone_ones_are_na
     assert found.gone == (gone.id, "evt_none")
 
 
-async def test_an_event_in_another_version_than_our_endpoint_is_sent_is_foreign(
-    shop: Shop,
-) -> None:
-    event = shop.missed(10)
-    assert not (await shop.adapter().events([event.id])).foreign
+async def test_what_is_posted_is_only_what_stripe_would_have_sent(shop: Shop) -> None:
+    paid, charged = shop.missed(20), shop.missed(10, kind="charge.succeeded")
+    ids = [paid.id, charged.id]
+    found = await shop.adapter().events(ids)
+    assert [one.event for one in found.replays] == ids == [one.event for one in found.retries]
+    assert found.unfit == ()
+    shop.stripe.enabled_events = ["invoice.paid"]
+    found = await shop.adapter().events(ids)
+    assert (
+        [one.event for one in found.replays] == [paid.id] == [one.event for one in found.retries]
+    )
+    assert found.unfit == (f"{charged.id} is charge.succeeded, which our endpoint is not sent",)
     shop.stripe.endpoint_version = "2024-06-20"
-    assert [one.id for one in (await shop.adapter().events([event.id])).foreign] == [event.id]
+    found = await shop.adapter(may_retry=False).events([paid.id])
+    assert (found.replays, found.retries) == ((), ())
+    assert found.unfit[0].endswith("and our endpoint is sent 2024-06-20")
+
+
+async def test_a_time_has_an_end_where_one_is_given(shop: Shop) -> None:
+    older, newer = shop.missed(90), shop.missed(10)
+    found = await shop.adapter().undelivered(last(2), last(1))
+    assert [one.id for one in found.events] == [older.id]
+    found = await shop.adapter().undelivered(last(2))
+    assert [one.id for one in found.events] == [older.id, newer.id]
 
 
 @pytest.mark.parametrize(
@@ -169,7 +186,7 @@ async def test_stripe_that_does_not_answer_is_said_and_nothing_is_called_deliver
     shop: Shop, fault: str, error: type[Exception], says: str
 ) -> None:
     shop.stripe.fail(fault)
-    for asked in (shop.adapter().undelivered(*last(1)), shop.adapter().events(["evt_1"])):
+    for asked in (shop.adapter().undelivered(last(1)), shop.adapter().events(["evt_1"])):
         with pytest.raises(error, match=says):
             await asked
 
@@ -211,13 +228,13 @@ async def test_a_key_that_was_changed_is_found_and_a_wrong_one_is_not_shown(shop
     key = Changing(shop.stripe.api_key)
     stripe = shop.adapter()
     stripe._api_key = key.credential
-    await stripe.undelivered(*last(1))
+    await stripe.undelivered(last(1))
     shop.stripe.api_key = "rk_test_another-key-0123456789"
     key.change(shop.stripe.api_key)
-    await stripe.undelivered(*last(1))
+    await stripe.undelivered(last(1))
     stripe._api_key = given("rk_test_a-wrong-key-0123456789")
     with pytest.raises(Refused, match="does not accept our credentials") as refused:
-        await stripe.undelivered(*last(1))
+        await stripe.undelivered(last(1))
     assert "wrong" not in repr(refused.value)
 
 
@@ -225,24 +242,23 @@ async def test_a_key_that_may_move_money_is_never_sent(shop: Shop) -> None:
     stripe = shop.adapter()
     stripe._api_key = given("sk_live_all-of-it-0123456789")
     with pytest.raises(Refused, match="a restricted one, rk_"):
-        await stripe.undelivered(*last(1))
+        await stripe.undelivered(last(1))
     assert shop.stripe.calls == []
 
 
 async def test_what_is_missing_in_settings_is_named(shop: Shop) -> None:
-    event = Event(id="evt_1", type="a.b", created_at=last(1)[0], about="")
     nothing = Stripe(shop.calls, StripeSettings(), ProcessedEvents(None), None, None)
+    change = ReplayEvent(event="evt_1", type="a.b", url="https://x")
     with pytest.raises(Refused, match=r"Set stripe\.endpoint"):
-        await nothing.undelivered(*last(1))
+        await nothing.undelivered(last(1))
     with pytest.raises(Refused, match=r"Set stripe\.api_key"):
         await nothing.events(["evt_1"])
     with pytest.raises(Refused, match=r"Set stripe\.webhook_url"):
-        nothing.replay_of(event)
+        await shop.adapter(webhook_url="").undelivered(last(1))
     with pytest.raises(Refused, match=r"Set stripe\.webhook_secret"):
-        await nothing._replay(ReplayEvent(event="evt_1", type="a.b", url="https://x"), KEY)
+        await nothing._replay(change, KEY)
     with pytest.raises(Refused, match=r"Set postgres\.dsn"):
-        await nothing._see(ReplayEvent(event="evt_1", type="a.b", url="https://x"))
-    assert nothing.retry_of(event) is None
+        await nothing._see(change)
 
 
 # Replaying.
@@ -252,7 +268,8 @@ async def test_an_event_is_before_then_applied_and_a_second_post_has_no_effect(
     shop: Shop,
 ) -> None:
     stripe, event = shop.adapter(), shop.missed(30)
-    change = stripe.replay_of((await stripe.events([event.id])).events[0])
+    found = await stripe.events([event.id])
+    (change,) = found.replays
     before = await stripe._see(change)
     assert (before.state, before.now) == (
         "before", f"{event.id} is not in our table of processed events",
@@ -261,6 +278,7 @@ async def test_an_event_is_before_then_applied_and_a_second_post_has_no_effect(
     assert (await stripe._see(change)).state == "applied"
     await stripe._replay(change, KEY)
     assert (shop.ours.posts, shop.ours.handled) == (2, [event.id])
+    assert len(found.missed) == 1 and not (await stripe.processed(found)).missed
 
 
 async def test_a_replay_whose_answer_was_lost_is_seen_to_have_happened(shop: Shop) -> None:

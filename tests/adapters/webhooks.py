@@ -85,6 +85,5 @@ async def shop_of(database: Database) -> AsyncIterator[Shop]:
         await calls.close()
 
 
-def last(hours: float) -> tuple[datetime, datetime]:
-    now = datetime.now(UTC)
-    return now - timedelta(hours=hours), now + timedelta(seconds=5)
+def last(hours: float) -> datetime:
+    return datetime.now(UTC) - timedelta(hours=hours)
