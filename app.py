@@ -94,7 +94,7 @@ async def doctor(settings: Settings) -> int:
             "PostgreSQL": postgres(settings, vault).connectivity(),
             "Outbox": _outbox(settings, vault),
             **({"the audit log's bucket": locked.check()} if locked else {}),
-            **_vendors(settings, vault, stack),
+            **vendors(settings, vault, stack),
         }
         for name, look in looks.items():
             try:
@@ -107,7 +107,7 @@ async def doctor(settings: Settings) -> int:
     return wrong
 
 
-def _vendors(
+def vendors(
     settings: Settings, vault: Vault, stack: contextlib.AsyncExitStack
 ) -> Mapping[str, Awaitable[object]]:
     """Those that settings give us a key to."""

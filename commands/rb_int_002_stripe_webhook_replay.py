@@ -161,7 +161,7 @@ async def processed(
         missing = _named([one.id for one in found.missed])
         done = len(ours) - len(found.missed)
         return not_yet(f"Not processed yet: {missing}", found, progress=done / len(ours))
-    return ok(f"All {len(ours)} are in our table", found, table=found.table())
+    return ok(f"Our table has {len(ours)} of {len(ours)} events", found, table=found.table())
 
 
 def _missed(found: Events) -> str:
@@ -171,11 +171,9 @@ def _missed(found: Events) -> str:
         return f"None was missed: our table has all {len(found.events)}"
     kinds = Counter(one.type for one in found.missed)
     told = _named([f"{count} {kind}" for kind, count in kinds.most_common()])
-    first, last = (f"{found.missed[at].created_at:%Y-%m-%d %H:%M:%S}" for at in (0, -1))
-    return (
-        f"{len(found.missed)} of {len(found.events)} events are not in our table: {told}, from"
-        f" {first} to {last} UTC"
-    )
+    first, last = (f"{found.missed[at].created_at:%Y-%m-%d %H:%M:%S} UTC" for at in (0, -1))
+    when = f"of {first}" if len(found.missed) == 1 else f"from {first} to {last}"
+    return f"Not in our table: {len(found.missed)} of {len(found.events)} events, {when}: {told}"
 
 
 def _beware(found: Events) -> str:

@@ -1,18 +1,23 @@
 """`doctor` says what is wrong, also beside a bot that runs."""
 
 import asyncio
+import contextlib
 import time
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
-from app import undelivered
+from app import undelivered, vendors
+from assembly.secrets import open_vault
 from bot.runbook.errors import Refused, Unreachable
+from bot.secrets.vault import Vault
+from bot.settings import Settings
 from bot.store import outbox
 from bot.store.deliveries import message
 from bot.store.delivering import mark_dead
 from bot.store.store import Store
+from sandbox.box import Box
 
 DAY_S = 86_400.0
 
@@ -51,3 +56,32 @@ async def test_a_store_that_cannot_be_read_is_unreachable(tmp_path: Path) -> Non
     (tmp_path / "bot.db").write_text("no database")
     with pytest.raises(Unreachable, match="The store cannot be read"):
         await undelivered(sa.make_url(f"sqlite:///{tmp_path}/bot.db"))
+
+
+@pytest.mark.slow
+async def test_vendors_that_settings_give_a_key_to_are_asked_whether_they_take_it(
+    tmp_path: Path,
+) -> None:
+    box = Box(tmp_path)
+
+    async def looked() -> list[str]:
+        async with contextlib.AsyncExitStack() as stack:
+            settings = box.settings()
+            looks = vendors(settings, open_vault(settings, stack), stack)
+            assert list(looks) == ["Stripe", "Auth0"]
+            found = await asyncio.gather(*looks.values(), return_exceptions=True)
+            return [str(one) for one in found if isinstance(one, Exception)]
+
+    async with box.stripe, box.auth0, box.webhooks:
+        box.stripe.endpoint_url = box.webhooks.webhook_url
+        assert await looked() == []
+        box.auth0.scopes.discard("read:users")
+        box.stripe.fail("denied")
+        stripe, auth0 = await looked()
+        assert "does not have the required permissions" in stripe
+        assert "Insufficient scope, expected any of: read:users" in auth0
+
+
+def test_vendors_without_a_key_are_not_asked() -> None:
+    settings = Settings()
+    assert not vendors(settings, Vault({}), contextlib.AsyncExitStack())

@@ -9,6 +9,8 @@ import pytest
 from aiohttp import web
 
 from adapters import http_calls
+from adapters.auth0 import Auth0, BlockUser, RevokeSessions
+from adapters.auth0.token import ManagementToken
 from adapters.aws_calls import AwsCalls
 from adapters.cloudwatch import CloudWatch
 from adapters.complyai import ComplyAi
@@ -21,6 +23,8 @@ from adapters.pager import Pager
 from adapters.parameters import Parameters
 from adapters.rds import Rds
 from adapters.status_pages import StatusPages
+from adapters.stripe import Stripe
+from adapters.stripe.processed import ProcessedEvents
 from adapters.tickets import Tickets
 from bot.engine.calling import report_of
 from bot.runbook import Facts, Found, Seen, Table
@@ -28,7 +32,13 @@ from bot.runbook.company import ServicePlace
 from bot.runbook.errors import StepError
 from bot.runbook.findings import Details
 from bot.runbook.showing import details_as_json, details_from_json
-from bot.settings import PagerSettings, StatusPageSettings, TicketSettings
+from bot.settings import (
+    Auth0Settings,
+    PagerSettings,
+    StatusPageSettings,
+    StripeSettings,
+    TicketSettings,
+)
 from bot.slack.views.step import step_detail
 from sandbox.aws.wire import AwsError
 from sandbox.peers.peer import Peer
@@ -182,6 +192,49 @@ async def test_trackers(other: Says, calls_of_http: HttpCalls, tracker: str) -> 
         ):
             other.answer = content
             await told(tickets._see(TICKET.model_copy(update={"since": AT})))
+
+
+async def test_stripe(other: Says, calls_of_http: HttpCalls) -> None:
+    settings = StripeSettings(api_url=other.url, endpoint="we_1", webhook_url=other.url)
+    stripe = Stripe(calls_of_http, settings, ProcessedEvents(None), given("rk_t"), given("w"))
+    endpoint: dict[str, Any] = {"object": "webhook_endpoint", "id": "we_1", "url": "x", "status": "enabled",
+                "enabled_events": [], "api_version": None}  # fmt: skip
+    for one in MALICE.values():
+        for key in ("id", "url", "status", "api_version"):
+            other.answer = endpoint | {key: one}
+            await told(stripe.endpoint())
+        other.answer = endpoint | {"enabled_events": [one]}
+        await told(stripe.endpoint())
+
+
+async def test_auth0(other: Says, calls_of_http: HttpCalls) -> None:
+    settings = Auth0Settings(url=other.url, client_id="c")
+    token = ManagementToken(calls_of_http, settings, given("s"))
+    token._value, token._until = "t", float("inf")
+    auth0 = Auth0(calls_of_http, settings, token)
+    for one in MALICE.values():
+        user = {"user_id": one[:250] or "-", "email": one, "name": one, "last_ip": one}
+        for other.answer in (user, user | {"last_login": one}, user | {"blocked": one}):
+            await told(auth0.user("u"))
+            await told(auth0._see_block(BlockUser(user_id="u")))
+        other.answer = [user]
+        await told(auth0.users(one))
+        other.answer = {"sessions": [{"id": one, "device": {"last_ip": one}}], "next": one}
+        await told(auth0._see_sessions(RevokeSessions(user_id=one[:250] or "-")))
+        entry = {"date": AT.isoformat(), "type": one, "user_id": one, "user_name": one, "ip": one}
+        other.answer = [entry | {"location_info": {"country_code": one}}]
+        await told(auth0.sign_ins(AT, AT, user_id=one or "-"))
+
+
+async def test_a_token_of_auth0(other: Says, calls_of_http: HttpCalls) -> None:
+    settings = Auth0Settings(url=other.url, client_id="c")
+    for one in MALICE.values():
+        for other.answer in (
+            {"access_token": one, "expires_in": 60},
+            {"access_token": "t" * 20, "expires_in": one},
+        ):
+            token = ManagementToken(calls_of_http, settings, given("s"))
+            await told(Auth0(calls_of_http, settings, token).user("u"))
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 429, 500])

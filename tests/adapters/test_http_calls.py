@@ -3,13 +3,16 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from typing import Any
 
 import pytest
 from aiohttp import web
 
-from adapters.http_calls import LARGEST_ANSWER, HttpCalls
+from adapters.http_calls import AN_HOUR_S, LARGEST_ANSWER, HttpCalls, NotFound
 from adapters.plain import plain
-from bot.runbook.errors import Refused, Unreachable
+from bot.runbook.errors import NothingDone, Refused, Unreachable
 from sandbox.peers.peer import Peer
 
 pytestmark = pytest.mark.slow
@@ -17,12 +20,17 @@ SECRET = "very-secret-value"
 
 
 class Some(Peer):
-    FAULTS = Peer.FAULTS | {"refuses", "endless", "redirects", "unparsable", "bottomless"}
+    status, headers, says = 429, dict[str, str](), dict[str, Any]()
+    body = b""
+    FAULTS = Peer.FAULTS | {"told", "refuses", "endless", "redirects", "unparsable", "bottomless"}
 
     def routes(self) -> list[web.RouteDef]:
         return [web.route("*", "/{rest:.*}", self._answer)]
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
+        self.body = await request.read()
+        if self.strikes("told"):
+            return web.json_response(self.says, status=self.status, headers=self.headers)
         if self.strikes("refuses"):
             body = {
                 "message": "Validation Failed",
@@ -83,6 +91,66 @@ async def test_a_clear_no_is_told_in_its_own_words(some: Some, calls: HttpCalls)
     some.fail("refuses")
     with pytest.raises(Refused, match="Validation Failed; title empty"):
         await calls.write("Some", some.url, {})
+
+
+@pytest.mark.parametrize(
+    ("says", "shown"),
+    [
+        (
+            {"error": {"message": "No such event", "code": "x"}},
+            "refused (HTTP 404): No such event",
+        ),
+        ({"error": "denied", "error_description": "Not for you"}, "(HTTP 404): Not for you"),
+        ({"error": "Invalid signature"}, "(HTTP 404): Invalid signature"),
+        ({"error": "Not Found", "message": "No user"}, "(HTTP 404): No user"),
+        ({"error": ["a"], "error_description": {}}, "refused (HTTP 404)"),
+    ],
+)
+async def test_what_is_not_there_is_told_as_the_others_say_it(
+    some: Some, calls: HttpCalls, says: dict[str, Any], shown: str
+) -> None:
+    some.status, some.says = 404, says
+    some.fail("told")
+    with pytest.raises(NotFound) as refused:
+        await calls.read("Some", some.url)
+    assert str(refused.value).endswith(shown)
+
+
+NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
+IN_9_S = str(int(NOW.timestamp()) + 9)
+
+
+@pytest.mark.parametrize(
+    ("headers", "again_s"),
+    [
+        ({"retry-after": "7", "x-ratelimit-reset": IN_9_S}, 7),
+        ({"x-ratelimit-reset": IN_9_S}, 9),
+        ({"x-ratelimit-reset": "1000000000"}, 1),
+        ({"x-ratelimit-reset": "9999999999"}, AN_HOUR_S),
+        ({"x-ratelimit-reset": "soon"}, 60),
+        ({"x-ratelimit-reset": IN_9_S, "date": "some day"}, 60),
+        ({}, 60),
+    ],
+)
+async def test_a_limit_is_waited_for_by_the_clock_of_whoever_limits(
+    some: Some, calls: HttpCalls, headers: dict[str, str], again_s: float
+) -> None:
+    some.headers = {"date": format_datetime(NOW, usegmt=True)} | headers
+    some.status, some.says = 429, {}
+    some.fail("told")
+    with pytest.raises(NothingDone) as limited:
+        await calls.write("Some", some.url, {})
+    assert limited.value.again_after_s == again_s
+
+
+async def test_bytes_are_sent_as_they_are_and_by_the_method_that_is_asked_for(
+    some: Some, calls: HttpCalls
+) -> None:
+    await calls.write("Some", some.url, b'{ "a":1}', {"content-type": "x/y"}, "PATCH")
+    call = some.calls[-1]
+    assert (some.body, call.method, call.headers["content-type"]) == (b'{ "a":1}', "PATCH", "x/y")
+    await calls.write("Some", some.url, None, method="DELETE")
+    assert (some.body, some.calls[-1].method) == (b"", "DELETE")
 
 
 async def test_the_time_limit_holds_for_all_tries_together(some: Some, calls: HttpCalls) -> None:

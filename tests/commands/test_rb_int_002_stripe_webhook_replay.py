@@ -67,15 +67,15 @@ async def test_missed_events_are_replayed_the_oldest_first_and_looked_for_in_our
     ]
     assert seen.order == ["missed_events", "event_details", "process", "processed"]
     assert seen.statuses["processed"] == "ok" and seen.is_over
-    assert seen.says["processed"] == "All 2 are in our table"
+    assert seen.says["processed"] == "Our table has 2 of 2 events"
 
 
 async def test_what_was_missed_is_said_by_type_and_time() -> None:
     seen = await rehearsed(world(events(PAID, CHANGED)))
     assert seen.statuses["missed_events"] == "warning"
     assert seen.says["missed_events"] == (
-        "2 of 2 events are not in our table: 1 invoice.paid, 1 customer.subscription.updated,"
-        " from 2026-11-23 06:00:00 to 2026-11-23 07:00:00 UTC"
+        "Not in our table: 2 of 2 events, from 2026-11-23 06:00:00 UTC to 2026-11-23 07:00:00 UTC:"
+        " 1 invoice.paid, 1 customer.subscription.updated"
     )
     assert seen.says["event_details"] == (
         "2 of 2 can be replayed, the oldest of 2026-11-23 06:00 UTC about invoice in_1"

@@ -1,5 +1,6 @@
 """The company in a box: what is switched on goes wrong, and is over when it is cured."""
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 
 from sandbox.aws.clock import RunningClock
 from sandbox.box import Box
-from sandbox.faults import BROKEN, MENDED
+from sandbox.faults import BROKEN, MENDED, MISSED
 
 pytestmark = pytest.mark.slow
 A_ROLLOUT_S = 60.0
@@ -47,3 +48,12 @@ async def test_switching_one_fault_of_aws_off_leaves_the_others_on(box: Box) -> 
     await box.switch("access-denied", on=False)
     assert await on_at_the_page(box) == {"throttled", "lost-response"}
     assert {one["name"] for one in box.aws.faults.shape()} == {"throttle", "lost_response"}
+
+
+async def test_missed_webhooks_are_over_once_our_endpoint_has_processed_them(box: Box) -> None:
+    await box.switch("stripe-missed-events", on=True)
+    assert await on_at_the_page(box) == {"stripe-missed-events"}
+    for event in box.stripe.events:
+        await box.webhooks.process(json.loads(box.stripe.body(event)))
+    assert len(box.webhooks.handled) == len(set(box.webhooks.handled)) == len(MISSED) + 2
+    assert await on_at_the_page(box) == set()
