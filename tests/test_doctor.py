@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -17,7 +18,8 @@ from bot.store import outbox
 from bot.store.deliveries import message
 from bot.store.delivering import mark_dead
 from bot.store.store import Store
-from sandbox.box import Box
+from sandbox.peers.auth0 import Auth0
+from sandbox.peers.stripe import Stripe
 
 DAY_S = 86_400.0
 
@@ -60,26 +62,36 @@ async def test_a_store_that_cannot_be_read_is_unreachable(tmp_path: Path) -> Non
 
 @pytest.mark.slow
 async def test_vendors_that_settings_give_a_key_to_are_asked_whether_they_take_it(
-    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    box = Box(tmp_path)
+    async with Stripe() as stripe, Auth0() as auth0:
+        monkeypatch.setenv("STRIPE_KEY", stripe.api_key)
+        monkeypatch.setenv("AUTH0_SECRET", auth0.client_secret)
+        given: dict[str, Any] = {
+            "stripe": {
+                "api_key": "env:STRIPE_KEY", "api_url": stripe.url, "endpoint": stripe.endpoint,
+                "webhook_url": "https://x.example",
+            },
+            "auth0": {
+                "client_secret": "env:AUTH0_SECRET", "url": auth0.url,
+                "client_id": auth0.client_id,
+            },
+        }  # fmt: skip
 
-    async def looked() -> list[str]:
-        async with contextlib.AsyncExitStack() as stack:
-            settings = box.settings()
-            looks = vendors(settings, open_vault(settings, stack), stack)
-            assert list(looks) == ["Stripe", "Auth0"]
-            found = await asyncio.gather(*looks.values(), return_exceptions=True)
-            return [str(one) for one in found if isinstance(one, Exception)]
+        async def looked() -> list[str]:
+            async with contextlib.AsyncExitStack() as stack:
+                settings = Settings(**given)
+                looks = vendors(settings, open_vault(settings, stack), stack)
+                assert list(looks) == ["Stripe", "Auth0"]
+                found = await asyncio.gather(*looks.values(), return_exceptions=True)
+                return [str(one) for one in found if isinstance(one, Exception)]
 
-    async with box.stripe, box.auth0, box.webhooks:
-        box.stripe.endpoint_url = box.webhooks.webhook_url
         assert await looked() == []
-        box.auth0.scopes.discard("read:users")
-        box.stripe.fail("denied")
-        stripe, auth0 = await looked()
-        assert "does not have the required permissions" in stripe
-        assert "Insufficient scope, expected any of: read:users" in auth0
+        auth0.scopes.discard("read:users")
+        stripe.fail("denied")
+        of_stripe, of_auth0 = await looked()
+        assert "does not have the required permissions" in of_stripe
+        assert "Insufficient scope, expected any of: read:users" in of_auth0
 
 
 def test_vendors_without_a_key_are_not_asked() -> None:

@@ -197,8 +197,10 @@ async def test_trackers(other: Says, calls_of_http: HttpCalls, tracker: str) -> 
 async def test_stripe(other: Says, calls_of_http: HttpCalls) -> None:
     settings = StripeSettings(api_url=other.url, endpoint="we_1", webhook_url=other.url)
     stripe = Stripe(calls_of_http, settings, ProcessedEvents(None), given("rk_t"), given("w"))
-    endpoint: dict[str, Any] = {"object": "webhook_endpoint", "id": "we_1", "url": "x", "status": "enabled",
-                "enabled_events": [], "api_version": None}  # fmt: skip
+    endpoint: dict[str, Any] = {
+        "object": "webhook_endpoint", "id": "we_1", "url": "x", "status": "enabled",
+        "enabled_events": [], "api_version": None,
+    }  # fmt: skip
     for one in MALICE.values():
         for key in ("id", "url", "status", "api_version"):
             other.answer = endpoint | {key: one}
