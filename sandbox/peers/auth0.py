@@ -53,7 +53,7 @@ class Auth0(Peer):
         self.client_id = "sandboxClientOfTheBot"
         self.client_secret = client_secret or secrets.token_urlsafe(48)
         self.scopes = set(SCOPES)
-        self.token_lasts_s = 86_400
+        self.token_lasts_s, self.token_begins = 86_400, "eyJhbGciOiJSUzI1NiJ9"
         self.later_s = 0.5
         self.users: list[User] = []
         self.entries: list[Entry] = []
@@ -103,7 +103,7 @@ class Auth0(Peer):
         if asked.get("audience") != f"{self.url}/api/v2/":
             says = f"Service not found: {asked.get('audience')}"
             return oauth_error(403, "access_denied", says)
-        token = f"eyJhbGciOiJSUzI1NiJ9.{secrets.token_urlsafe(40)}.{secrets.token_urlsafe(40)}"
+        token = f"{self.token_begins}.{secrets.token_urlsafe(40)}.{secrets.token_urlsafe(40)}"
         self._tokens.add(token)
         granted = {"access_token": token, "scope": " ".join(sorted(self.scopes))}
         return web.json_response(

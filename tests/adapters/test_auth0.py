@@ -165,6 +165,7 @@ async def test_no_token_is_logged_or_shown_anywhere(
     desk: Desk, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG, "adapters")
+    desk.tenant.token_begins = "opaque"  # It need not look like a token.
     await desk.auth0().user(desk.ada.id)
     (token,) = desk.tenant._tokens
     assert token not in caplog.text + repr(desk.auth0().__dict__)
