@@ -27,7 +27,7 @@ from sandbox.peers.auth0_answers import (
     said,
     user_shape,
 )
-from sandbox.peers.peer import Peer
+from sandbox.peers.peer import CALL, Peer
 
 SCOPES = frozenset(
     {"read:users", "update:users", "read:sessions", "delete:sessions", "read:refresh_tokens",
@@ -96,7 +96,8 @@ class Auth0(Peer):
     async def _grant(self, request: web.Request) -> web.Response:
         if self.strikes("limited"):
             return limited()
-        asked = self.calls[-1].body if isinstance(self.calls[-1].body, dict) else {}
+        body = request[CALL].body
+        asked = body if isinstance(body, dict) else {}
         known = (asked.get("client_id"), asked.get("client_secret"))
         if known != (self.client_id, self.client_secret):
             return oauth_error(401, "access_denied", "Unauthorized")
@@ -127,7 +128,7 @@ class Auth0(Peer):
     async def _patch(self, request: web.Request) -> web.Response:
         if no := self._no(request, "update:users"):
             return no
-        user, wanted = self._found(request), self.calls[-1].body
+        user, wanted = self._found(request), request[CALL].body
         if user is None:
             return no_user()
         if not isinstance(wanted, dict) or not isinstance(wanted.get("blocked"), bool):

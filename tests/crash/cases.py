@@ -124,13 +124,13 @@ def slack(box: Box, method: str) -> Wire:
     return Wire(lambda: faults.drop_after_storing(method), hold)
 
 
-def posted(peer: Peer) -> Wire:
+def sent(peer: Peer, method: str = "POST") -> Wire:
     def hold() -> Callable[[], bool]:
         peer.slow_s = HELD_S
-        peer.fail("slow", 1, "POST")
+        peer.fail("slow", 1, method)
         return lambda: "slow" not in peer.faults
 
-    return Wire(lambda: peer.fail("lost response", 1, "POST"), hold)
+    return Wire(lambda: peer.fail("lost response", 1, method), hold)
 
 
 @case(UpdateService)
@@ -290,7 +290,7 @@ async def ticket(box: Box) -> Case:
         mark = change.model_copy(update={"run": run}).mark
         return sum(mark in one.body for one in box.github.issues)
 
-    return Case(change, marked, posted(box.github))
+    return Case(change, marked, sent(box.github))
 
 
 @case(Page)
@@ -300,7 +300,7 @@ async def page(box: Box) -> Case:
         keys = (key for one in box.pagerduty.incidents for key in one.keys)
         return sum(run in key for key in keys)
 
-    return Case(Page(run="", since=LONG_AGO, message="Drill"), woken, posted(box.pagerduty))
+    return Case(Page(run="", since=LONG_AGO, message="Drill"), woken, sent(box.pagerduty))
 
 
 def _said(box: Box) -> Iterator[Mapping[str, Any]]:
