@@ -1,6 +1,8 @@
 """RB-INT-002: Stripe Webhook Replay."""
 
 from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime
 from typing import Annotated
 
 from pydantic import AwareDatetime, Field, ValidationInfo, field_validator
@@ -16,9 +18,10 @@ from bot.runbook import (
     RunbookInputs,
     Watched,
 )
-from bot.runbook.durations import hours, minutes, seconds
+from bot.runbook.durations import days, hours, minutes, seconds
 from bot.runbook.words import not_yet, nothing, ok, plan, problem, warning
 
+KEPT = days(30)  #: By Stripe; https://docs.stripe.com/api/events
 LOOK_BACK = hours(24)  #: When neither a time nor events are given.
 MOST_IDS = 200
 MOST_NAMED = 5  #: Types, objects or events in a sentence; the table has all.
@@ -70,28 +73,19 @@ find = book.section("Find")
     limit=minutes(2),
 )
 async def missed_events(run: Run, inputs: Inputs, stripe: Stripe) -> Found[Events]:
+    since = inputs.began or run.started_at - LOOK_BACK
     if inputs.events:
         found = await stripe.events(inputs.events)
     else:
-        since = inputs.began or run.started_at - LOOK_BACK
         found = await stripe.undelivered(since, inputs.ended)
-    if not found.endpoint.is_enabled:
-        return problem(
-            f"Stripe delivers nothing to {found.endpoint.id}: it is disabled there. Enable it, or"
-            f" whatever happens from now on is missed as well. {_missed(found)}",
-            found,
-            table=found.table(),
-        )
-    if found.gone:
-        return problem(
-            f"Stripe has no event {_named(found.gone)}, or none any more: it keeps them for 30"
-            f" days. {_missed(found)}",
-            found,
-            table=found.table(),
-        )
+    kept_since = run.started_at - KEPT
+    troubles = list(_troubles(found, since if not inputs.events else kept_since, kept_since))
+    says = " ".join((*troubles, _missed(found)))
+    if troubles:
+        return problem(says, found, table=found.table())
     if found.missed:
-        return warning(_missed(found), found, table=found.table())
-    return ok(_missed(found), found, table=found.table())
+        return warning(says, found, table=found.table())
+    return ok(says, found, table=found.table())
 
 
 @find.check("Get event details", limit=minutes(2))
@@ -99,13 +93,12 @@ async def event_details(missed_events: Events, stripe: Stripe) -> Found[Events] 
     if not missed_events.missed:
         return nothing("No event was missed")
     found = await stripe.events([one.id for one in missed_events.missed])
-    if not found.missed:
+    if not found.missed and not found.gone:
         return ok("All of them were processed meanwhile", found, table=found.table())
-    oldest = found.missed[0]
-    says = (
-        f"{len(found.replays)} of {len(found.events)} can be replayed, the oldest of"
-        f" {oldest.created_at:%Y-%m-%d %H:%M} UTC about {oldest.about or oldest.type}"
-    )
+    says = f"{len(found.replays)} of {len(found.missed)} can be replayed"
+    for oldest in found.missed[:1]:
+        says += f", the oldest of {oldest.created_at:%Y-%m-%d %H:%M} UTC"
+        says += f" about {oldest.about or oldest.type}"
     wrong = (*found.unfit, *(f"{one} is not at Stripe any more" for one in found.gone))
     if wrong:
         says += f". Not as they are: {_named(wrong, '; ')}"
@@ -129,7 +122,10 @@ def resend(event_details: Events) -> Plan[RetryDelivery] | Nothing:
     )
 
 
-@replay.action("Or process manually: fetch event and process", suggested_by=event_details)
+@replay.action(
+    "Or process manually: fetch event and have our endpoint process it",
+    suggested_by=event_details,
+)
 def process(event_details: Events) -> Plan[ReplayEvent] | Nothing:
     return plan(
         *event_details.replays,
@@ -162,6 +158,22 @@ async def processed(
         done = len(ours) - len(found.missed)
         return not_yet(f"Not processed yet: {missing}", found, progress=done / len(ours))
     return ok(f"Our table has {len(ours)} of {len(ours)} events", found, table=found.table())
+
+
+def _troubles(found: Events, since: datetime, kept_since: datetime) -> Iterator[str]:
+    """Why there may be more than was found, or will be."""
+    if not found.endpoint.is_enabled:
+        yield (
+            f"Stripe delivers nothing to {found.endpoint.id}: it is disabled there. Enable it, or"
+            " whatever happens from now on is missed as well."
+        )
+    if found.gone:
+        yield f"Stripe has no event {_named(found.gone)}, or none any more: it keeps 30 days."
+    if since < kept_since:
+        yield (
+            "Stripe keeps events for 30 days: what was before"
+            f" {kept_since:%Y-%m-%d %H:%M} UTC could not be looked at."
+        )
 
 
 def _missed(found: Events) -> str:

@@ -113,6 +113,25 @@ async def test_an_id_that_stripe_does_not_have_holds_the_run() -> None:
     assert seen.says["missed_events"].startswith("Stripe has no event evt_9, or none any more")
 
 
+async def test_what_stripe_does_not_keep_so_long_is_not_called_delivered() -> None:
+    inputs = Inputs(began=NOW - timedelta(days=31))
+    seen = await rehearse(book, inputs, world(events()))
+    assert seen.held_at == ["missed_events"] and seen.statuses["missed_events"] == "problem"
+    assert (
+        "what was before 2026-10-24 09:00 UTC could not be looked at" in seen.says["missed_events"]
+    )
+
+
+async def test_an_event_that_is_gone_before_its_details_are_read_is_not_called_processed() -> None:
+    missed = canned(Stripe, undelivered=events(PAID), events=events(gone=("evt_1",)))
+    seen = await rehearsed([missed])
+    assert seen.statuses["event_details"] == "warning"
+    assert seen.says["event_details"].endswith("evt_1 is not at Stripe any more")
+    processed = canned(Stripe, undelivered=events(PAID), events=done(PAID))
+    seen = await rehearsed([processed])
+    assert seen.says["event_details"] == "All of them were processed meanwhile"
+
+
 @pytest.mark.parametrize(
     ("inputs", "asked"),
     [
