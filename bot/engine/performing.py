@@ -53,6 +53,7 @@ from bot.store.tables import plans, runs
 
 #: For so long roles that cannot be read are asked for again before an approval counts no more.
 DIRECTORY_PATIENCE_S, DIRECTORY_AGAIN_S = 60.0, 2.0
+MADE_ELSEWHERE = "Another version of the runbook made this plan, and this one cannot read it."
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,7 @@ class Performer:
         try:
             plan = parse(row.text, self.around.systems.kinds)
         except Outdated as error:
-            raise OfAnotherVersion(f"{str(error).capitalize()}.") from error
+            raise OfAnotherVersion(MADE_ELSEWHERE) from error
 
         async def permit() -> Ended | None:
             return await self._permit(work)

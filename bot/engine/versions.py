@@ -9,7 +9,6 @@ for a while to replicas of another version; after that a person is asked what to
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any
 
 from bot.engine import leases
 from bot.engine.clock import Clock
@@ -129,12 +128,12 @@ class LeftToOthers:
 
     def but(self, free: Iterable[str]) -> Iterator[str]:
         """Of what nobody does, all that is not left to others. What they took is forgotten."""
-        found = list(free)
-        self._since = {one: at for one, at in self._since.items() if one in set(found)}
+        found = list(dict.fromkeys(free))
+        self._since = {one: self._since[one] for one in found if one in self._since}
         for work_id in found:
             if work_id not in self._since or not self.leave(work_id):
                 yield work_id
 
 
-def _of(includes: str | None) -> Any:
+def _of(includes: str | None) -> str:
     return f" {includes}" if includes else ""

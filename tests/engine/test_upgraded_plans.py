@@ -191,7 +191,7 @@ async def test_an_approved_plan_that_cannot_be_read_is_not_made_but_planned_anew
         asked = await missing(bot, run_id, "paint")
         run = await bot.desk.record(run_id)
         assert run and run.approvals[plan].status == "outdated"
-        assert "older version" in run.approvals[plan].outcome
+        assert "Another version of the runbook made this plan" in run.approvals[plan].outcome
         await say(bot, asked, "without")
         assert (await to_its_end(bot, run_id)).status == "finished"
         assert PAINT not in world.sent

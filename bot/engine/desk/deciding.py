@@ -86,7 +86,7 @@ class Deciding(Hearing):
     def _too_little(self, approval: ApprovalRecord, record: RunRecord) -> Refusal | None:
         gate = gate_of(self._engine.books, record.outline.book, approval.step)
         more = asks_more(gate, approval)
-        why = f"{more.capitalize()}. Deny this request, and ask for it anew."
+        why = f"Not enough: {more}. Deny this request, and ask for it anew."
         return Refusal(why) if more else None
 
     def _one_of_several(
