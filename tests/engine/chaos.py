@@ -24,6 +24,7 @@ from bot.store.store import STORE_AWAY
 from sandbox.postgres import Database
 from tests.engine.chaos_bot import LASTS_S, SharedWorld, hurry
 from tests.engine.small_world import DANA, RAVI, Bot, living_bot
+from tests.engine.two_versions import stopped
 
 REPLICAS = 3
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -131,6 +132,7 @@ async def chaos(folder: Path, runs: int, misfortunes: int, seed: int) -> str:
         await stack.enter_async_context(database)
         fleet = await stack.enter_async_context(fleet_of(database, folder))
         bot = await stack.enter_async_context(living_bot(folder, world, database.admin_dsn))
+        stopped(bot)  # people press here; what follows from it is the fleet's
         leading = [
             asyncio.create_task(lead(bot, number, is_approved(number))) for number in range(runs)
         ]
