@@ -17,7 +17,7 @@ from bot.runbook.values import storable
 from bot.secrets.redaction import REDACTOR
 from bot.store.auditing import entries_after
 from bot.store.chain import Entry, Head, canonical, follow
-from bot.store.store import Clean
+from bot.store.clean import Clean
 from bot.store.tables import audit, audit_head
 
 #: Characters of an id that came from outside; ours are shorter.

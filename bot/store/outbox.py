@@ -15,10 +15,10 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from bot.secrets.redaction import REDACTOR
+from bot.store.clean import Clean
 from bot.store.deliveries import Delivery, DeliveryKind
 from bot.store.others import DELIVER, tell_others
 from bot.store.outbox_tables import messages, outbox
-from bot.store.store import Clean
 
 RowState = Literal["pending", "sending", "sent", "unknown", "dead"]
 OPEN: tuple[RowState, ...] = ("pending", "sending", "unknown")

@@ -13,20 +13,19 @@ import fcntl
 import os
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import StaticPool
 
-from bot.secrets.redaction import REDACTOR
+from bot.store.clean import redact
 from bot.store.migrate import migrate
-from bot.store.others import CHANNEL
+from bot.store.postgres import Postgres
+from bot.store.postgres import StoreAway as StoreAway
 from bot.store.unusable import StoreUnusable, unusable
 
 T = TypeVar("T")
@@ -38,16 +37,6 @@ BUSY_TIMEOUT_S = 30
 DAMAGED = "database disk image is malformed"  #: As SQLite itself says it.
 #: Seconds after which no more transactions join those that are committed together.
 TOGETHER_S = 0.01
-#: Of one bot to PostgreSQL: for transactions and looks, and one to hear other replicas on.
-CONNECTIONS = 8 + 1
-
-
-class Clean(str):
-    """A text that was redacted already, where it was still known what its parts are."""
-
-
-class StoreAway(Exception):
-    """The database does not answer; whether what was asked happened is not known."""
 
 
 class StoreInUse(StoreUnusable):
@@ -64,15 +53,15 @@ class Store:
     def __init__(self, url: str) -> None:
         self._url = sa.make_url(url)
         self.is_sqlite = self._url.get_backend_name() == "sqlite"
-        self._side: _Sqlite | _Postgres = (
-            _Sqlite(self._url) if self.is_sqlite else _Postgres(self._url)
+        self._side: _Sqlite | Postgres = (
+            _Sqlite(self._url) if self.is_sqlite else Postgres(self._url)
         )
 
     async def open(self) -> None:
         """Raises StoreUnusable, which is StoreInUse when another bot has the SQLite file."""
         try:
             await self._side.open()
-            await self.tx(migrate)
+            await self._side.change(migrate)
         except STORE_AWAY as error:
             await self._side.close()
             raise self.unusable(error) from None
@@ -148,6 +137,9 @@ class _Sqlite:
         self._writer, self._reader = self._engine(), self._engine()
         sa.event.listen(self._writer, "begin", _begin_immediate)
         await self.tx(False, _check)
+
+    async def change(self, schema: Callable[[sa.Connection], None]) -> None:
+        await self.tx(False, schema)
 
     async def tx(self, first: bool, run: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         asked = _Asked(lambda connection: run(connection, *args, **kwargs))
@@ -232,7 +224,7 @@ class _Sqlite:
             hide_parameters=True,
         )
         sa.event.listen(engine, "connect", _pragmas)
-        _redact(engine)
+        redact(engine)
         self._engines.append(engine)
         return engine
 
@@ -257,80 +249,3 @@ def _check(connection: sa.Connection) -> None:
 
 def _begin_immediate(connection: sa.Connection) -> None:
     connection.exec_driver_sql("begin immediate")
-
-
-def _redact(engine: sa.Engine) -> None:
-    """`hide_parameters` keeps them out of errors; this, secrets out of rows."""
-
-    def before_execute(
-        _connection: object, _cursor: object, statement: str, given: Any, *_: object
-    ) -> tuple[str, Any]:
-        return statement, _redacted(given)
-
-    sa.event.listen(engine, "before_cursor_execute", before_execute, retval=True)
-
-
-def _redacted(given: Any) -> Any:
-    """Parameters as drivers take them: one set, or a list of several."""
-    if isinstance(given, str):
-        return given if isinstance(given, Clean) else REDACTOR.text(given)
-    if isinstance(given, dict):
-        return {name: _redacted(value) for name, value in given.items()}
-    if isinstance(given, list | tuple):
-        return type(given)(map(_redacted, given))
-    return given
-
-
-class _Postgres:
-    def __init__(self, url: sa.URL) -> None:
-        self._engine: AsyncEngine = create_async_engine(
-            url.set(drivername="postgresql+asyncpg"),
-            pool_size=CONNECTIONS,
-            max_overflow=0,
-            hide_parameters=True,
-        )
-        _redact(self._engine.sync_engine)
-
-    async def open(self) -> None:
-        return None
-
-    async def tx(self, _first: bool, run: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-        async with _answering(), self._engine.begin() as connection:
-            return await connection.run_sync(run, *args, **kwargs)
-
-    async def read(self, run: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-        async with _answering(), self._engine.connect() as connection:
-            return await connection.run_sync(run, *args, **kwargs)
-
-    async def listen(self, hear: Callable[[str], None]) -> None:
-        async with self._engine.connect() as connection:
-            driver: Any = (await connection.get_raw_connection()).driver_connection
-            ended = asyncio.Event()
-            driver.add_termination_listener(lambda _: ended.set())
-            try:
-                await driver.add_listener(CHANNEL, lambda *told: hear(told[-1]))
-                await ended.wait()
-            finally:
-                await connection.invalidate()
-        raise ConnectionError("the connection on which other replicas are heard has ended")
-
-    async def close(self) -> None:
-        await self._engine.dispose()
-
-
-#: How PostgreSQL's codes begin that say that it is gone, or has no connection left.
-GONE = ("08", "57P", "53300")
-
-
-@asynccontextmanager
-async def _answering() -> AsyncIterator[None]:
-    """What is no answer is told as that, and not as a mistake of whoever asked."""
-    try:
-        yield
-    except (OSError, sa.exc.TimeoutError) as error:
-        raise StoreAway(str(error)) from error
-    except sa.exc.DBAPIError as error:
-        code = str(getattr(error.orig, "sqlstate", None) or "")
-        if error.connection_invalidated or code.startswith(GONE):
-            raise StoreAway(str(error.orig).split("\n")[0]) from error
-        raise

@@ -21,9 +21,10 @@ from bot.runbook.errors import Refused
 from bot.secrets.redaction import REDACTOR
 from bot.store import outbox
 from bot.store.auditing import entries_after, verdict_of
+from bot.store.clean import Clean
 from bot.store.deliveries import Delivery, message
 from bot.store.outbox_tables import outbox as outbox_table
-from bot.store.store import Clean, Store
+from bot.store.store import Store
 from bot.store.tables import decisions, events
 from tests.engine.small_world import DANA, Lamps, Paint, World, living_bot
 
