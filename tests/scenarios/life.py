@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -46,6 +47,19 @@ class Lives:
         os.kill(self._process.pid, signal.SIGKILL)
         await self._process.wait()
         await self._box.slack.wait_for(lambda: not self._box.slack.socket_mode.connections, 10)
+
+    def fills_its_disk(self) -> None:
+        """As far as it can see: no file that it writes to takes another byte."""
+        self._limit_files(0)
+
+    def has_room_again(self) -> None:
+        self._limit_files(resource.RLIM_INFINITY)
+
+    def _limit_files(self, length: int) -> None:
+        assert self._process
+        resource.prlimit(
+            self._process.pid, resource.RLIMIT_FSIZE, (length, resource.RLIM_INFINITY)
+        )
 
     async def end(self) -> int:
         """As an orchestrator asks it to. What it says to that."""
