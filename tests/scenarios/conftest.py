@@ -41,6 +41,20 @@ async def company(box: Box) -> AsyncIterator[Box]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def lent() -> AsyncIterator[Database]:
+    """A database without tables, for all companies of a module and their bots' stores."""
+    async with Database(organizations=0) as database:
+        yield database
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def lodger(tmp_path: Path, lent: Database) -> AsyncIterator[Box]:
+    """The company of one test, on that database."""
+    async with company_in(tmp_path, lent) as found:
+        yield found
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Box]:
     """
     One company for all scenarios of a module. Its database has no tables, and its bot has run

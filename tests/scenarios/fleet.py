@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import secrets
 import sys
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
@@ -16,8 +17,6 @@ from sandbox.box import Box
 from sandbox.postgres import Database
 from tests.scenarios.life import ROOT
 from tests.scenarios.stage import until
-
-STORE = "runbook_bot"
 
 
 class Fleet:
@@ -46,16 +45,20 @@ class Fleet:
         victim.kill()
         await victim.wait()
 
+    async def ask_to_end(self, one: Process) -> int:
+        """As an orchestrator does. What it says to that."""
+        self.living.remove(one)
+        one.terminate()
+        return await one.wait()
+
     async def connected(self) -> None:
         """Returns once all that live are, and nobody else is."""
         socket_mode, living = self.box.slack.socket_mode, len(self.living)
         await until(self.box, lambda: socket_mode.connections == living or None)
 
     async def end(self) -> list[int]:
-        """As an orchestrator asks them to. What they say to that."""
-        for one in self.living:
-            one.terminate()
-        return [await one.wait() for one in self.living]
+        """All at the same time."""
+        return await asyncio.gather(*map(self.ask_to_end, list(self.living)))
 
     def cut(self) -> None:
         """Nothing of them outlives the test."""
@@ -89,10 +92,11 @@ async def manned(fleet: Fleet, size: int) -> AsyncIterator[None]:
 
 
 async def empty_store(server: Database) -> str:
-    """Its address, with its password."""
+    """Its address, with its password. No other is on that database."""
+    name = f"runbook_bot_{secrets.token_hex(4)}"
     admin = await asyncpg.connect(server.admin_dsn)
     try:
-        await admin.execute(f"create database {STORE}")
+        await admin.execute(f"create database {name}")
     finally:
         await admin.close()
-    return sa.make_url(server.admin_dsn).set(database=STORE).render_as_string(False)
+    return sa.make_url(server.admin_dsn).set(database=name).render_as_string(False)

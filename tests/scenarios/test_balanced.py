@@ -4,19 +4,21 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from sandbox.box import Box
+from sandbox.postgres import Database
 from tests.scenarios.balancer import balanced
 from tests.scenarios.company import company_in
 from tests.scenarios.outage import CORE, Outage
 from tests.scenarios.stage import until
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
 
 
-@pytest.fixture
-async def box(tmp_path: Path) -> AsyncIterator[Box]:
-    async with company_in(tmp_path, over_http=True) as found:
+@pytest_asyncio.fixture(loop_scope="module")
+async def box(tmp_path: Path, lent: Database) -> AsyncIterator[Box]:
+    async with company_in(tmp_path, lent, over_http=True) as found:
         yield found
 
 

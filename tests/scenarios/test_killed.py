@@ -1,6 +1,7 @@
 """
-The bot's own process is killed (SIGKILL) in each phase of RB-INC-001, and begins anew: there is
-one channel, one rollback and one decision, no message is lost and none is said twice.
+The bot's own process is killed (SIGKILL) in each phase of RB-INC-001, or asked to end (SIGTERM),
+and begins anew: there is one channel, one rollback and one decision, no message is lost and none
+is said twice.
 """
 
 import asyncio
@@ -69,7 +70,10 @@ class Story:
 
     async def _die(self) -> None:
         await until(self.box, lambda: self.death.seen(self))
-        await self.bot.kill()
+        if self.death.is_asked_to:
+            assert await self.bot.end() == 0
+        else:
+            await self.bot.kill()
         self.box.slack.faults.clear()
         self.box.html_pages.clear()
         await self.bot.begin()
@@ -91,6 +95,7 @@ class Death:
     held: Callable[[Story], object] = nothing
     seen: Callable[[Story], object] = lambda _story: True
     updates: int = 1  #: How often ECS is told to update the service.
+    is_asked_to: bool = False  #: By an orchestrator, and not killed.
 
     async def tell(self, stage: Stage) -> tuple[Story, Incident]:
         async with (
@@ -153,6 +158,13 @@ DEATHS = (
         after="asked",
         held=lambda story: story.box.aws.faults.late_answer("ecs", "UpdateService", HELD_S),
         seen=lambda story: story.outage.rollbacks,
+    ),
+    Death(
+        "asked to end when the service is updated and AWS has not answered",
+        after="asked",
+        held=lambda story: story.box.aws.faults.late_answer("ecs", "UpdateService", HELD_S),
+        seen=lambda story: story.outage.rollbacks,
+        is_asked_to=True,
     ),
     Death(
         "while the timeline is posted, and Slack has it",

@@ -1,5 +1,11 @@
-"""Three whole bots on one PostgreSQL tell one outage, though one after another of them dies."""
+"""
+Whole bots on one PostgreSQL tell one outage, though one of them after another dies, or stops and
+wakes up when another has taken its place, or all are replaced while they are at it.
+"""
 
+import asyncio
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -7,11 +13,18 @@ import pytest
 from sandbox.box import Box
 from tests.scenarios.fleet import fleet_of
 from tests.scenarios.outage import CORE, Outage
+from tests.scenarios.stage import until
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
 
 REPLICAS = 3
 DEATHS = ("typed", "asked", "approved")
+HELD_S = 600.0  #: Longer than any story: an answer that never comes.
+
+
+@pytest.fixture
+def box(lodger: Box) -> Box:
+    return lodger
 
 
 async def test_an_outage_is_ended_once_by_whichever_replicas_are_left(
@@ -31,3 +44,55 @@ async def test_an_outage_is_ended_once_by_whichever_replicas_are_left(
         outage.check(room)
         assert box.updates(CORE) == 1
         assert await fleet.end() == [0] * REPLICAS
+
+
+async def test_a_replica_that_sleeps_between_approval_and_call_wakes_up_to_find_it_done(
+    box: Box, tmp_path: Path
+) -> None:
+    outage = Outage(box)
+    async with fleet_of(box, 1, tmp_path) as fleet:
+        (sleeper,) = fleet.living
+
+        async def sleep(moment: str) -> None:
+            if moment == "asked":
+                box.aws.faults.delay("ecs", "DescribeServices", HELD_S)
+            if moment == "approved":
+                await until(box, lambda: not box.aws.faults.shape())  # it looks a last time
+                os.kill(sleeper.pid, signal.SIGSTOP)
+                await fleet.begin()
+                await fleet.connected()
+            if moment == "recovered":
+                os.kill(sleeper.pid, signal.SIGCONT)
+
+        room = await outage.live(sleep)
+        outage.check(room)
+        assert box.updates(CORE) == 1
+        assert await fleet.end() == [0, 0]
+        assert "roll_back.apply#1 belongs to somebody else now" in fleet.log.read_text()
+
+
+async def test_replicas_that_are_replaced_one_by_one_hand_over_what_they_are_at(
+    box: Box, tmp_path: Path
+) -> None:
+    outage = Outage(box)
+    async with fleet_of(box, 2, tmp_path) as fleet:
+        replacing: list[asyncio.Task[None]] = []
+
+        async def replace() -> None:
+            await until(box, lambda: outage.rollbacks or None)  # and nobody gets the answer
+            for old in list(fleet.living):
+                await fleet.begin()
+                await fleet.connected()
+                assert await fleet.ask_to_end(old) == 0
+
+        async def at(moment: str) -> None:
+            if moment == "asked":
+                box.aws.faults.late_answer("ecs", "UpdateService", HELD_S)
+                replacing.append(asyncio.create_task(replace()))
+
+        room = await outage.live(at)
+        await asyncio.gather(*replacing)
+        outage.check(room)
+        assert box.updates(CORE) == 1
+        assert await fleet.end() == [0, 0]
+        assert "Traceback" not in fleet.log.read_text()

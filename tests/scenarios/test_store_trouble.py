@@ -3,7 +3,7 @@ The bot's own store takes nothing for a while: whoever types or presses is told 
 comes of it, and when the store is back the run goes on as if nothing had been.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -20,10 +20,14 @@ from tests.scenarios.life import lives
 from tests.scenarios.outage import CORE, Outage
 from tests.scenarios.stage import Incident, Message
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
 
 HANGS_S = 600.0  #: Longer than the test.
-Trouble = Callable[[], Awaitable[None] | None]
+
+
+@pytest.fixture
+def box(lodger: Box) -> Box:
+    return lodger
 
 
 async def test_a_disk_that_is_full_takes_nothing_and_whoever_asks_is_told_so(
@@ -49,8 +53,8 @@ async def test_a_disk_that_is_full_takes_nothing_and_whoever_asks_is_told_so(
 async def test_a_database_that_is_away_or_hangs_takes_nothing_and_whoever_asks_is_told_so(
     box: Box, tmp_path: Path
 ) -> None:
-    outage = Outage(box)
-    async with Database(organizations=0, with_replica=False) as server, way_to(server) as way:
+    outage, server = Outage(box), box.database
+    async with way_to(server) as way:
         url = sa.make_url(await empty_store(server)).set(port=way.port)
         fleet = Fleet(box, url.render_as_string(False), tmp_path / "bots.log")
 
