@@ -4,18 +4,19 @@ for each, and lead to its end whatever run there is.
 """
 
 import asyncio
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from sandbox.box import Box
 from tests.scenarios.leading import Leader, Wish
-from tests.scenarios.ledger import Rows, applied, until_so
+from tests.scenarios.ledger import UNSENT, Rows, applied, until_so
 from tests.scenarios.stage import Person
 
 #: Seconds after which somebody types again whose run is not to be seen, when the bot has taken it
 #: and when it has not.
 TYPES_AGAIN_S, TYPES_AT_ONCE_S = 20.0, 1.0
+ENDS_WITHIN_S = 600.0  #: A night, whatever befalls the bots in it.
 CIRCUIT = "/complyai/circuit/stripe"
 
 
@@ -122,21 +123,28 @@ class Company:
 
     async def end(self) -> None:
         """What is noted begins, what is begun ends, and all that is to be said is said."""
-        await until_so(self._rows.all_begun)
-        await until_so(self._all_led)
-        await until_so(self._rows.all_said)
+        async with self._in_time("the end"):
+            await until_so(self._rows.all_begun)
+            await until_so(self._all_led)
+            await until_so(self._rows.all_said)
 
-    async def open(self) -> str:
-        """What has not ended, and how far it is."""
-        runs = [run for run, task in self._leading.items() if not task.done()]
-        return f"{runs}; all begun: {await self._rows.all_begun()}"
+    @asynccontextmanager
+    async def _in_time(self, what: str) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(ENDS_WITHIN_S):
+                yield
+        except TimeoutError:
+            led = [run for run, task in self._leading.items() if not task.done()]
+            unsent = await self._rows.of(UNSENT)
+            raise AssertionError(f"{what} does not end: {led} go on, {unsent} unsent") from None
 
     async def _suffer(self, trouble: Trouble, numbers: range) -> None:
         for number in numbers:
             wish = Wish(trouble.action, lambda: trouble.is_wrong(self._box), is_approved(number))
             night = Night(number, trouble, wish)
             self.nights.append(night)
-            await self._live(night)
+            async with self._in_time(night.command):
+                await self._live(night)
 
     async def _live(self, night: Night) -> None:
         before = night.trouble.made(self._box)

@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)
 
 REPLICAS = 3
 DEATHS = ("typed", "asked", "approved")
-HELD_S = 600.0  #: Longer than any story: an answer that never comes.
+HELD_S, LATE_S = 600.0, 2.0  #: An answer that never comes, and one that comes to who sleeps.
 
 
 @pytest.fixture
@@ -46,22 +46,22 @@ async def test_an_outage_is_ended_once_by_whichever_replicas_are_left(
         assert await fleet.end() == [0] * REPLICAS
 
 
-async def test_a_replica_that_sleeps_between_approval_and_call_wakes_up_to_find_it_done(
+async def test_a_replica_that_sleeps_between_its_last_look_and_its_call_calls_nothing_any_more(
     box: Box, tmp_path: Path
 ) -> None:
     outage = Outage(box)
-    async with fleet_of(box, 1, tmp_path) as fleet:
-        (sleeper,) = fleet.living
+    async with fleet_of(box, 2, tmp_path) as fleet:
+        sleeper, other = fleet.living
 
         async def sleep(moment: str) -> None:
-            if moment == "asked":
-                box.aws.faults.delay("ecs", "DescribeServices", HELD_S)
+            if moment == "asked":  # who is pressed is sure, and what it sees then is old
+                os.kill(other.pid, signal.SIGSTOP)
+                box.aws.faults.late_answer("ecs", "DescribeServices", LATE_S)
             if moment == "approved":
-                await until(box, lambda: not box.aws.faults.shape())  # it looks a last time
+                await until(box, lambda: not box.aws.faults.shape())
                 os.kill(sleeper.pid, signal.SIGSTOP)
-                await fleet.begin()
-                await fleet.connected()
-            if moment == "recovered":
+                os.kill(other.pid, signal.SIGCONT)
+                await until(box, lambda: outage.rollbacks or None)
                 os.kill(sleeper.pid, signal.SIGCONT)
 
         room = await outage.live(sleep)
