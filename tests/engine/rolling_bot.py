@@ -11,7 +11,7 @@ from pathlib import Path
 from bot.runbook import Found, Runbook, Watched
 from bot.runbook.durations import seconds
 from bot.runbook.words import not_yet, ok
-from bot.store import store
+from bot.store import postgres
 from tests.engine import chaos_bot
 from tests.engine.chaos_bot import work
 from tests.engine.small_world import Lamp, Lamps, make_book
@@ -50,7 +50,7 @@ VERSIONS = {"old": _old(), "new": _new()}
 def hurry() -> None:
     """With fewer connections, for there are more bots than the tests' PostgreSQL has room for."""
     chaos_bot.hurry()
-    store.CONNECTIONS = 5
+    postgres.CONNECTIONS = 5
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import pytest
 
 from bot.engine import engine, leases, versions
 from bot.engine.record import RunRecord
-from bot.store import store
+from bot.store import postgres
 from bot.store.auditing import verdict_of
 from bot.store.store import STORE_AWAY
 from tests.engine.chaos import press
@@ -125,7 +125,7 @@ async def test_a_rolling_update_ends_every_run_and_does_nothing_twice(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hurried = ((leases, "LASTS_S"), (leases, "SEEN_EVERY_S"), (engine, "SWEEP_EVERY_S"))
-    for module, name in (*hurried, (versions, "LEFT_FOR_LEASES"), (store, "CONNECTIONS")):
+    for module, name in (*hurried, (versions, "LEFT_FOR_LEASES"), (postgres, "CONNECTIONS")):
         monkeypatch.setattr(module, name, getattr(module, name))
     hurry()
     bots, world = Bots(url, tmp_path), SharedWorld(tmp_path / "world")
