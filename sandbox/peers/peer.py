@@ -6,6 +6,7 @@ A fault strikes the next calls, as many as said or until it is healed. Nothing h
 
 import asyncio
 import json
+import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -53,6 +54,7 @@ class Peer:
         self._runner: web.AppRunner | None = None
         self._site: web.TCPSite | None = None
         self._port = 0
+        self._tls: ssl.SSLContext | None = None  #: Of those that are spoken to over TLS.
 
     async def __aenter__(self: P) -> P:
         await self.start()
@@ -68,7 +70,7 @@ class Peer:
 
     @property
     def url(self) -> str:
-        return f"http://{HOST}:{self._port}"
+        return f"{'https' if self._tls else 'http'}://{HOST}:{self._port}"
 
     def routes(self) -> list[web.RouteDef]:
         raise NotImplementedError
@@ -79,7 +81,7 @@ class Peer:
         app.add_routes(self.routes())
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
-        self._site = web.TCPSite(self._runner, HOST, self._port)
+        self._site = web.TCPSite(self._runner, HOST, self._port, ssl_context=self._tls)
         await self._site.start()
         self._port = self._runner.addresses[0][1]
 
