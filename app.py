@@ -17,10 +17,11 @@ import sqlalchemy as sa
 from pydantic import ValidationError
 
 from adapters.ecs import Ecs
+from adapters.kubernetes import is_said_where
 from adapters.rds import Rds
 from assembly import asking, audit_command, logs
 from assembly.anchors import bucket
-from assembly.outside import auth0, aws_calls, http_calls, postgres, stripe
+from assembly.outside import auth0, aws_calls, http_calls, kubernetes, postgres, stripe
 from assembly.policy import check_announced, policy_of
 from assembly.secrets import open_vault, slack_token, store_url
 from assembly.serving import serve
@@ -92,6 +93,11 @@ async def doctor(settings: Settings) -> int:
             "ECS": Ecs(aws, settings.company.cluster).services(settings.company.service_names),
             "RDS": Rds(aws).database(settings.company.database),
             "PostgreSQL": postgres(settings, vault).connectivity(),
+            **(
+                {"Kubernetes": kubernetes(settings, vault, stack).pods(settings.company.workers)}
+                if is_said_where(settings.kubernetes)
+                else {}
+            ),
             "Outbox": _outbox(settings, vault),
             **({"the audit log's bucket": locked.check()} if locked else {}),
             **vendors(settings, vault, stack),

@@ -288,13 +288,13 @@ def _one_error(error: object) -> object:
 def _keep_secrets_off_the_wire(who: str, request: httpx.Request) -> None:
     if "authorization" not in request.headers or request.url.scheme == "https":
         return
-    if not _is_loopback(str(request.url)):
+    if not is_loopback(str(request.url)):
         raise Refused(
             f"{who} has an address without TLS; no credentials are sent there. Use https"
         )
 
 
-def _is_loopback(url: str) -> bool:
+def is_loopback(url: str) -> bool:
     host = urlsplit(url).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback

@@ -14,6 +14,7 @@ from adapters.complyai import ComplyAi
 from adapters.ecr import Ecr
 from adapters.ecs import Ecs
 from adapters.http_calls import HttpCalls
+from adapters.kubernetes import KubeCalls, Kubernetes, token_reference
 from adapters.load_balancer import LoadBalancer
 from adapters.logs import Logs
 from adapters.pager import Pager
@@ -54,6 +55,7 @@ def outside(
         ComplyAi(http(HEALTH_TIMEOUT_S), settings.company.services),
         Ecr(aws),
         Ecs(aws, settings.company.cluster),
+        Kubernetes(kube_calls(settings, vault, stack), settings.kubernetes.namespace),
         LoadBalancer(aws),
         Logs(aws),
         Pager(
@@ -84,6 +86,14 @@ def aws_calls(settings: Settings, stack: contextlib.AsyncExitStack) -> AwsCalls:
     aws = AwsCalls(settings.aws.region, settings.aws.endpoint_url, settings.aws.timeout_s)
     stack.push_async_callback(aws.close)
     return aws
+
+
+def kube_calls(settings: Settings, vault: Vault, stack: contextlib.AsyncExitStack) -> KubeCalls:
+    """Closed when the stack is."""
+    token = vault.credential_if(token_reference(settings.kubernetes))
+    calls = KubeCalls(settings.kubernetes, token)
+    stack.push_async_callback(calls.close)
+    return calls
 
 
 def postgres(settings: Settings, vault: Vault) -> Postgres:

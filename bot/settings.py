@@ -79,6 +79,18 @@ class PostgresSettings(Group):
     timeout_s: float = 5.0
 
 
+class KubernetesSettings(Group):
+    """With neither address nor kubeconfig, the bot is a pod of the cluster."""
+
+    url: Address = ""  #: https://...
+    ca: str = ""  #: A file with its authority's certificate, PEM; empty: the system's authorities.
+    token: Kept = None  #: Of a service account.
+    kubeconfig: str = Field(default="", pattern=r"^(/\S+)?$")  #: An absolute path.
+    context: str = ""  #: In the kubeconfig; empty: its current one.
+    namespace: str = "production"
+    timeout_s: float = Field(default=10.0, gt=0, le=60)  #: Of one call, connecting included.
+
+
 class StatusPageSettings(Group):
     meta_url: str = "https://metastatus.com/data/orgs.json"
     stripe_url: str = "https://status.stripe.com/current"
@@ -160,6 +172,7 @@ class Settings(BaseSettings):
     company: Company = Company()
     aws: AwsSettings = AwsSettings()
     postgres: PostgresSettings = PostgresSettings()
+    kubernetes: KubernetesSettings = KubernetesSettings()
     status_pages: StatusPageSettings = StatusPageSettings()
     pager: PagerSettings = PagerSettings()
     tickets: TicketSettings = TicketSettings()

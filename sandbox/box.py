@@ -24,6 +24,7 @@ from bot.secrets.reference import Reference
 from bot.settings import (
     Auth0Settings,
     AwsSettings,
+    KubernetesSettings,
     PagerSettings,
     PostgresSettings,
     Settings,
@@ -40,6 +41,7 @@ from sandbox.faults import BY_NAME, SCENES
 from sandbox.peers.auth0 import Auth0
 from sandbox.peers.github import GitHub
 from sandbox.peers.health import HealthServices, ServiceState
+from sandbox.peers.kubernetes import Cluster
 from sandbox.peers.pagerduty import POLICY, PagerDuty, User
 from sandbox.peers.status_pages import VendorPages
 from sandbox.peers.stripe import Stripe
@@ -84,6 +86,7 @@ class Box:
         self.github = GitHub()
         self.auth0, self.stripe = Auth0(), Stripe()
         self.webhooks = WebhookEndpoint(self.stripe.webhook_secret, lambda: self.database.dsn)
+        self.kubernetes = Cluster(scale, self.aws.clock)
         self.slack = Workspace(
             manifest=yaml.safe_load(MANIFEST.read_text()),
             panel={"GET /page/faults": self._list_faults, "POST /page/faults": self._switch},
@@ -104,7 +107,8 @@ class Box:
         async with contextlib.AsyncExitStack() as stack:
             peers = (self.health, self.vendors, self.pagerduty, self.github, self.auth0)
             money = (self.stripe, self.webhooks)
-            parts = (self.aws, *peers, *money, *(() if self._is_lent else (self.database,)))
+            systems = (self.aws, self.kubernetes, *peers, *money)
+            parts = (*systems, *(() if self._is_lent else (self.database,)))
             for part in parts:
                 stack.push_async_callback(part.stop)
             await asyncio.gather(*(part.start() for part in parts))
@@ -151,6 +155,11 @@ class Box:
             postgres=PostgresSettings(
                 dsn=self._kept("database", self.database.dsn),
                 replica_dsn=self._kept("replica", self.database.replica_dsn),
+            ),
+            kubernetes=KubernetesSettings(
+                url=self.kubernetes.url,
+                ca=str(self._certificate()),
+                token=self._kept("kubernetes-token", self.kubernetes.token),
             ),
             status_pages=StatusPageSettings(
                 meta_url=self.vendors.page("Meta"),
@@ -212,6 +221,12 @@ class Box:
         with os.fdopen(file, "w") as opened:
             opened.write(f"{secret}\n")
         return Reference(f"file:{folder / name}")
+
+    def _certificate(self) -> Path:
+        """Of whom to trust to be the sandbox's Kubernetes."""
+        file = self._folder / "kubernetes-ca.pem"
+        file.write_text(self.kubernetes.ca)
+        return file
 
     def updates(self, service: str) -> int:
         """How often a client has told ECS to update this service."""

@@ -40,6 +40,7 @@ class Company(Value):
         ServicePlace(name="complyai-frontend", health_url="https://app.complyai.io/health"),
     )
     database: str = "complyai-prod"
+    workers: str = "celery-worker"  #: The deployment that works off the queues.
     vendors: tuple[Vendor, ...] = (
         Vendor(name="Meta", circuit_parameter="/complyai/circuit/meta"),
         Vendor(name="Stripe", circuit_parameter="/complyai/circuit/stripe"),
