@@ -55,7 +55,7 @@ def outside(
         ComplyAi(http(HEALTH_TIMEOUT_S), settings.company.services),
         Ecr(aws),
         Ecs(aws, settings.company.cluster),
-        Kubernetes(kube_calls(settings, vault, stack), settings.kubernetes.namespace),
+        kubernetes(settings, vault, stack),
         LoadBalancer(aws),
         Logs(aws),
         Pager(
@@ -88,12 +88,12 @@ def aws_calls(settings: Settings, stack: contextlib.AsyncExitStack) -> AwsCalls:
     return aws
 
 
-def kube_calls(settings: Settings, vault: Vault, stack: contextlib.AsyncExitStack) -> KubeCalls:
-    """Closed when the stack is."""
+def kubernetes(settings: Settings, vault: Vault, stack: contextlib.AsyncExitStack) -> Kubernetes:
+    """Its connections are closed when the stack is."""
     token = vault.credential_if(token_reference(settings.kubernetes))
     calls = KubeCalls(settings.kubernetes, token)
     stack.push_async_callback(calls.close)
-    return calls
+    return Kubernetes(calls, settings.kubernetes.namespace)
 
 
 def postgres(settings: Settings, vault: Vault) -> Postgres:

@@ -1,6 +1,6 @@
 """Kubernetes: how deployments and their pods are, what they write, and how to restart or scale."""
 
-from adapters.kubernetes.access import token_reference
+from adapters.kubernetes.access import is_said_where, token_reference
 from adapters.kubernetes.adapter import READS, Kubernetes
 from adapters.kubernetes.calls import KubeCalls
 from adapters.kubernetes.changes import RestartDeployment, ScaleDeployment
@@ -23,5 +23,6 @@ __all__ = [
     "Pods",
     "RestartDeployment",
     "ScaleDeployment",
+    "is_said_where",
     "token_reference",
 ]

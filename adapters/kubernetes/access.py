@@ -40,6 +40,11 @@ class Place:
     proxy: str | None
 
 
+def is_said_where(settings: KubernetesSettings) -> bool:
+    """Whether it is known where Kubernetes is."""
+    return bool(settings.url or settings.kubeconfig) or _in_cluster()
+
+
 def token_reference(settings: KubernetesSettings) -> Reference | None:
     """Where the token is kept, unless it stands in a kubeconfig."""
     if settings.url or settings.kubeconfig:

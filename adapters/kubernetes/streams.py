@@ -1,7 +1,7 @@
 """One container's log, read from a place on, and only what is new there."""
 
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -31,13 +31,13 @@ async def new_lines(
     container: str,
     place: Place,
     containing: bytes,
+    asked: Mapping[str, object],
     began: Callable[[], None] = lambda: None,
-    **asked: object,
 ) -> AsyncGenerator[LogLine, None]:
     """
     Moves the place on with every line, wanted or not. Raises what a call of Kubernetes raises,
-    also after it has given lines. `began` is called when there is a log. `asked`: `follow`,
-    `previous`.
+    also after it has given lines. `asked`: `follow` or `previous`. `began` is called when there
+    is a log.
     """
     call = Call("get", "pods", pod, "log", namespace=namespace)
     query = {"container": container, "timestamps": "true", "sinceTime": place.since, **asked}

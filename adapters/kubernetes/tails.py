@@ -9,7 +9,7 @@ from datetime import datetime
 from adapters.kubernetes.calls import KubeCalls
 from adapters.kubernetes.errors import Call, NotYet
 from adapters.kubernetes.facts import Deployment, Line, Lines
-from adapters.kubernetes.following import restarts_of
+from adapters.kubernetes.followed import restarts_of
 from adapters.kubernetes.lines import Place
 from adapters.kubernetes.shapes import PodShape, shaped
 from adapters.kubernetes.streams import LogLine, new_lines
@@ -79,7 +79,7 @@ async def _read(
         lives.insert(0, {"previous": "true"})
     for asked in lives:
         lines = new_lines(
-            calls, deployment.namespace, name, container, place, containing.encode(), **asked
+            calls, deployment.namespace, name, container, place, containing.encode(), asked
         )
         try:
             async with contextlib.aclosing(lines):
