@@ -93,9 +93,9 @@ class Cluster(Peer):
             },
         }
         there = self.store.find(DEPLOYMENTS, NAMESPACE, name)
-        metadata: Object = there["metadata"] if there else {"labels": labels}
-        generation = metadata.get("generation", 0) + 1
-        content = {"metadata": {**metadata, "generation": generation}, "spec": spec}
+        was: Object = there or {"metadata": {"labels": labels}}
+        metadata = {**was["metadata"], "generation": was["metadata"].get("generation", 0) + 1}
+        content = {**was, "metadata": metadata, "spec": spec}
         self.store.put(DEPLOYMENTS, NAMESPACE, name, content)
 
     def deploy_bad(self, name: str = WORKERS, image: str = "complyai/worker:2.15.0") -> None:
