@@ -10,7 +10,7 @@ import base64
 import contextlib
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from aiohttp import web
@@ -24,7 +24,7 @@ from sandbox.peers.kubernetes.pods import Kubelet, Life
 from sandbox.peers.kubernetes.rights import ALL, ANYTHING, Asked, Rights, Rule, User
 from sandbox.peers.kubernetes.rollouts import Controllers
 from sandbox.peers.kubernetes.store import DEPLOYMENTS, NAMESPACES, Object, Store
-from sandbox.peers.peer import Peer
+from sandbox.peers.peer import Peer, cut
 
 NAMESPACE = "production"
 #: Deployments of the company, and how many pods each has.
@@ -39,11 +39,13 @@ class Cluster(Peer):
     """
     `scale`: seconds of real time that a second of the cluster's time takes. Faults of its own:
     too many requests (429), unauthorized (401), broken (500), cut log (a log that is followed
-    breaks off), expired (410 for the next page of a list), gone (410 for the next watch).
+    breaks off), expired (410 for the next page of a list), gone (410 for the next watch), lost
+    change (a change is made, and its answer is lost).
     """
 
     FAULTS = Peer.FAULTS | {
-        "too many requests", "unauthorized", "broken", "cut log", "expired", "gone"
+        "too many requests", "unauthorized", "broken", "cut log", "expired", "gone",
+        "lost change",
     }  # fmt: skip
 
     def __init__(
@@ -56,6 +58,8 @@ class Cluster(Peer):
         self._rights = Rights()
         self._tls, self.ca = loopback_tls()
         self.token = self.admit(BOT)  #: The bot's.
+        self.watches: set[asyncio.Transport] = set()  #: Of whoever watches now.
+        self.before_change: Callable[[], None] = lambda: None  #: What somebody else does then.
         self._ticking: asyncio.Task[None] | None = None
         self.store.put(NAMESPACES, "", NAMESPACE, {"status": {"phase": "Active"}})
         for name, replicas in DEPLOYED.items():
@@ -71,6 +75,12 @@ class Cluster(Peer):
         given = ANYTHING if rules is None else tuple(map(Rule.read, rules))
         self._rights.users[token] = User(name, given, namespace or ALL)
         return token
+
+    def renew_token(self) -> str:
+        """The bot's new one; the old one is not accepted any more."""
+        self._rights.users.pop(self.token)
+        self.token = self.admit(BOT)
+        return self.token
 
     def restrict(self, rules: Sequence[Mapping[str, Any]]) -> None:
         """From now on the bot may do no more than this, and that in its namespace."""
@@ -213,7 +223,7 @@ class Cluster(Peer):
             case "watch":
                 if self.strikes("gone"):
                     self.store.forget()
-                return await api.watched(self.store, asked, request)
+                return await self._watched(request, asked)
             case "list":
                 if "continue" in request.query and self.strikes("expired"):
                     raise answers.EXPIRED
@@ -221,14 +231,25 @@ class Cluster(Peer):
             case "get":
                 return web.json_response(api.shown(self.store, asked, request))
             case "patch" | "update":
-                return web.json_response(await self._change(request, asked))
+                made = await self._change(request, asked)
+                return cut(request) if self.strikes("lost change") else web.json_response(made)
         raise KubeError(405, "MethodNotAllowed", "the server does not allow this method", {})
+
+    async def _watched(self, request: web.Request, asked: Asked) -> web.StreamResponse:
+        transport = request.transport
+        assert transport
+        self.watches.add(transport)
+        try:
+            return await api.watched(self.store, asked, request)
+        finally:
+            self.watches.discard(transport)
 
     async def _change(self, request: web.Request, asked: Asked) -> dict[str, Any]:
         try:
             body = json.loads(await request.text())
         except ValueError:
             raise answers.bad_request("the object provided is unrecognized") from None
+        self.before_change()
         return api.changed(self.store, asked, request.content_type, body)
 
 
