@@ -23,12 +23,15 @@ from adapters.http_calls import PAUSE_S, READ_TRIES, UNREADABLE
 from adapters.kubernetes.access import kubeconfig_credential, open_client, open_place
 from adapters.kubernetes.errors import Call, Expired
 from bot.runbook.errors import NothingDone, Unreachable
+from bot.runbook.values import all_storable, storable
 from bot.secrets.vault import Credential
 from bot.settings import KubernetesSettings
 
 #: In bytes. A page of pods is a tenth of it.
 LARGEST_ANSWER = 4_000_000
 PAGE, MOST_PAGES = 50, 20
+#: What may be half a character, which is no text: how JSON begins to write one.
+HALF_A_PAIR = b"\\ud"
 PATCH = "application/strategic-merge-patch+json"
 
 Json = dict[str, Any]
@@ -81,7 +84,7 @@ class KubeCalls:
     async def read(self, call: Call, query: Query | None = None) -> Answer:
         """At most three times."""
         raw = await self._limited(call, self._read_again(call, query or {}))
-        return Answer(_json(call, raw), _answered_at(raw.headers))
+        return Answer(as_json(call, raw.body), _answered_at(raw.headers))
 
     async def read_pages(self, call: Call, query: Query | None = None) -> Pages:
         """What the pages of a list hold. Each page has its time limit. Raises Expired too."""
@@ -106,7 +109,7 @@ class KubeCalls:
     async def write(self, call: Call, body: Json) -> Answer:
         """Sends once. Unreachable, unless NothingDone, means that nobody knows."""
         raw = await self._limited(call, self._send(call, {}, body))
-        return Answer(_json(call, raw), _answered_at(raw.headers))
+        return Answer(as_json(call, raw.body), _answered_at(raw.headers))
 
     @asynccontextmanager
     async def stream(
@@ -179,7 +182,7 @@ class KubeCalls:
             response: aiohttp.ClientResponse = await client.call_api(
                 call.path,
                 "GET" if body is None else "PATCH",
-                query_params=[(name, value) for name, value in query.items() if value is not None],
+                query_params=_asked(query),
                 header_params=headers,
                 body=body,
                 _preload_content=False,
@@ -206,6 +209,10 @@ class KubeCalls:
             return self._client
 
 
+def _asked(query: Query) -> list[tuple[str, str]]:
+    return [(name, storable(str(value))) for name, value in query.items() if value is not None]
+
+
 def _passes_soon(error: Unreachable) -> bool:
     if isinstance(error, NothingDone):
         return error.again_after_s <= 1
@@ -221,14 +228,16 @@ async def _whole(call: Call, response: aiohttp.ClientResponse) -> _Raw:
     return _Raw(response.status, response.headers, bytes(body))
 
 
-def _json(call: Call, raw: _Raw) -> Json:
+def as_json(call: Call, body: bytes) -> Json:
+    """Raises Unreachable for what is no object."""
     try:
-        content = json.loads(raw.body)
+        content = json.loads(body)
     except UNREADABLE:
         raise call.unreadable() from None
     if not isinstance(content, dict):
         raise call.unreadable()
-    return content
+    found: Json = all_storable(content) if HALF_A_PAIR in body.lower() else content
+    return found
 
 
 def _answered_at(headers: Mapping[str, str]) -> datetime:

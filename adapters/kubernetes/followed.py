@@ -9,12 +9,11 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 from adapters.kubernetes.calls import KubeCalls, Query
-from adapters.kubernetes.errors import Call, Denied, NotThere, NotYet
+from adapters.kubernetes.errors import Call, NotThere, NotYet
 from adapters.kubernetes.lines import Place
 from adapters.kubernetes.shapes import PodShape, shaped
 from adapters.kubernetes.streams import LogLine, new_lines
 from bot.runbook.errors import StepError
-from bot.secrets.vault import NotAccepted
 
 FIRST_NAP_S, LONGEST_NAP_S = 0.2, 5.0
 OVER = ("Succeeded", "Failed")  #: Phases of a pod that writes nothing any more.
@@ -47,7 +46,7 @@ class FollowedLog:
         self.missing = ""  #: Why some of it will never be read.
 
     async def go_on(self) -> None:
-        """Until the pod is gone, or its log may not be read."""
+        """Until the pod is gone."""
         while True:
             try:
                 await self._read()
@@ -55,9 +54,6 @@ class FollowedLog:
                 self.trouble, self._is_whole = str(error), True
             except NotThere:
                 break
-            except (Denied, NotAccepted) as error:
-                self.trouble = str(error)
-                return
             except StepError as error:
                 self.trouble, self._seen, self._is_whole = str(error), None, False
             if self._is_whole and self._is_over():

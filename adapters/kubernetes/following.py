@@ -35,7 +35,10 @@ class Following:
         self, calls: KubeCalls, deployment: Deployment, since: datetime, containing: str
     ) -> None:
         self._calls, self._since = calls, since
-        self._namespace, self._containing = deployment.namespace, containing.encode()
+        self._namespace, self._containing = (
+            deployment.namespace,
+            containing.encode("utf-8", "replace"),
+        )
         self._lines: asyncio.Queue[LogLine | Exception] = asyncio.Queue(MOST_WAITING)
         self._watch = PodWatch(calls, self._namespace, deployment.selector, self._take_up)
         self._watching: asyncio.Task[None] | None = None

@@ -32,8 +32,8 @@ def _listed(given: Any) -> Any:
 
 class Metadata(Shape):
     name: Name
-    uid: str
-    resource_version: str = ""
+    uid: str = Field(min_length=1)
+    resource_version: str = Field(min_length=1)  #: Without one nothing would guard a change.
     generation: int = 1
     creation_timestamp: AwareDatetime
     deletion_timestamp: AwareDatetime | None = None

@@ -74,13 +74,12 @@ async def _read(
     of_log: deque[LogLine],
 ) -> None:
     name, place = pod.metadata.name, Place(since)
+    wanted = containing.encode("utf-8", "replace")
     lives: list[dict[str, object]] = [{}]
     if restarts_of(pod, container):
         lives.insert(0, {"previous": "true"})
     for asked in lives:
-        lines = new_lines(
-            calls, deployment.namespace, name, container, place, containing.encode(), asked
-        )
+        lines = new_lines(calls, deployment.namespace, name, container, place, wanted, asked)
         try:
             async with contextlib.aclosing(lines):
                 async for line in lines:

@@ -8,8 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 
 import aiohttp
 
-from adapters.http_calls import UNREADABLE
-from adapters.kubernetes.calls import LARGEST_ANSWER, Json, KubeCalls
+from adapters.kubernetes.calls import LARGEST_ANSWER, Json, KubeCalls, as_json
 from adapters.kubernetes.errors import Call, Expired
 from adapters.kubernetes.shapes import PodShape, shaped
 from bot.runbook.errors import StepError
@@ -60,7 +59,7 @@ class PodWatch:
             except Expired:
                 self._version = ""
             except StepError as error:
-                self.trouble, self._version = str(error), ""
+                self.trouble = str(error)
                 log.info("%s", error)
             await asyncio.sleep(nap)
             nap = min(2 * nap, LONGEST_NAP_S)
@@ -111,10 +110,4 @@ async def _json_lines(reader: aiohttp.StreamReader, call: Call) -> AsyncIterator
         if len(held) > LARGEST_ANSWER:
             raise call.unreadable()
         for line in lines:
-            try:
-                content = json.loads(line)
-            except UNREADABLE:
-                raise call.unreadable() from None
-            if not isinstance(content, dict):
-                raise call.unreadable()
-            yield content
+            yield as_json(call, line)

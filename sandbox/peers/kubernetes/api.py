@@ -13,7 +13,7 @@ from aiohttp import web
 
 from sandbox.peers.kubernetes import answers
 from sandbox.peers.kubernetes.answers import KubeError, bad_request
-from sandbox.peers.kubernetes.logs import TRUE
+from sandbox.peers.kubernetes.logs import LOOK_EVERY_S, TRUE, happens
 from sandbox.peers.kubernetes.patches import MERGES
 from sandbox.peers.kubernetes.rights import Asked
 from sandbox.peers.kubernetes.selectors import fits_fields, fits_labels
@@ -230,10 +230,9 @@ async def watched(store: Store, asked: Asked, request: web.Request) -> web.Strea
             at = store.version
             for what, found in _of_interest(writes, kind, asked, query):
                 await _send(response, what, _as_asked(kind, found, request, store))
-            try:
-                await asyncio.wait_for(changed_now.wait(), left)
-            except TimeoutError:
+            if request.transport is None:
                 break
+            await happens(changed_now, min(left, LOOK_EVERY_S))
     await response.write_eof()
     return response
 

@@ -1,5 +1,7 @@
 """A pod's log over HTTP, as the API passes it on from the kubelet."""
 
+import asyncio
+import contextlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -12,6 +14,7 @@ from sandbox.peers.kubernetes.pods import ContainerLog, Life
 TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 NEGATIVE = "must be greater than or equal to 0"
 BOTH = "Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified"
+LOOK_EVERY_S = 0.5
 Line = tuple[int, bytes]
 
 
@@ -67,6 +70,12 @@ class LogQuestion:
         return (_stamp(line[0]) if self.timestamps else b"") + line[1] + b"\n"
 
 
+async def happens(changed: asyncio.Event, within_s: float) -> None:
+    """Waits for it, and no longer: whoever reads may have gone, which nobody tells."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(changed.wait(), within_s)
+
+
 def _natural(pod: str, name: str, given: str | None) -> int | None:
     if given is None:
         return None
@@ -112,9 +121,9 @@ async def send_log(
             at = log.written
             if body:
                 await response.write(body)
-            elif log.is_over:
+            elif log.is_over or request.transport is None:
                 break
             else:
-                await changed.wait()
+                await happens(changed, LOOK_EVERY_S)
     await response.write_eof()
     return response

@@ -29,6 +29,10 @@ class ContainerLog:
         self.is_over = False
         self._readers: set[asyncio.Event] = set()
 
+    @property
+    def is_followed(self) -> bool:
+        return bool(self._readers)
+
     def write(self, at_ns: int, text: str) -> None:
         self.lines.append((at_ns, text.encode("utf-8", "replace")))
         self.written += 1

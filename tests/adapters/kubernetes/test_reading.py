@@ -1,5 +1,6 @@
 """What is read of a cluster, and what is said when it cannot be."""
 
+import asyncio
 import logging
 import re
 from datetime import timedelta
@@ -255,6 +256,8 @@ async def use_everything(kubernetes: Kubernetes, cluster: Cluster) -> None:
         await until(lambda: {"pods:get", "pods:watch"} <= used(cluster))
         assert await anext(lines)
     await kubernetes._scale(found.scale(4), "key")
+    await until(lambda: cluster.alive() == 4)
+    await asyncio.sleep(0.1)  # its own controllers write it as well
     found = await kubernetes.deployment(WORKER)
     await kubernetes._restart(found.restart(), "key")
 
