@@ -13,6 +13,7 @@ from sandbox.peers.kubernetes import WORKERS, Cluster
 
 PODS, LINES_A_SECOND, TICK_S = 20, 5000, 0.02
 ORGANIZATIONS = 20
+APART_S = 2.5  #: A log is asked for from a second on: nobody is to get lines of the time before.
 TEXT = "[INFO/ForkPoolWorker-{n}] Task ad_sync.sync_account succeeded for org_{org:02d}: row {n}"
 
 
@@ -26,6 +27,7 @@ async def main(seconds: float) -> None:
             await followed(cluster, True)
             print(await write(cluster, seconds), flush=True)
             await followed(cluster, False)
+            await asyncio.sleep(APART_S)
             print("ready", flush=True)
 
 

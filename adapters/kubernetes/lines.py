@@ -9,6 +9,7 @@ seen. Lines of one container never go back in time.
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 LONGEST_LINE = 16 * 1024  #: In bytes, its time included; what is beyond is searched and left out.
 CUT = "…".encode()
@@ -76,22 +77,25 @@ class Place:
         """The log is asked for once more; what was seen of it will come again."""
         self._left = self._seen
 
-    def is_new(self, stamp: bytes) -> bool:
-        """Raises ValueError for what is no time: the line is none of the log's."""
+    def take(self, stamp: bytes) -> int | None:
+        """
+        A line's time, and the place is behind it; None: it was seen before. Raises ValueError for
+        what is no time: the line is none of the log's.
+        """
         if self._left is None and stamp == self._stamp:
             self._seen += 1
-            return True
+            return self._ns
         at = stamp_ns(stamp)
         if self._left is not None:
             if at < self._ns:
-                return False
+                return None
             if at == self._ns and self._left > 0:
                 self._left -= 1
-                return False
+                return None
             self._left = None
         self._seen = self._seen + 1 if at == self._ns else 1
         self._ns, self._stamp = at, stamp
-        return True
+        return at
 
 
 def nanoseconds(at: datetime) -> int:
@@ -102,15 +106,19 @@ def nanoseconds(at: datetime) -> int:
 def stamp_ns(stamp: bytes) -> int:
     """Raises ValueError."""
     text = stamp.decode("ascii", "strict")
-    whole, _, rest = text[:19], text[19:20], text[19:]
+    whole, rest = text[:19], text[19:]
     fraction, zone = "", rest
     if rest.startswith("."):
         digits = len(rest) - len(rest[1:].lstrip("0123456789")) - 1
         fraction, zone = rest[1 : digits + 1], rest[digits + 1 :]
     if not zone or len(fraction) > 9:
         raise ValueError("no time")
-    at = datetime.fromisoformat(f"{whole}{zone}")
-    return nanoseconds(at) + int(fraction.ljust(9, "0"))
+    return _second_ns(f"{whole}{zone}") + int(fraction.ljust(9, "0"))
+
+
+@lru_cache(maxsize=64)
+def _second_ns(text: str) -> int:
+    return nanoseconds(datetime.fromisoformat(text))
 
 
 def moment(ns: int) -> datetime:

@@ -1,5 +1,6 @@
 """One container's log, read from a place on, and only what is new there."""
 
+import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass
@@ -7,11 +8,11 @@ from datetime import datetime
 
 from adapters.kubernetes.calls import KubeCalls
 from adapters.kubernetes.errors import Call
-from adapters.kubernetes.lines import Place, Splitter, moment, stamp_ns
+from adapters.kubernetes.lines import Place, Splitter, moment
 
 log = logging.getLogger(__name__)
 
-CHUNK = 32 * 1024
+CHUNK = 8 * 1024  #: In bytes: so much is looked at before others have their turn.
 #: Seconds without a byte after which a log is asked for anew: nobody tells of a dead connection.
 IDLE_S = 60.0
 
@@ -49,6 +50,7 @@ async def new_lines(
             for stamp, text in splitter.feed(chunk):
                 if line := _line(pod, container, place, stamp, text):
                     yield line
+            await asyncio.sleep(0)
         for stamp, text in splitter.end():
             if line := _line(pod, container, place, stamp, text):
                 yield line
@@ -58,10 +60,10 @@ def _line(
     pod: str, container: str, place: Place, stamp: bytes, text: bytes | None
 ) -> LogLine | None:
     try:
-        if not place.is_new(stamp) or text is None:
-            return None
-        at = moment(stamp_ns(stamp))
+        at = place.take(stamp)
     except ValueError:  # The kubelet's own errors stand in the log without a time.
         log.info("%s: the kubelet says something that is no line of the log", pod)
         return None
-    return LogLine(at, pod, container, text.decode("utf-8", "replace"))
+    if at is None or text is None:
+        return None
+    return LogLine(moment(at), pod, container, text.decode("utf-8", "replace"))

@@ -105,8 +105,8 @@ def test_a_log_that_is_asked_for_again_loses_and_repeats_nothing(
         answer = [(n, ns) for n, ns in enumerate(log) if ns >= since]
         place.begin_again()
         broken = data.draw(st.integers(0, len(answer)))
-        got += [n for n, ns in answer[:broken] if place.is_new(stamp(ns))]
+        got += [n for n, ns in answer[:broken] if place.take(stamp(ns)) is not None]
     place.begin_again()
     since = nanoseconds(datetime.fromisoformat(place.since))
-    got += [n for n, ns in enumerate(log) if ns >= since and place.is_new(stamp(ns))]
+    got += [n for n, ns in enumerate(log) if ns >= since and place.take(stamp(ns)) is not None]
     assert got == list(range(len(log))) and start == nanoseconds(AT)
