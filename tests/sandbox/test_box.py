@@ -1,5 +1,6 @@
 """The company in a box: what is switched on goes wrong, and is over when it is cured."""
 
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -8,9 +9,12 @@ from typing import Any
 import aiohttp
 import pytest
 
+from assembly.outside import kubernetes
+from assembly.secrets import open_vault
 from sandbox.aws.clock import RunningClock
 from sandbox.box import Box
 from sandbox.faults import BROKEN, MENDED, MISSED
+from tests.sandbox.kubernetes.waiting import until
 
 pytestmark = pytest.mark.slow
 A_ROLLOUT_S = 60.0
@@ -40,6 +44,22 @@ async def test_a_bad_deployment_that_was_cured_is_off_and_can_happen_again(box: 
     assert await on_at_the_page(box) == {"bad-deploy"}
     box.aws.clock.advance(A_ROLLOUT_S)
     assert not box.aws.is_well(BROKEN)
+
+
+async def test_a_bot_of_this_company_sees_its_workers_die_and_live(box: Box) -> None:
+    settings = box.settings()
+    async with contextlib.AsyncExitStack() as stack:
+        found = kubernetes(settings, open_vault(settings, stack), stack)
+        assert isinstance(box.aws.clock, RunningClock)
+        box.aws.clock.advance(A_ROLLOUT_S)
+        await until(lambda: box.kubernetes.alive() == 3)
+        assert (await found.deployment(settings.company.workers)).trouble == ""
+        box.kubernetes.kill_workers()
+        assert "CrashLoopBackOff" in (await found.pods(settings.company.workers)).troubles
+        box.kubernetes.revive_workers()
+        await until(lambda: bool(box.kubernetes.pods()[0].restarts))
+        box.aws.clock.advance(A_ROLLOUT_S)
+        await until(lambda: box.kubernetes.alive() == 3)
 
 
 async def test_switching_one_fault_of_aws_off_leaves_the_others_on(box: Box) -> None:

@@ -169,6 +169,14 @@ async def test_reading_is_tried_again(
     assert len(cluster.calls) == 3
 
 
+async def test_an_answer_without_end_is_not_read(
+    kubernetes: Kubernetes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.kubernetes.calls.LARGEST_ANSWER", 1000)
+    with pytest.raises(Unreachable, match="cannot be read"):
+        await kubernetes.deployment(WORKER)
+
+
 async def test_a_call_that_is_slow_is_given_up(
     cluster: Cluster, settings: KubernetesSettings
 ) -> None:
