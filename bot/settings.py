@@ -30,6 +30,9 @@ from bot.secrets.in_settings import (
 )
 from bot.secrets.reference import Reference
 
+#: The absolute path of a file; or none.
+A_FILE = r"^(/[^\s\"'`<>\[\]\\]+)?$"
+
 
 class Group(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -85,7 +88,7 @@ class KubernetesSettings(Group):
     url: Address = ""  #: https://...
     ca: str = ""  #: A file with its authority's certificate, PEM; empty: the system's authorities.
     token: Kept = None  #: Of a service account.
-    kubeconfig: str = Field(default="", pattern=r"^(/\S+)?$")  #: An absolute path.
+    kubeconfig: str = Field(default="", pattern=A_FILE)  #: Absolute.
     context: str = ""  #: In the kubeconfig; empty: its current one.
     namespace: str = "production"
     timeout_s: float = Field(default=10.0, gt=0, le=60)  #: Of one call, connecting included.

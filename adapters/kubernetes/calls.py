@@ -71,6 +71,7 @@ class KubeCalls:
     def __init__(self, settings: KubernetesSettings, token: Credential | None = None) -> None:
         self._settings, self._token = settings, token
         self._client: ApiClient | None = None
+        self._own_token: Credential | None = None  #: Of a kubeconfig.
         self._opening = asyncio.Lock()
 
     @property
@@ -78,6 +79,8 @@ class KubeCalls:
         return self._settings.timeout_s
 
     async def close(self) -> None:
+        if self._own_token:
+            await self._own_token.close()
         if self._client:
             await self._client.close()
 
@@ -204,7 +207,8 @@ class KubeCalls:
             if self._client is None:
                 place = await open_place(self._settings)
                 if self._settings.kubeconfig and not self._settings.url:
-                    self._token = kubeconfig_credential(self._settings, place)
+                    self._own_token = kubeconfig_credential(self._settings, place)
+                    self._token = self._own_token
                 self._client = await open_client(place)
             return self._client
 

@@ -166,7 +166,9 @@ class Lines(Facts):
     count: int  #: Of lines found; more than `lines` when not all are kept.
     unread: Mapping[str, str]  #: By pod, why its log, or some of it, could not be read.
     since: datetime
-    until: datetime  #: By Kubernetes' clock; the next look can begin here.
+    #: By Kubernetes' clock, to the second. A next look from here on loses nothing, and can see
+    #: some of the last lines again.
+    until: datetime
 
     def table(self) -> Table:
         rows = ((f"{line.at:%H:%M:%S}", line.pod, line.text) for line in self.lines)

@@ -64,6 +64,7 @@ class Cluster(Peer):
         self.store.put(NAMESPACES, "", NAMESPACE, {"status": {"phase": "Active"}})
         for name, replicas in DEPLOYED.items():
             self.deploy(name, replicas)
+        self.settle()
 
     # What tests and the sandbox do to it.
 
@@ -141,7 +142,7 @@ class Cluster(Peer):
         self.kubelet.write(life, line)
 
     def settle(self) -> None:
-        """Everything is as it is long after the last change; for time that stands."""
+        """Everything is as it is long after the last change."""
         for _ in range(50):
             self._go_on()
             for life in self.kubelet.lives.values():

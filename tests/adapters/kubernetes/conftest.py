@@ -17,7 +17,6 @@ LIMIT_S = 5.0
 @pytest.fixture
 async def cluster() -> AsyncIterator[Cluster]:
     async with Cluster(SCALE) as made:
-        made.settle()
         yield made
 
 

@@ -12,5 +12,4 @@ SCALE = 0.02  #: Seconds that a second of the cluster's takes.
 @pytest.fixture
 async def cluster() -> AsyncIterator[Cluster]:
     async with Cluster(SCALE) as made:
-        made.settle()
         yield made
