@@ -1,6 +1,5 @@
 """What is read of a cluster, and what is said when it cannot be."""
 
-import asyncio
 import logging
 import re
 from datetime import timedelta
@@ -17,6 +16,7 @@ from bot.secrets.vault import NotAccepted
 from bot.settings import KubernetesSettings
 from sandbox.peers import peer
 from sandbox.peers.kubernetes import NAMESPACE, Cluster
+from tests.adapters.kubernetes.test_changes import make_at_last
 from tests.credentials import Changing, given
 from tests.sandbox.kubernetes.waiting import until
 
@@ -264,10 +264,8 @@ async def use_everything(kubernetes: Kubernetes, cluster: Cluster) -> None:
         await until(lambda: {"pods:get", "pods:watch"} <= used(cluster))
         assert await anext(lines)
     await kubernetes._scale(found.scale(4), "key")
-    await until(lambda: cluster.alive() == 4)
-    await asyncio.sleep(0.1)  # its own controllers write it as well
     found = await kubernetes.deployment(WORKER)
-    await kubernetes._restart(found.restart(), "key")
+    await make_at_last(kubernetes, found.restart())
 
 
 def used(cluster: Cluster) -> set[str]:
