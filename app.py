@@ -93,11 +93,6 @@ async def doctor(settings: Settings) -> int:
             "ECS": Ecs(aws, settings.company.cluster).services(settings.company.service_names),
             "RDS": Rds(aws).database(settings.company.database),
             "PostgreSQL": postgres(settings, vault).connectivity(),
-            **(
-                {"Kubernetes": kubernetes(settings, vault, stack).pods(settings.company.workers)}
-                if is_said_where(settings.kubernetes)
-                else {}
-            ),
             "Outbox": _outbox(settings, vault),
             **({"the audit log's bucket": locked.check()} if locked else {}),
             **vendors(settings, vault, stack),
@@ -118,6 +113,9 @@ def vendors(
 ) -> Mapping[str, Awaitable[object]]:
     """Those that settings give us a key to."""
     looks: dict[str, Awaitable[object]] = {}
+    if is_said_where(settings.kubernetes):
+        workers = settings.company.workers
+        looks["Kubernetes"] = kubernetes(settings, vault, stack).pods(workers)
     if settings.stripe.api_key:
         calls = http_calls(settings.stripe.timeout_s, stack)
         looks["Stripe"] = stripe(settings, vault, calls).endpoint()

@@ -128,14 +128,14 @@ class Peer:
         if self.strikes("slow", request.method):
             await asyncio.sleep(self.slow_s)
         if self.strikes("lost request", request.method):
-            return cut(request)
+            return _cut(request)
         if self.strikes("error", request.method):
             return web.json_response({"message": "Service Unavailable"}, status=503)
         if self.strikes("html", request.method):
             return web.Response(text=PAGE, content_type="text/html")
         response = await handler(request)
         if self.strikes("lost response", request.method):
-            return cut(request)
+            return _cut(request)
         if self.strikes("half an answer", request.method):
             return await _half(request, response)
         return response
@@ -152,7 +152,7 @@ async def _call(request: web.Request) -> Call:
     return Call(request.method, request.path, dict(request.query), body, headers)
 
 
-def cut(request: web.Request) -> web.Response:
+def _cut(request: web.Request) -> web.Response:
     if request.transport is not None:
         request.transport.abort()
     return web.Response()

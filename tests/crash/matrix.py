@@ -19,7 +19,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
-import tests.crash.vendor_cases  # noqa: F401 - its cases are declared there
+import tests.crash.kubernetes_cases
+import tests.crash.vendor_cases  # noqa: F401 - their cases are declared there
 from bot.runbook import Change
 from sandbox.aws.seed import DatabaseKind
 from sandbox.box import Box

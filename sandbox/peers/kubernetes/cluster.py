@@ -24,7 +24,7 @@ from sandbox.peers.kubernetes.pods import Kubelet, Life
 from sandbox.peers.kubernetes.rights import ALL, ANYTHING, Asked, Rights, Rule, User
 from sandbox.peers.kubernetes.rollouts import Controllers
 from sandbox.peers.kubernetes.store import DEPLOYMENTS, NAMESPACES, Object, Store
-from sandbox.peers.peer import Peer, cut
+from sandbox.peers.peer import Peer
 
 NAMESPACE = "production"
 #: Deployments of the company, and how many pods each has.
@@ -39,13 +39,11 @@ class Cluster(Peer):
     """
     `scale`: seconds of real time that a second of the cluster's time takes. Faults of its own:
     too many requests (429), unauthorized (401), broken (500), cut log (a log that is followed
-    breaks off), expired (410 for the next page of a list), gone (410 for the next watch), lost
-    change (a change is made, and its answer is lost).
+    breaks off), expired (410 for the next page of a list), gone (410 for the next watch).
     """
 
     FAULTS = Peer.FAULTS | {
         "too many requests", "unauthorized", "broken", "cut log", "expired", "gone",
-        "lost change",
     }  # fmt: skip
 
     def __init__(
@@ -232,8 +230,7 @@ class Cluster(Peer):
             case "get":
                 return web.json_response(api.shown(self.store, asked, request))
             case "patch" | "update":
-                made = await self._change(request, asked)
-                return cut(request) if self.strikes("lost change") else web.json_response(made)
+                return web.json_response(await self._change(request, asked))
         raise KubeError(405, "MethodNotAllowed", "the server does not allow this method", {})
 
     async def _watched(self, request: web.Request, asked: Asked) -> web.StreamResponse:

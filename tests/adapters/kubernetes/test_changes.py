@@ -152,7 +152,7 @@ async def test_a_change_whose_answer_is_lost_is_found_and_not_made_again(
 ) -> None:
     """So it is too for a bot that died between the call and its record: it only looks."""
     change = await planned(kubernetes, kind)
-    cluster.fail("lost change", times=1)
+    cluster.fail("lost response", times=1, method="PATCH")
     with pytest.raises(Unreachable, match="may have been done all the same") as raised:
         await make(kubernetes, change)
     assert not isinstance(raised.value, NothingDone)

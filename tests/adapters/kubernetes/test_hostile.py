@@ -1,4 +1,4 @@
-"""Whatever answers in the place of Kubernetes: it is a fact to store and show, or said to be none."""
+"""Whatever answers in its place is a fact to be stored and shown, or is said to be none."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -69,9 +69,7 @@ async def test_whatever_it_answers_is_stored_and_shown(other: Says) -> None:
         {"metadata": None}, {"spec": {"replicas": "many"}}, {"items": "none"}, {"items": [None]},
     ],
 )  # fmt: skip
-async def test_what_has_another_shape_is_not_understood(
-    other: Says, content: Any
-) -> None:
+async def test_what_has_another_shape_is_not_understood(other: Says, content: Any) -> None:
     calls = KubeCalls(KubernetesSettings(url=other.url))
     other.answer = content
     said = await told(Kubernetes(calls, "production").pods("celery-worker"))
