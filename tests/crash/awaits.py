@@ -24,6 +24,7 @@ PRODUCT = tuple(str(ROOT / package) + os.sep for package in ("bot", "adapters", 
 #: `leaving`: the await has begun, what it asks for may be under way. `returning`: what it asked
 #: for is there, and not taken in yet.
 When = Literal["leaving", "returning"]
+ANYWHERE = "anywhere"
 T = TypeVar("T")
 
 #: Whether what runs here is between the intent of a change and its record.
@@ -62,7 +63,7 @@ class Awaits:
         if place not in self.places:
             self.places.append(place)
             self.notes.write_text(json.dumps(self.places))
-        if Point(place, when) == self.fatal:
+        if self.fatal in (Point(place, when), Point(ANYWHERE, when)):
             os.kill(os.getpid(), signal.SIGKILL)
 
 

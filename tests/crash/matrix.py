@@ -24,7 +24,7 @@ import tests.crash.vendor_cases  # noqa: F401 - their cases are declared there
 from bot.runbook import Change
 from sandbox.aws.seed import DatabaseKind
 from sandbox.box import Box
-from tests.crash.awaits import Point, When
+from tests.crash.awaits import ANYWHERE, Point, When
 from tests.crash.cases import CASES, HELD_S, Case
 from tests.crash.life import Outcome, Task
 
@@ -125,14 +125,18 @@ class Bench:
     lives: Lives
     folder: Path
 
-    async def whole(self, kind: type[Change], most: int | None = None) -> Row:
-        """Every await of this class; or `most` deaths, spread over all of them."""
+    async def once(self, kind: type[Change]) -> Row:
+        """It dies as soon as something comes back: the change is made, and not written down."""
+        return Row(kind, trials=[await self._killed(kind, Point(ANYWHERE, "returning"))])
+
+    async def whole(self, kind: type[Change]) -> Row:
+        """It dies at every await of this class, and its call and its answer are lost."""
         row = Row(kind)
         untouched, places = await self._without_death(kind)
         row.trials.append(untouched)
         row.awaits = len(places)
         points = [Point(place, when) for place in places for when in get_args(When)]
-        for point in _spread(points, most):
+        for point in points:
             row.trials.append(await self._killed(kind, point))
         if (await CASES[kind].make(self.box)).wire:
             row.trials += [await self._unanswered(kind), await self._on_its_way(kind)]
@@ -195,17 +199,11 @@ class Bench:
         return Trial(type(case.change), at, was_killed, effects, outcome, log)
 
 
-def _spread(points: Sequence[Point], most: int | None) -> Sequence[Point]:
-    if most is None or most >= len(points):
-        return points
-    return [points[i * len(points) // most] for i in range(most)]
-
-
 async def matrix(
     database: DatabaseKind,
     folder: Path,
     kinds: Sequence[type[Change]],
-    most: int | None = None,
+    is_slice: bool = False,
 ) -> Sequence[Row]:
     """The rows of these classes, in the company that has this kind of database."""
     todo = [kind for kind in kinds if CASES[kind].database == database]
@@ -220,7 +218,8 @@ async def matrix(
         async with lives(box) as living:
             bench = Bench(box, living, stores)
             while todo:
-                rows.append(await bench.whole(todo.pop(0), most))
+                trying = bench.once if is_slice else bench.whole
+                rows.append(await trying(todo.pop(0)))
 
     async with box.running():
         await asyncio.gather(*(lane(number) for number in range(min(LANES, len(todo)))))
