@@ -6,19 +6,23 @@ Every figure is printed beside what it is compared with, from the same run. Noth
 
 import asyncio
 import contextlib
+import itertools
 import json
 import os
 import statistics
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import asyncpg
+import sqlalchemy as sa
 import yaml
 
 from sandbox import people
 from sandbox.box import MANIFEST, Box
+from sandbox.postgres.database import Database
 from sandbox.slack.tiers import Limit
 from sandbox.slack.workspace import Workspace
 
@@ -43,14 +47,15 @@ def p99(values: Sequence[float]) -> float:
 
 
 def print_table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """The first column is words, the others figures."""
+    """The first column is words, the others figures. Below: how busy the machine was meanwhile."""
     widths = [max(len(row[n]) for row in (heads, *rows)) for n in range(len(heads))]
     print(f"\n{title}")
     for row in (heads, *rows):
         words, *figures = row
         line = [words.ljust(widths[0]), *map(str.rjust, figures, widths[1:])]
         print("  " + "   ".join(line).rstrip())
-    print(flush=True)
+    load = " ".join(f"{one:.2f}" for one in os.getloadavg())
+    print(f"  load average {load}, {os.cpu_count()} cores\n", flush=True)
 
 
 @asynccontextmanager
@@ -98,6 +103,22 @@ async def company(folder: Path) -> AsyncIterator[Mapping[str, str]]:
         assert running.stdout
         told: dict[str, str] = json.loads(await running.stdout.readline())
         yield told
+
+
+@asynccontextmanager
+async def postgres() -> AsyncIterator[Callable[[], Awaitable[str]]]:
+    """A server of its own, and what makes an empty database there: its URL."""
+    async with Database(organizations=0, with_replica=False) as server:
+        numbers = itertools.count(1)
+
+        async def new_url() -> str:
+            name = f"bench{next(numbers)}"
+            connection = await asyncpg.connect(server.admin_dsn)
+            await connection.execute(f"create database {name}")
+            await connection.close()
+            return sa.make_url(server.admin_dsn).set(database=name).render_as_string(False)
+
+        yield new_url
 
 
 @asynccontextmanager
