@@ -66,10 +66,13 @@ class Board:
 
 
 _LIGHT = [outbox.c[name] for name in Waiting.__dataclass_fields__]
+#: With the states written out: SQLite uses the index of what is open for no parameters, and reads
+#: all that was ever sent instead.
+_OPEN = sa.bindparam("open", OPEN, expanding=True, literal_execute=True)
 
 
 def board(c: sa.Connection) -> Board:
-    is_open = outbox.c.state.in_(OPEN)
+    is_open = outbox.c.state.in_(_OPEN)
     light = sa.select(*_LIGHT).where(is_open).order_by(outbox.c.seq)
     rows = [Waiting(**row) for row in c.execute(light).mappings()]
     names = sa.select(outbox.c.name).where(is_open)
