@@ -27,7 +27,7 @@ from bot.engine.freezing import Freezing
 from bot.engine.glass import REVIEW, remind
 from bot.engine.intents import Directory
 from bot.engine.judging import note_policy
-from bot.engine.leases import Lease
+from bot.engine.leases import Lease, next_end_s
 from bot.engine.performing import Performer
 from bot.engine.reading import QUESTIONS
 from bot.engine.record import Announcer, Said
@@ -49,6 +49,8 @@ T = TypeVar("T")
 #: Seconds between two looks for work that nobody does, and the longest nap of the timer.
 SWEEP_EVERY_S = 2.0
 NAP_AT_MOST_S = 5.0
+#: After the end of a lease, until one looks for what its holder was at.
+LEASE_IS_OVER_S = 0.02
 #: Seconds until a report is tried again when the store does not answer.
 REPORT_AGAIN_S = 0.5
 #: Until a wait is tried again whose event cannot be taken; the others do not wait for it.
@@ -257,9 +259,9 @@ class Engine:
                 await asyncio.sleep(REPORT_AGAIN_S)
 
     async def _sweep(self) -> None:
-        free = await self.store.read(orphans, self._lease.owner)
+        free, lease_ends_s = await self.store.read(_look, self._lease.owner)
         self._runner.start(self._left.but(free))
-        await asyncio.sleep(SWEEP_EVERY_S)
+        await asyncio.sleep(min(SWEEP_EVERY_S, lease_ends_s + LEASE_IS_OVER_S))
 
     async def _keep_time(self) -> None:
         self._wake.clear()
@@ -313,6 +315,11 @@ def _bare(event: Event, report: Report) -> tuple[Event, Report]:
     if event.kind == "applied":
         return event, Report(UNWRITTEN, report.result, report.has_result)
     return replace(event, outcome="failed"), Report(UNWRITTEN)
+
+
+def _look(c: sa.Connection, owner: str) -> tuple[list[str], float]:
+    """Work that nobody does, and the seconds until there may be more because another one died."""
+    return orphans(c, owner), next_end_s(c, owner)
 
 
 def _due(c: sa.Connection, now: float) -> list[str]:

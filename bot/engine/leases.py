@@ -76,6 +76,15 @@ def living(c: sa.Connection) -> list[str]:
     return list(c.execute(sa.select(replicas.c.id).where(_is_seen())).scalars())
 
 
+def next_end_s(c: sa.Connection, owner: str) -> float:
+    """Seconds until the first of the others is dead, unless it is seen before; inf: is alone."""
+    if c.dialect.name == "sqlite":
+        return math.inf
+    others = sa.select(sa.func.min(replicas.c.seen_at) + LASTS_S - _now())
+    left = c.execute(others.where(replicas.c.id != owner, _is_seen())).scalar()
+    return math.inf if left is None else float(left)
+
+
 def _is_seen() -> sa.ColumnElement[bool]:
     return replicas.c.seen_at > _now() - LASTS_S
 

@@ -69,6 +69,22 @@ async def test_what_a_dead_replica_was_at_is_taken_up_and_made_once(replicas: Re
     assert replicas.world.sent.count(PAINT) == 1
 
 
+async def test_a_death_is_noticed_when_the_lease_ends_and_not_at_the_next_sweep(
+    replicas: Replicas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "SWEEP_EVERY_S", 3600.0)
+    first, second = await replicas.one_more(), await replicas.one_more(SHORT)
+    run_id, plan = await asked(first)
+    replicas.world.hold = asyncio.Event()
+    await approves(first, plan)
+    await replicas.world.calling.wait()
+    await frozen(first)
+    await first.engine._runner.stop(0.0)
+    replicas.world.hold = None
+    await second.until(run_id, lambda run: run.steps["paint"].status == "given")
+    assert await owner(second, run_id) == second.engine._lease.owner
+
+
 async def test_a_replica_that_was_stopped_past_its_lease_calls_nothing_when_it_wakes(
     replicas: Replicas,
 ) -> None:
