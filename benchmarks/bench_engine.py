@@ -6,12 +6,12 @@ engine, from the same run: the same bodies awaited and nothing else; the runner 
 this process, with the same bodies; and the store alone, which commits one row for each step: the
 least that makes a step durable.
 
-Clicks: one at a time, in an engine that has nothing else to do, from the desk being asked until the
-next step's body has begun: a pick until the action's function, an approval until the first look at
-what is to be changed. Beside it the store alone: one row committed.
+Clicks: one at a time, in an engine that has nothing else to do, from the desk being asked until
+the next step's body has begun: a pick until the action's function, an approval until the first
+look at what is to be changed. Beside it the store alone: one row committed.
 
-The engine is measured on SQLite and on PostgreSQL, with nothing to say and with Slack's cards: they
-are made and put into the outbox, and nobody delivers them.
+The engine is measured on SQLite and on PostgreSQL, with nothing to say and with Slack's cards:
+they are made and put into the outbox, and nobody delivers them.
 """
 
 import asyncio

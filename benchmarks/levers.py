@@ -35,6 +35,7 @@ from bot.runbook import (
     Seen,
     pair,
 )
+from bot.runbook.durations import hours
 from bot.runbook.words import ok, plan
 from bot.settings import SlackSettings
 from bot.slack.announcer import SlackAnnouncer
@@ -43,6 +44,7 @@ from bot.slack.outbox import Outbox
 from bot.slack.views.plots import draw
 from bot.store import outbox as outbox_rows
 from bot.store.deliveries import Delivery
+from bot.store.delivering import board
 from bot.store.store import Store
 from bot.store.tables import runs
 from tests.credentials import given
@@ -52,7 +54,7 @@ DANA, RAVI = Actor("U0DANA", "T1"), Actor("U0RAVI", "T1")
 WHERE = Origin("C0GENERAL", "general")
 #: Seconds until an approval that nobody gives expires: not while this is measured.
 EXPIRES_AFTER_S = 30 * 86_400.0
-PATIENCE_S = 60.0
+PATIENCE_S, LOOKS_EVERY_S = 60.0, 0.02
 
 
 class Lever(Facts):
@@ -84,7 +86,8 @@ class Levers(Adapter):
         self.down: set[str] = set()
         self.heard: dict[str, asyncio.Future[float]] = {}
         self.held = asyncio.Event()  #: Somebody holds on to a lever for as long as it is not set.
-        self.holding: list[float] = []  #: When each of them came.
+        self.holding: list[float] = []  #: When each of them came, in seconds since the epoch.
+        self.came = asyncio.Event()
 
     def read(self, lever: str) -> Lever:
         if (waiting := self.heard.pop(lever, None)) and not waiting.done():
@@ -93,6 +96,7 @@ class Levers(Adapter):
 
     async def hold(self) -> None:
         self.holding.append(time.time())
+        self.came.set()
         await self.held.wait()
 
     async def _see(self, change: Pull) -> Seen:
@@ -162,7 +166,7 @@ def holding() -> Runbook:
     book = Runbook(id="RB-B-002", title="Holds", severity="P3", category="Test", inputs=Inputs)
     section = book.section("Hold")
 
-    @section.check("Hold on to it")
+    @section.check("Hold on to it", limit=hours(1))
     async def hold(levers: Levers) -> Found[Lever]:
         await levers.hold()
         return ok("Held", Lever(is_down=True))
@@ -246,12 +250,20 @@ class SmallBot:
         async with asyncio.timeout(PATIENCE_S):
             return (await reached - began) * 1000
 
+    async def delivered(self) -> None:
+        """Until there is nothing left to be shown in Slack."""
+        await self.comes(lambda c: not board(c).rows)
+
     async def all_finished(self, book: str) -> None:
         mine = (runs.c.book == book) & runs.c.status.in_(UNDER_WAY)
         query = sa.select(runs.c.id).where(mine).limit(1)
+        await self.comes(lambda c: c.execute(query).first() is None)
+
+    async def comes(self, truth: Callable[[sa.Connection], bool]) -> None:
+        """Until it is true of the rows, which are looked at rarely enough to disturb nobody."""
         async with asyncio.timeout(PATIENCE_S):
-            while await self.store.read(lambda c: c.execute(query).first()):
-                await asyncio.sleep(0.01)
+            while not await self.store.read(truth):
+                await asyncio.sleep(LOOKS_EVERY_S)  # noqa: ASYNC110
 
 
 @asynccontextmanager

@@ -71,6 +71,7 @@ async def process(
             sys.executable,
             *arguments,
             env={**os.environ, **(environment or {})},
+            stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=said,
             limit=2**20,
