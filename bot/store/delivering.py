@@ -77,7 +77,8 @@ def board(c: sa.Connection) -> Board:
     rows = [Waiting(**row) for row in c.execute(light).mappings()]
     names = sa.select(outbox.c.name).where(is_open)
     threads = sa.select(outbox.c.thread).where(is_open, outbox.c.thread.is_not(None))
-    found = sa.select(messages).where(messages.c.name.in_(names) | messages.c.name.in_(threads))
+    # Not two lists of names with an "or" between: PostgreSQL then reads all messages there are.
+    found = sa.select(messages).where(messages.c.name.in_(sa.union(names, threads)))
     sent = {
         row.name: Sent(row.channel, row.ts, row.thread_ts, row.sent_at) for row in c.execute(found)
     }
