@@ -263,7 +263,7 @@ class SmallBot:
         """Until it is true of the rows, which are looked at rarely enough to disturb nobody."""
         async with asyncio.timeout(PATIENCE_S):
             while not await self.store.read(truth):
-                await asyncio.sleep(LOOKS_EVERY_S)  # noqa: ASYNC110
+                await asyncio.sleep(LOOKS_EVERY_S)
 
 
 @asynccontextmanager
