@@ -1,6 +1,6 @@
 """
-How long 1,000 runs stand still when their bot is killed with SIGKILL: 950 wait for an approval, and
-50 are in the middle of a step.
+How long 1,000 runs stand still when their bot is killed with SIGKILL: 950 wait for an approval,
+and 50 are in the middle of a step.
 
 On SQLite the bot is started again at once. Told is when its process has imported all it needs,
 which is what starting Python costs anybody, when it has opened its store and started, and when the

@@ -206,9 +206,11 @@ class SmallBot:
     levers: Levers
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
+    def intent(self, book: str, lever: str) -> StartRun:
+        return StartRun(book, {"lever": lever}, DANA, WHERE, f"begin {lever}")
+
     async def begin(self, book: str, lever: str) -> str:
-        intent = StartRun(book, {"lever": lever}, DANA, WHERE, f"begin {lever}")
-        started = await self.desk.start_run(intent)
+        started = await self.desk.start_run(self.intent(book, lever))
         assert isinstance(started, Started), started
         return started.run_id
 
@@ -262,7 +264,7 @@ class SmallBot:
     async def comes(self, truth: Callable[[sa.Connection], bool]) -> None:
         """Until it is true of the rows, which are looked at rarely enough to disturb nobody."""
         async with asyncio.timeout(PATIENCE_S):
-            while not await self.store.read(truth):
+            while not await self.store.read(truth):  # noqa: ASYNC110
                 await asyncio.sleep(LOOKS_EVERY_S)
 
 
