@@ -105,7 +105,7 @@ def _wait_of(plan_id: str) -> str:
 
 
 def _open_review(row: Any) -> OpenReview:
-    outline = Outline.from_json(json.loads(row.outline))
+    outline = Outline.from_text(row.outline)
     title = spec_of(outline, row.step).title
     return OpenReview(row.plan, row.run, outline.book, title, row.requested_by, _glass(row))
 

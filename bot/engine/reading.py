@@ -72,7 +72,7 @@ def _moment(seconds: float | None) -> datetime | None:
 
 
 def _run(c: sa.Connection, row: Any, kinds: Kinds, frozen: tuple[Frozen, ...]) -> RunRecord:
-    outline = Outline.from_json(json.loads(row.outline))
+    outline = Outline.from_text(row.outline)
     state = RunState.from_json(json.loads(row.state))
     approvals = {one.id: one for one in _approvals(c, row.id, outline, kinds, frozen)}
     questions = {one.id: one for one in _questions(c, row.id, outline)}

@@ -3,9 +3,11 @@ The whole book unrun: as plain data, which is all that the engine's conductor an
 of a runbook and what a run stores when it starts; and as text, for people and for reviews.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import timedelta
+from functools import lru_cache
 from itertools import groupby
 from typing import Any
 
@@ -13,6 +15,9 @@ from pydantic import TypeAdapter
 
 from bot.runbook.book import Runbook
 from bot.runbook.step import Kind, Mode, Step
+
+#: Outlines that are kept in memory: of all runbooks, in the versions that runs are under way with.
+KEPT = 64
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,12 @@ class Outline:
     def from_json(cls, stored: Mapping[str, Any]) -> "Outline":
         """The inverse of as_json, for JSON that a run was started with."""
         return _STORED.validate_python(stored)
+
+    @classmethod
+    @lru_cache(maxsize=KEPT)
+    def from_text(cls, stored: str) -> "Outline":
+        """As a run's row has it: read with each event, and the same for all runs of a version."""
+        return cls.from_json(json.loads(stored))
 
 
 _STORED = TypeAdapter(Outline)

@@ -11,7 +11,7 @@ import base64
 import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -33,6 +33,8 @@ WITHHELD = "[a text that could not be searched for secrets was left out]"
 #: Below this a value is looked for nowhere: what is left of a text without it would be unreadable.
 SHORTEST_OF_ALL = 4
 DEEPEST = 60
+#: Texts that are not searched again, and how long they are at most, in characters.
+REMEMBERED, REMEMBERED_LENGTH = 10_000, 200
 #: Is in every text that has a secret of a known shape, in small letters.
 ANCHOR = any_of(ANCHORS)
 
@@ -63,11 +65,17 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """The text with `[secret]` in the place of each. Doing it again changes nothing."""
+        known = self._known
         try:
-            spans = _spans(text, self._known)
+            if text in known.clean:
+                return text
+            spans = _spans(text, known)
         except Exception:  # Whatever it was: better no text than one that was not looked at.
             return WITHHELD
-        return _replaced(text, spans) if spans else text
+        if not spans:
+            known.remember(text)
+            return text
+        return _replaced(text, spans)
 
     def tree(self, value: Any) -> Any:
         """
@@ -131,6 +139,14 @@ class _Known:
     values: frozenset[str] = frozenset()
     needles: tuple[Needle, ...] = ()
     short: tuple[tuple[str, re.Pattern[str], str], ...] = ()
+    #: Short texts that none of them is in. Most of what is written is the same again and again.
+    clean: set[str] = field(default_factory=set, compare=False)
+
+    def remember(self, text: str) -> None:
+        if len(text) <= REMEMBERED_LENGTH:
+            if len(self.clean) >= REMEMBERED:
+                self.clean.clear()
+            self.clean.add(text)
 
     def and_also(self, value: str, name: str) -> "_Known":
         known = {one.form for one in self.needles}

@@ -82,7 +82,7 @@ class Leading(Records):
             return Refusal(f"Run {run_id} is {state.status}. Start the runbook anew.")
         event = Event(kind, about, by=by.user_id, team=by.team_id)
         before = await self._engine.store.read(was_here, f"{kind}:{key}")
-        why = awaited(Outline.from_json(json.loads(row.outline)), state)
+        why = awaited(Outline.from_text(row.outline), state)
         if why and not before:
             return Refusal(f"{why} See the run's card.")
         taken = await self._engine.take(run_id, f"{kind}:{key}", event)
