@@ -246,7 +246,8 @@ class SmallBot:
 
     async def reaching(self, lever: str, click: Awaitable[None]) -> float:
         """Milliseconds from a click until the body of the next step has come to its lever."""
-        reached = self.levers.heard[lever] = asyncio.get_running_loop().create_future()
+        reached: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+        self.levers.heard[lever] = reached
         began = time.perf_counter()
         await click
         async with asyncio.timeout(PATIENCE_S):

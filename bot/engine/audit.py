@@ -46,8 +46,8 @@ def note(
     run = None if run is None else _storable(run)
     clean = canonical(json.loads(REDACTOR.text(canonical(body))))
     entry = follow(head, now, run, what, _storable(about), _storable(by), clean)
-    c.execute(sa.insert(audit).values(**_as_hashed(entry)))
-    c.execute(sa.update(audit_head).values(seq=entry.seq, hash=entry.hash))
+    c.execute(sa.insert(audit), _as_hashed(entry))
+    c.execute(sa.update(audit_head), {"seq": entry.seq, "hash": entry.hash})
 
 
 def note_refusal(

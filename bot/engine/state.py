@@ -66,6 +66,9 @@ class StepState:
     by: str = ""  #: The person who asked for it; '': it came up by itself.
 
 
+NOT_BEGUN = StepState()
+
+
 @dataclass(frozen=True)
 class Errand:
     """What is done out of turn, one after another, and then looked at to see whether it helped."""
@@ -86,7 +89,7 @@ class RunState:
     later: tuple[Errand, ...] = ()  #: Errands that wait for this one to be over.
 
     def step(self, key: str) -> StepState:
-        return self.steps.get(key, StepState())
+        return self.steps.get(key, NOT_BEGUN)
 
     def status_of(self, key: str) -> StepStatus:
         return self.step(key).status

@@ -65,7 +65,7 @@ class Taker:
             return Taken(is_new=False, answer=c.execute(told).scalar_one())
         if of_work:
             _finish(c, *of_work)
-        outline = Outline.from_json(json.loads(row.outline))
+        outline = Outline.from_text(row.outline)
         before = RunState.from_json(json.loads(row.state))
         after, effects = conduct(outline, before, event)
         if after is before:
@@ -127,7 +127,7 @@ class _Page(Effects):
             "updated_at": self.now,
             **({"ended_at": self.now} if ended else {}),
         }
-        self.c.execute(sa.update(runs).where(runs.c.id == self.run_id).values(**values))
+        self.c.execute(sa.update(runs).where(runs.c.id == self.run_id), values)
 
     def _settle_room(self, key: str) -> None:
         """A run whose channel could not be opened speaks where it was started."""
@@ -165,10 +165,11 @@ def _is_new(
     c: sa.Connection, now: float, run_id: str, key: str, event: Event, answer: str
 ) -> bool:
     insert = sqlite.insert if c.dialect.name == "sqlite" else postgresql.insert
-    made = insert(events).values(
-        key=key, run=run_id, kind=event.kind, about=event.about, by=event.by, answer=answer, at=now
-    )
-    return c.execute(made.on_conflict_do_nothing()).rowcount == 1
+    row = {
+        "key": key, "run": run_id, "kind": event.kind, "about": event.about, "by": event.by,
+        "answer": answer, "at": now,
+    }  # fmt: skip
+    return c.execute(insert(events).on_conflict_do_nothing(), row).rowcount == 1
 
 
 def _finish(c: sa.Connection, work_id: str, fence: int) -> None:
@@ -189,9 +190,9 @@ def _reported(report: Report) -> dict[str, object]:
 
 def _write_step(c: sa.Connection, run_id: str, key: str, values: Mapping[str, object]) -> None:
     mine = sa.and_(steps.c.run == run_id, steps.c.key == key)
-    if c.execute(sa.update(steps).where(mine).values(**values)).rowcount == 0:
+    if c.execute(sa.update(steps).where(mine), values).rowcount == 0:
         blank = {"says": "", "details": "{}", "attempt": 0}
-        c.execute(sa.insert(steps).values(run=run_id, key=key, **{**blank, **values}))
+        c.execute(sa.insert(steps), {"run": run_id, "key": key, **blank, **values})
 
 
 def _said(before: RunState, after: RunState, event: Event) -> Iterator[Said]:

@@ -68,7 +68,9 @@ class Board:
 _LIGHT = [outbox.c[name] for name in Waiting.__dataclass_fields__]
 #: With the states written out: SQLite uses the index of what is open for no parameters, and reads
 #: all that was ever sent instead.
-_OPEN = sa.bindparam("open", OPEN, expanding=True, literal_execute=True)
+_OPEN: sa.BindParameter[RowState] = sa.bindparam(
+    "open", OPEN, expanding=True, literal_execute=True
+)
 
 
 def board(c: sa.Connection) -> Board:
