@@ -19,8 +19,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.copies import Template, multiply, template
-from benchmarks.levers import small_bot
 from benchmarks.measuring import Process, median, p99, print_table, process, workspace
+from benchmarks.small_bot import small_bot
 from bot.slack.announcer import SlackAnnouncer
 from bot.slack.listeners.browsing import LOOKED_THROUGH
 from sandbox.slack.workspace import Workspace

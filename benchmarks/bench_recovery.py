@@ -21,8 +21,8 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.copies import Template, multiply, template
 from benchmarks.held_bot import IN_FLIGHT
-from benchmarks.levers import small_bot
 from benchmarks.measuring import Process, median, postgres, print_table, process
+from benchmarks.small_bot import small_bot
 from bot.engine.leases import LASTS_S
 from bot.slack.announcer import SlackAnnouncer
 

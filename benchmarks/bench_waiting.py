@@ -19,8 +19,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks.copies import Template, multiply, template
-from benchmarks.levers import small_bot
 from benchmarks.measuring import Process, median, p99, postgres, print_table, process, workspace
+from benchmarks.small_bot import small_bot
 from benchmarks.waiting_bot import CLICKS, QUIET_S
 from bot.slack.announcer import SlackAnnouncer
 from sandbox.slack.workspace import Workspace

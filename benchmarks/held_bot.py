@@ -10,7 +10,7 @@ import json
 import sys
 import time
 
-from benchmarks.levers import small_bot
+from benchmarks.small_bot import small_bot
 from bot.slack.announcer import SlackAnnouncer
 
 IN_FLIGHT = 50

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import psutil
 
-from benchmarks.levers import SmallBot, small_bot
+from benchmarks.small_bot import SmallBot, small_bot
 from bot.engine.intents import Noted
 from bot.slack.announcer import SlackAnnouncer
 from bot.slack.listeners.browsing import LOOKED_THROUGH

@@ -10,7 +10,7 @@ import time
 
 import psutil
 
-from benchmarks.levers import SmallBot, small_bot
+from benchmarks.small_bot import SmallBot, small_bot
 from bot.slack.announcer import SlackAnnouncer
 
 CLICKS, LOOKS = 100, 20
