@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from bot.engine.leases import lives, living
+from bot.engine.leases import lives, living, next_end_s
 from bot.store.tables import work
 
 
@@ -50,3 +50,8 @@ def orphans(c: sa.Connection, owner: str) -> list[str]:
     is_lost = sa.and_(work.c.status == "taken", work.c.owner.not_in(others))
     query = sa.select(work.c.id).where(sa.or_(work.c.status == "due", is_lost))
     return [row.id for row in c.execute(query.order_by(work.c.born_at))]
+
+
+def swept(c: sa.Connection, owner: str) -> tuple[list[str], float]:
+    """Those, and the seconds until there may be more of them because another replica is dead."""
+    return orphans(c, owner), next_end_s(c, owner)

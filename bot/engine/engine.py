@@ -19,7 +19,7 @@ from bot.engine.access import Access
 from bot.engine.applying import Applier, Job
 from bot.engine.audit import note
 from bot.engine.calling import Surroundings
-from bot.engine.claiming import Claimed, claim, leave, orphans
+from bot.engine.claiming import Claimed, claim, leave, swept
 from bot.engine.clock import Clock
 from bot.engine.effects import Taken
 from bot.engine.ended import ApplyTiming
@@ -27,7 +27,7 @@ from bot.engine.freezing import Freezing
 from bot.engine.glass import REVIEW, remind
 from bot.engine.intents import Directory
 from bot.engine.judging import note_policy
-from bot.engine.leases import Lease, next_end_s
+from bot.engine.leases import Lease
 from bot.engine.performing import Performer
 from bot.engine.reading import QUESTIONS
 from bot.engine.record import Announcer, Said
@@ -259,7 +259,7 @@ class Engine:
                 await asyncio.sleep(REPORT_AGAIN_S)
 
     async def _sweep(self) -> None:
-        free, lease_ends_s = await self.store.read(_look, self._lease.owner)
+        free, lease_ends_s = await self.store.read(swept, self._lease.owner)
         self._runner.start(self._left.but(free))
         await asyncio.sleep(min(SWEEP_EVERY_S, lease_ends_s + LEASE_IS_OVER_S))
 
@@ -315,11 +315,6 @@ def _bare(event: Event, report: Report) -> tuple[Event, Report]:
     if event.kind == "applied":
         return event, Report(UNWRITTEN, report.result, report.has_result)
     return replace(event, outcome="failed"), Report(UNWRITTEN)
-
-
-def _look(c: sa.Connection, owner: str) -> tuple[list[str], float]:
-    """Work that nobody does, and the seconds until there may be more because another one died."""
-    return orphans(c, owner), next_end_s(c, owner)
 
 
 def _due(c: sa.Connection, now: float) -> list[str]:

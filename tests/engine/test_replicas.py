@@ -5,7 +5,7 @@ import asyncio
 import pytest
 import sqlalchemy as sa
 
-from bot.engine import leases
+from bot.engine import engine, leases
 from bot.engine.ended import ApplyTiming
 from bot.store.tables import work
 from tests.engine.replicas import Replicas

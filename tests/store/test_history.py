@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from bot.engine import engine, freezing, noted, reading
+from bot.engine import claiming, engine, freezing, noted, reading
 from bot.store import delivering
 from bot.store.store import Store
 from bot.store.tables import metadata
@@ -20,7 +20,7 @@ SMALL = {"audit_head", "freezes", "kept_secrets", "outbox_lease", "replicas", "s
 LARGE = set(metadata.tables) - SMALL
 LOOKS: dict[str, Callable[[sa.Connection], Any]] = {
     "what is to be delivered": delivering.board,
-    "work that nobody does": lambda c: engine._look(c, "me"),
+    "work that nobody does": lambda c: claiming.swept(c, "me"),
     "waits that are over": lambda c: engine._due(c, 1e9),
     "the next deadline": engine._next_deadline,
     "what a freeze is told to": freezing._under_way,
