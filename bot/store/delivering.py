@@ -77,6 +77,8 @@ def board(c: sa.Connection) -> Board:
     is_open = outbox.c.state.in_(_OPEN)
     light = sa.select(*_LIGHT).where(is_open).order_by(outbox.c.seq)
     rows = [Waiting(**row) for row in c.execute(light).mappings()]
+    if not rows:
+        return Board([], {}, {})
     names = sa.select(outbox.c.name).where(is_open)
     threads = sa.select(outbox.c.thread).where(is_open, outbox.c.thread.is_not(None))
     # Not two lists of names with an "or" between: PostgreSQL then reads all messages there are.

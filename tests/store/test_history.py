@@ -8,7 +8,8 @@ import pytest
 import sqlalchemy as sa
 
 from bot.engine import claiming, engine, freezing, noted, reading
-from bot.store import delivering
+from bot.store import delivering, outbox
+from bot.store.deliveries import message
 from bot.store.store import Store
 from bot.store.tables import metadata
 from tests.engine.approval_sites import postgres
@@ -47,6 +48,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 async def test_no_look_reads_a_whole_table(look: Callable[[sa.Connection], Any], url: str) -> None:
     store = Store(url)
     await store.open()
+    await store.tx(outbox.put, "R", [message("R/card", "to be delivered")])
     found = await store.read(_how, look)
     await store.close()
     assert found
