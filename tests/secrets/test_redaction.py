@@ -155,6 +155,13 @@ def test_a_value_that_was_read_is_known_however_it_is_written(write: Any, value:
     assert not any(value[at : at + 6] in left for at in range(len(value) - 6))
 
 
+def test_what_was_no_secret_is_searched_again_once_a_value_is_known() -> None:
+    redactor = Redactor()
+    assert redactor.text(f"it says {TOKEN}") == f"it says {TOKEN}"
+    redactor.learn(TOKEN, NAME)
+    assert TOKEN not in redactor.text(f"it says {TOKEN}")
+
+
 def test_a_value_that_was_cut_short_is_known_by_its_beginning(redactor: Redactor) -> None:
     assert redactor.text(f"it said {TOKEN[:17]}…") == f"it said [secret {NAME}]…"
 
