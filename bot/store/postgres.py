@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from bot.store.clean import redact
 from bot.store.others import CHANNEL
@@ -41,7 +41,10 @@ class Postgres:
             pool_size=CONNECTIONS,
             max_overflow=0,
             hide_parameters=True,
-            connect_args={"server_settings": {IDLE: f"{IDLE_AT_MOST_S}s"}},
+            connect_args={
+                "timeout": ANSWERS_WITHIN_S,
+                "server_settings": {IDLE: f"{IDLE_AT_MOST_S}s"},
+            },
         )
         redact(self._engine.sync_engine)
         self._given_up: set[asyncio.Task[Any]] = set()
@@ -56,33 +59,42 @@ class Postgres:
 
     async def tx(self, _first: bool, run: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         async def whole() -> T:
-            async with _answering(), self._engine.begin() as connection:
+            async with self._connection() as connection, connection.begin():
                 return await connection.run_sync(run, *args, **kwargs)
 
-        return await self._in_time(whole())
+        return await self._unless_given_up(whole())
 
     async def read(self, run: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         async def whole() -> T:
-            async with _answering(), self._engine.connect() as connection:
+            async with self._connection() as connection:
                 return await connection.run_sync(run, *args, **kwargs)
 
-        return await self._in_time(whole())
+        return await self._unless_given_up(whole())
 
-    async def _in_time(self, whole: Coroutine[Any, Any, T]) -> T:
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[AsyncConnection]:
+        """Waiting for one that is free does not count; giving it back does, for that asks too."""
+        async with _answering():
+            connection = await self._engine.connect()
+            async with asyncio.timeout(ANSWERS_WITHIN_S):
+                try:
+                    yield connection
+                finally:
+                    await connection.close()
+
+    async def _unless_given_up(self, whole: Coroutine[Any, Any, T]) -> T:
         """
         A connection that hangs is not let go at once: SQLAlchemy says goodbye for 2 s. Whoever
-        gives up, or whose time is over, does not wait for that.
+        gives up waiting does not wait for that.
         """
         task = asyncio.create_task(whole)
         try:
-            await asyncio.wait({task}, timeout=ANSWERS_WITHIN_S)
+            await asyncio.wait({task})
         finally:
             if not task.done():
                 task.cancel()
                 self._given_up.add(task)
                 task.add_done_callback(self._let_go)
-        if not task.done():
-            raise StoreAway(f"no answer within {ANSWERS_WITHIN_S:g} s")
         return task.result()
 
     def _let_go(self, task: asyncio.Task[Any]) -> None:
@@ -123,7 +135,7 @@ async def _answering() -> AsyncIterator[None]:
     try:
         yield
     except (OSError, sa.exc.TimeoutError) as error:
-        raise StoreAway(str(error)) from error
+        raise StoreAway(str(error) or "no answer in time") from error
     except sa.exc.DBAPIError as error:
         code = str(getattr(error.orig, "sqlstate", None) or "")
         if error.connection_invalidated or code.startswith(GONE):

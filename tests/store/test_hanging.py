@@ -40,10 +40,13 @@ async def test_a_database_that_hangs_is_given_up_in_time_and_used_again_once_it_
     store = Store(sa.make_url(server.admin_dsn).set(port=way.port).render_as_string(False))
     await store.open()
     way.slow_s = HANGS_S
-    with pytest.raises(StoreAway, match="no answer within 1 s"):
+    with pytest.raises(StoreAway, match="no answer in time"):
         await store.tx(one)
-    with pytest.raises(StoreAway, match="no answer within 1 s"):
+    with pytest.raises(StoreAway, match="no answer in time"):
         await store.read(one)
+    way.slow_s = 0.0
+    with pytest.raises(StoreAway, match="no answer in time"):
+        await store.read(lambda c: setattr(way, "slow_s", HANGS_S) if one(c) else None)
     way.slow_s = 0.0
     assert await store.tx(one) == await store.read(one) == 1
     await store.close()
