@@ -53,6 +53,7 @@ class Levers(Adapter):
         self.held = asyncio.Event()  #: Somebody holds on to a lever for as long as it is not set.
         self.holding: list[float] = []  #: When each of them came, in seconds since the epoch.
         self.came = asyncio.Event()
+        self.let_go: asyncio.Future[float] | None = None  #: Waits for somebody to be cut there.
 
     def read(self, lever: str) -> Lever:
         if (waiting := self.heard.pop(lever, None)) and not waiting.done():
@@ -62,7 +63,12 @@ class Levers(Adapter):
     async def hold(self) -> None:
         self.holding.append(time.time())
         self.came.set()
-        await self.held.wait()
+        try:
+            await self.held.wait()
+        except asyncio.CancelledError:
+            if self.let_go and not self.let_go.done():
+                self.let_go.set_result(time.perf_counter())
+            raise
 
     async def _see(self, change: Pull) -> Seen:
         is_down = self.read(change.lever).is_down
