@@ -42,6 +42,18 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class Schedule:
+    """
+    Have a runbook started by the clock; with `added_by`, pause, resume or remove the schedule that
+    this person added, or (empty) that the runbook itself declares.
+    """
+
+    book: str
+    inputs: Mapping[str, Any] | None = None
+    added_by: str | None = None
+
+
+@dataclass(frozen=True)
 class Touched:
     """What one change of a plan is done to."""
 
@@ -88,7 +100,19 @@ class Review:
     requested_by: str = ""  #: Who had asked for the change.
 
 
-Act = Read | Start | Lead | Answer | Approve | Deny | Freeze | ReadAudit | BreakGlass | Review
+Act = (
+    Read
+    | Start
+    | Lead
+    | Answer
+    | Schedule
+    | Approve
+    | Deny
+    | Freeze
+    | ReadAudit
+    | BreakGlass
+    | Review
+)
 
 
 @dataclass(frozen=True)

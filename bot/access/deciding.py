@@ -25,6 +25,7 @@ from bot.access.acts import (
     Read,
     ReadAudit,
     Review,
+    Schedule,
     Start,
     Touched,
 )
@@ -58,6 +59,8 @@ def may(policy: Policy, member: Member, act: Act, moment: Moment) -> Allowed | D
             return _of_run(policy.start, "start", member, act, moment)
         case Lead() | Answer():
             return _of_run(policy.lead, "lead", member, act, moment)
+        case Schedule():
+            return _schedule(policy, member, act, moment)
         case Deny():
             return _with_role(member, act.role) or Allowed(_demanded(act.role))
         case Approve():
@@ -93,11 +96,20 @@ def _by_role(member: Member, name: str, roles: Sequence[str], what: str) -> Allo
     return Denied(f"You need {_roles(roles)} to {what}. {KEEPER}")
 
 
+def _schedule(policy: Policy, member: Member, act: Schedule, moment: Moment) -> Allowed | Denied:
+    """Adding one is starting: who may not start is stopped at each firing as well."""
+    if act.added_by is None:
+        return _of_run(policy.start, "start", member, act, moment)
+    if act.added_by and member.is_same_human(act.added_by):
+        return Allowed("it is their own schedule")
+    return _of_run(policy.lead, "lead", member, act, moment)
+
+
 def _of_run(
     rules: Sequence[RunRule],
     table: str,
     member: Member,
-    act: Start | Lead | Answer,
+    act: Start | Lead | Answer | Schedule,
     moment: Moment,
 ) -> Allowed | Denied:
     what = f"{VERBS[type(act)]} {act.book}"
@@ -113,7 +125,12 @@ def _of_run(
     return _refused(lacks, what)
 
 
-VERBS = {Start: "start", Lead: "lead a run of", Answer: "answer in a run of"}
+VERBS = {
+    Start: "start",
+    Lead: "lead a run of",
+    Answer: "answer in a run of",
+    Schedule: "keep a schedule of",
+}
 
 
 def _approve(policy: Policy, member: Member, act: Approve, moment: Moment) -> Allowed | Denied:
@@ -169,7 +186,7 @@ def _lacks(rule: RunRule | ApproveRule, member: Member, moment: Moment) -> Itera
         yield _Lack(HOURS, f"{rule.hours.says()}, and it is {now} there")
 
 
-def _lacks_inputs(rule: RunRule, act: Start | Lead | Answer) -> Iterable[_Lack]:
+def _lacks_inputs(rule: RunRule, act: Start | Lead | Answer | Schedule) -> Iterable[_Lack]:
     if act.inputs is None:
         return
     for field, allowed in rule.inputs.items():

@@ -8,6 +8,7 @@ say what is due, and who does it is decided by the claim.
 import asyncio
 import json
 import logging
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -34,10 +35,12 @@ from bot.engine.record import Announcer, Said
 from bot.engine.reminding import remind_of
 from bot.engine.reports import Report
 from bot.engine.runners import Runner
+from bot.engine.schedules import Schedules
 from bot.engine.state import Event
 from bot.engine.taking import Fenced, PutDeliveries, Taker, lock_run
 from bot.engine.versions import LeftToOthers, OfAnotherVersion, version_of
 from bot.runbook import Runbook
+from bot.runbook.outline import Outline, outline
 from bot.runbook.values import storable
 from bot.store.others import DELIVER
 from bot.store.store import STORE_AWAY, Store, StoreAway, Transaction
@@ -73,9 +76,12 @@ class Engine:
         clock: Clock | None = None,
         timing: ApplyTiming | None = None,
         expires_after_s: float = 900.0,
+        channel: str = "",
         on_commit: Callable[[], None] = lambda: None,
     ) -> None:
+        """`channel`: its id; where runs speak that a runbook's own schedule starts."""
         self.store, self.books, self.around = store, books, around
+        self.outlines: Mapping[str, Outline] = {key: outline(book) for key, book in books.items()}
         self.clock = clock or Clock()
         self.access = Access(policy, directory, around.company.environment, self.clock)
         self.kinds = around.systems.kinds
@@ -90,12 +96,17 @@ class Engine:
         )  # fmt: skip
         self._performer = Performer(store, books, around, applier, self.access, self.clock)
         self._wake = asyncio.Event()
+        self.schedules = Schedules(
+            store, books, self.outlines, self.access, self.taker, around.company.time_zone,
+            channel, self.follow, self._wake.set,
+        )  # fmt: skip
         self._loops: list[asyncio.Task[None]] = []
         self._stopping = False
 
     async def start(self) -> None:
         """The store is open. Takes up whatever an earlier life left."""
         await self.store.tx(note_policy, self.clock.now(), self.access.policy)
+        await self.schedules.begin()
         await self._lease.renew()
         self._runner.launch(self._execute)
         self._loops = [
@@ -113,6 +124,7 @@ class Engine:
         for loop in self._loops:
             loop.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
+        await self.schedules.stop()
         await self._lease.give_up()
 
     # Events.
@@ -274,9 +286,9 @@ class Engine:
             except Exception:
                 log.exception("%s is due and cannot be taken", wait_id)
                 await self.store.tx(_put_off, wait_id, now + FIRE_AGAIN_S)
-        until = await self.store.read(_next_deadline)
-        nap = NAP_AT_MOST_S if until is None else min(NAP_AT_MOST_S, until - self.clock.now())
-        await self.clock.wait(self._wake, nap)
+        known = await self.store.read(_next_deadline), await self.schedules.look()
+        until = min((one for one in known if one is not None), default=math.inf)
+        await self.clock.wait(self._wake, min(NAP_AT_MOST_S, until - self.clock.now()))
 
     def _fire(self, c: sa.Connection, wait_id: str) -> Taken:
         row = c.execute(sa.select(waits).where(waits.c.id == wait_id)).first()

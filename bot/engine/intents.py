@@ -13,6 +13,7 @@ from typing import Any, Literal, Protocol
 from bot.access.acts import Act, Frozen
 from bot.access.member import Member
 from bot.engine.record import ApprovalRecord, OpenReview, Origin, QuestionRecord, RunRecord
+from bot.engine.scheduled import ScheduleRecord, Way
 from bot.runbook.outline import Outline
 from bot.store.chain import Entry
 from bot.store.verifying import Verdict
@@ -68,6 +69,19 @@ class StartRun:
     origin: Origin
     key: str  #: The delivery's own id: a trigger id, a view's id.
     dry: bool = False
+
+
+@dataclass(frozen=True)
+class NewSchedule:
+    """What somebody wants to be started by the clock. `zone`: empty is the company's."""
+
+    book: str
+    inputs: Mapping[str, Any]
+    cron: str
+    zone: str
+    by: Actor
+    origin: Origin
+    key: str
 
 
 @dataclass(frozen=True)
@@ -159,6 +173,15 @@ class Desk(Protocol):
         self, question_id: str, by: Actor, truth: Truth, key: str
     ) -> Noted | Refusal:
         """A person says whether an unsure change happened."""
+
+    async def schedules(self) -> Sequence[ScheduleRecord]:
+        """What is started by the clock: first what goes on, in the order in which it comes."""
+
+    async def add_schedule(self, wanted: NewSchedule) -> Noted | Refusal: ...
+
+    async def change_schedule(
+        self, way: Way, schedule_id: str, by: Actor, key: str
+    ) -> Noted | Refusal: ...
 
     async def freeze(self, by: Actor, reason: str, key: str) -> Noted | Refusal:
         """Stops all changes to outside systems at once."""

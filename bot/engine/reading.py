@@ -23,6 +23,7 @@ from bot.engine.record import (
     StepRecord,
 )
 from bot.engine.state import RunState
+from bot.engine.turned import news_of
 from bot.engine.turns import UNDO, held_at, open_pick, spec_of, suggested, undoable
 from bot.runbook.changes import Change, as_stored
 from bot.runbook.errors import Outdated
@@ -98,6 +99,8 @@ def _run(c: sa.Connection, row: Any, kinds: Kinds, frozen: tuple[Frozen, ...]) -
         room_id=(room.channel or "") if room else "",
         dry=bool(row.dry),
         frozen=frozen,
+        schedule=row.schedule or "",
+        news=news_of(c, row.id) if outline.speaks != "as it goes" and state.is_over else (),
     )
 
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
 
 from bot.access.acts import Frozen, Touched
+from bot.engine.turned import Turn
 from bot.runbook.findings import Details
 from bot.runbook.outline import Outline
 from bot.store.deliveries import Delivery
@@ -46,6 +47,8 @@ ApprovalStatus = Literal[
     "glass broken",  # goes through without its quorum; never called approved
 ]
 GLASS_BROKEN: ApprovalStatus = "glass broken"
+#: Who has started what nobody has started: a schedule that the runbook declares. No person's id.
+BY_THE_CLOCK = "schedule"
 
 
 @dataclass(frozen=True)
@@ -232,6 +235,18 @@ class RunRecord:
     room_id: str = ""  #: Its id, so that people can be led there.
     dry: bool = False  #: Nothing is asked and nothing is applied.
     frozen: tuple[Frozen, ...] = ()  #: What is not to be changed now, in any run.
+    schedule: str = ""  #: The id of the one that has started it.
+    news: tuple[Turn, ...] = ()  #: Of one that speaks once and is over.
+
+    @property
+    def speaks_once(self) -> bool:
+        """It has one report, at its end, instead of a card."""
+        return self.outline.speaks != "as it goes" and not self.dry
+
+    @property
+    def speaks_on_change(self) -> bool:
+        """A person who has started it is always told."""
+        return self.speaks_once and self.outline.speaks == "on change" and bool(self.schedule)
 
     def section_steps(self, section_key: str) -> tuple[StepRecord, ...]:
         return tuple(step for step in self.steps.values() if step.section == section_key)
@@ -273,6 +288,19 @@ class Thaw:
     by_name: str = ""
 
 
+@dataclass(frozen=True)
+class Trouble:
+    """A schedule did not start its run, and somebody should know."""
+
+    schedule: str
+    book: str
+    by: str  #: Who added it; empty: the runbook itself declares it.
+    channel: str | None
+    due: datetime
+    says: str
+    is_paused: bool = False  #: It will not try again by itself.
+
+
 class Announcer(Protocol):
     """
     Turns what happened into what is to be seen. Called within the transaction that makes it true,
@@ -283,3 +311,5 @@ class Announcer(Protocol):
 
     def announce_freeze(self, frozen: Frozen, thaw: Thaw | None = None) -> Sequence[Delivery]:
         """That it began; or, with `thaw`, that it is over."""
+
+    def announce_trouble(self, trouble: Trouble) -> Sequence[Delivery]: ...

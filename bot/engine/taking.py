@@ -23,6 +23,7 @@ from bot.engine.reading import run_record
 from bot.engine.record import Announcer, Said, SaidKind
 from bot.engine.reports import Report
 from bot.engine.state import HAS_RESULT, NOT_OVER, Effect, Event, RunState
+from bot.engine.telling import tell_news
 from bot.engine.turns import spec_of
 from bot.runbook.outline import Outline
 from bot.store.deliveries import Delivery
@@ -111,6 +112,8 @@ class _Page(Effects):
         for effect in effects:
             getattr(self, effect.what)(effect, report)
         self._write_run(before)
+        if self.run.is_over and not before.is_over:
+            tell_news(self.c, self.now, self.row, self.outline, self.run)
         if event.about in self.run.steps:
             self._settle_room(event.about)
         self.said.extend(_said(before, self.run, event))

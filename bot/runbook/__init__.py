@@ -7,7 +7,7 @@ from bot.runbook.adapter import Adapter, Key, Pair, Progress, Seen, pair
 from bot.runbook.book import Runbook
 from bot.runbook.changes import CHANGE, DESTROY, Change, Done, Nothing, Plan
 from bot.runbook.company import Company
-from bot.runbook.findings import File, Findings, Found, NextHop, Plot, Table, Watched
+from bot.runbook.findings import Concern, File, Findings, Found, NextHop, Plot, Table, Watched
 from bot.runbook.index import index
 from bot.runbook.questions import Choice, Question, Todo
 from bot.runbook.values import Answer, Facts, Person, Run, RunbookInputs, Secret, Thresholds
@@ -20,6 +20,7 @@ __all__ = [
     "Change",
     "Choice",
     "Company",
+    "Concern",
     "Done",
     "Facts",
     "File",

@@ -9,13 +9,16 @@ the order of the prose. What is wrong with a book is said when it is imported.
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
+from pydantic import ValidationError
+
+from bot.runbook.cron import BadCron, read_cron
 from bot.runbook.errors import BookError
 from bot.runbook.findings import NextHop
 from bot.runbook.nesting import nested
 from bot.runbook.section import Section
-from bot.runbook.step import Function, Kind, Mode, Need, Step
+from bot.runbook.step import Function, Kind, Mode, Need, Speaks, Step
 from bot.runbook.values import RunbookInputs, Thresholds
 from bot.runbook.wiring import Own, gives, needs
 
@@ -54,10 +57,29 @@ class Runbook:
     inputs: type[RunbookInputs]
     thresholds: type[Thresholds] | None = None
     when: tuple[str, ...] = ()  #: "When to use" or "Symptoms".
+    speaks: Speaks = "as it goes"
+    schedule: str = ""  #: A cron, in the company's time zone: by which the bot starts it.
     sections: dict[str, Section] = field(default_factory=dict)
     steps: dict[str, Step] = field(default_factory=dict)
     hops: list[Hop] = field(default_factory=list)
     menus: dict[str, Menu] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.speaks not in get_args(Speaks):
+            raise BookError(
+                f"{self.id} speaks {self.speaks!r}: one of {', '.join(get_args(Speaks))}"
+            )
+        if not self.schedule:
+            return
+        try:
+            read_cron(self.schedule, "UTC")
+            self.inputs()
+        except BadCron as error:
+            raise BookError(f"{self.id}: {error}") from None
+        except ValidationError:
+            raise BookError(
+                f"{self.id}: a schedule fills in nothing, so each of its inputs needs a default"
+            ) from None
 
     def section(
         self,
@@ -72,14 +94,15 @@ class Runbook:
         Steps run in order, or `together`; with `pick` the run waits for a person to choose among
         the actions; with `standby` they are at hand all along, offered when suggested, and never
         in the way. `holds`: a problem or unknown here stops the run until a person says go on
-        (so it is in order, unless said otherwise).
+        (so it is in order, unless said otherwise; never in a book that speaks once).
         """
         if together + pick + standby > 1:
             raise BookError(f"{self.id}, {title}: together, pick or standby, one of them")
         mode: Mode = (
             "together" if together else "pick" if pick else "standby" if standby else "in order"
         )
-        return self._section(title, mode, mode == "in order" if holds is None else holds)
+        usual = mode == "in order" and self.speaks == "as it goes"
+        return self._section(title, mode, usual if holds is None else holds)
 
     def next_hop(self, book: str, reason: str, *, fills: tuple[str, ...] = ()) -> Hop:
         hop = Hop(self.id, book, reason, fills)
@@ -122,7 +145,9 @@ class Runbook:
     def _nest(self, other: "Runbook", prefix: str, title: str) -> None:
         for section in other.sections.values():
             key = f"{prefix}.{section.key}"
-            inner = replace(section, book=self, key=key, title=f"{title} > {section.title}")
+            holds = section.holds and self.speaks == "as it goes"
+            named = f"{title} > {section.title}"
+            inner = replace(section, book=self, key=key, title=named, holds=holds)
             self.sections[key] = inner
         for step in other.steps.values():
             self.steps[f"{prefix}.{step.key}"] = nested(step, prefix)

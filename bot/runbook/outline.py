@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from bot.runbook.book import Runbook
-from bot.runbook.step import Kind, Mode, Step
+from bot.runbook.step import Kind, Mode, Speaks, Step
 
 #: Outlines that are kept in memory: of all runbooks, in the versions that runs are under way with.
 KEPT = 64
@@ -44,6 +44,7 @@ class StepOutline:
     meanwhile: bool = False  #: An ask that nobody waits for, but the steps that need it.
     includes: str | None = None
     answer: dict[str, Any] | None = None  #: JSON schema of what a person fills in.
+    about: str = ""  #: Of a check: its topic.
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,8 @@ class Outline:
     leads_to: tuple[str, ...]
     sections: tuple[SectionOutline, ...]
     when: tuple[str, ...] = ()  #: "When to use" or "Symptoms", as in the prose.
+    speaks: Speaks = "as it goes"
+    schedule: str = ""  #: By which the bot starts it, in the company's time zone.
 
     def step(self, key: str) -> StepOutline:
         return next(step for section in self.sections for step in section.steps if step.key == key)
@@ -98,6 +101,8 @@ def outline(book: Runbook) -> Outline:
         menus=tuple(book.menus),
         leads_to=tuple(sorted({hop.book for hop in book.hops})),
         when=book.when,
+        speaks=book.speaks,
+        schedule=book.schedule,
         sections=tuple(_stretches(book)),
     )
 
@@ -135,6 +140,7 @@ def _step(book: Runbook, step: Step) -> StepOutline:
         until=step.timing.until if step.timing else None,
         meanwhile=step.meanwhile,
         includes=step.includes,
+        about=step.about,
         answer=answer.model_json_schema()
         if answer and hasattr(answer, "model_json_schema")
         else None,
@@ -151,6 +157,10 @@ HOW = {"in order": "", "together": " (together)", "pick": " (pick)", "standby": 
 def text(plan: Outline) -> Iterator[str]:
     """The outline as a reviewer reads it; the golden files in docs/outlines are this."""
     yield f"{plan.book} {plan.title} ({plan.severity}, {plan.category})"
+    if plan.schedule:
+        yield f"starts by itself: {plan.schedule}, in the company's time zone"
+    if plan.speaks != "as it goes":
+        yield f"speaks {plan.speaks}"
     for section in plan.sections:
         held = ", a problem holds the run" if section.holds and section.mode == "together" else ""
         yield f"\n{section.title}{HOW[section.mode]}{held}"
@@ -161,6 +171,8 @@ def text(plan: Outline) -> Iterator[str]:
 
 
 def _notes(step: StepOutline) -> Iterator[str]:
+    if step.about:
+        yield f"about {step.about}"
     if step.includes:
         yield f"all of {step.includes}"
     if step.meanwhile:

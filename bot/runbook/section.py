@@ -54,12 +54,21 @@ class Section:
         return self.mode in ("pick", "standby")
 
     def check(
-        self, title: str, *, limit: timedelta = CHECK_LIMIT, proves: Functions = ()
+        self,
+        title: str,
+        *,
+        limit: timedelta = CHECK_LIMIT,
+        proves: Functions = (),
+        about: str = "",
     ) -> Callable[[CheckF], CheckF]:
-        """A step that reads. `proves`: it runs again after each of these actions."""
+        """
+        A step that reads. `proves`: it runs again after each of these actions. `about`: its topic,
+        which it may share with checks of other books that look at the same: what one of them has
+        told, the others do not tell as new.
+        """
 
         def declare(run: CheckF) -> CheckF:
-            self._add(run, "check", title, limit=limit, proves=_keys(proves))
+            self._add(run, "check", title, limit=limit, proves=_keys(proves), about=about)
             return run
 
         return declare
@@ -72,6 +81,7 @@ class Section:
         until: Until,
         lasting: timedelta,
         proves: Functions = (),
+        about: str = "",
     ) -> Callable[[WatchF], WatchF]:
         """
         A check made again and again. `until="ok"` waits for something: ok or problem ends it, and
@@ -81,7 +91,7 @@ class Section:
 
         def declare(run: WatchF) -> WatchF:
             timing = Timing(every, until, lasting)
-            self._add(run, "watch", title, timing=timing, proves=_keys(proves))
+            self._add(run, "watch", title, timing=timing, proves=_keys(proves), about=about)
             return run
 
         return declare

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bot.runbook.findings import Details, File, NextHop, Plot, Table
+from bot.runbook.findings import Concern, Details, File, NextHop, Plot, Table
 
 
 def details_as_json(details: Details) -> dict[str, Any]:
@@ -29,6 +29,8 @@ def details_as_json(details: Details) -> dict[str, Any]:
         stored["next_hops"] = [
             {"book": hop.book, "reason": hop.reason, "filled": dict(hop.filled)} for hop in hops
         ]
+    if concerns := details.get("concerns"):
+        stored["concerns"] = [[one.name, one.says, one.verdict] for one in concerns]
     return stored
 
 
@@ -48,6 +50,8 @@ def details_from_json(stored: Mapping[str, Any]) -> Details:
         details["file"] = File(file["name"], file["text"])
     if hops := stored.get("next_hops"):
         details["next_hops"] = tuple(NextHop(**hop) for hop in hops)
+    if concerns := stored.get("concerns"):
+        details["concerns"] = tuple(Concern(*one) for one in concerns)
     return details
 
 

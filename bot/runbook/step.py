@@ -11,6 +11,9 @@ Function = Callable[..., Any]
 Kind = Literal["check", "watch", "action", "ask", "confirm", "include"]
 Mode = Literal["in order", "together", "pick", "standby"]
 Until = Literal["ok", "problem"]
+#: How a run is told: by a card while it goes on; in one report at its end; in one report when
+#: something has turned, if a schedule started it.
+Speaks = Literal["as it goes", "once", "on change"]
 Source = Literal["result", "inputs", "run", "findings", "company", "thresholds", "adapter"]
 
 
@@ -71,3 +74,4 @@ class Step:
     proves: tuple[str, ...] = ()
     meanwhile: bool = False  #: An ask that nobody waits for, but the steps that need it.
     includes: str | None = None  #: The id of the runbook whose steps follow under this key.
+    about: str = ""  #: Of a check: its topic. Checks of one topic tell a finding once.

@@ -35,6 +35,7 @@ runs = _table(
     _text("state", nullable=False),  #: The conductor's.
     _text("status", nullable=False, index=True),
     _text("started_by", nullable=False),
+    _text("schedule"),  #: The id of the one that has started it.
     _text("origin_channel"),
     _text("origin_name", nullable=False),
     _number("dry", nullable=False),
@@ -76,6 +77,52 @@ starts = _table(
     _text("channel"),
     _text("channel_name", nullable=False),
     _time("at", nullable=False),
+)
+
+#: What is started by the clock.
+schedules = _table(
+    "schedules",
+    _text("id", primary_key=True),  #: The runbook's own, of one that a runbook declares.
+    _text("book", nullable=False),
+    _text("inputs", nullable=False),
+    _text("cron", nullable=False),
+    _text("zone", nullable=False),
+    _text("channel"),  #: Where it speaks.
+    _text("channel_name", nullable=False),
+    _text("by", nullable=False),  #: Who added it; empty: the runbook itself.
+    _text("team", nullable=False),
+    _time("paused_at"),
+    _text("paused_by", nullable=False),  #: Empty: the bot itself.
+    _text("paused_why", nullable=False),
+    _time("next_at", nullable=False),
+    _time("last_at"),  #: The moment that the last run was due at.
+    _text("last_run"),
+    _text("skipped", nullable=False),  #: What was not made since the last run, and why.
+    _time("created_at", nullable=False),
+)
+
+#: What people were told of each concern, by channel: as long as it is not well again.
+told = _table(
+    "told",
+    _text("topic", primary_key=True),
+    _text("concern", primary_key=True),
+    _text("channel", primary_key=True),  #: Empty: the run had none.
+    _text("verdict", nullable=False),  #: As it was told; ok: nothing was.
+    _text("says", nullable=False),
+    _time("since", nullable=False),  #: When it was first seen so.
+    _text("run", nullable=False),
+    _text("book", nullable=False),
+    _time("told_at", nullable=False),
+    _text("scope", nullable=False),  #: The inputs of the run that saw it; empty: the usual ones.
+    _text("seen", nullable=False),  #: The verdict of the last look.
+    _time("seen_since", nullable=False),
+)
+
+#: What has turned in a run that speaks once, as its report says it.
+news = _table(
+    "news",
+    _text("run", primary_key=True),
+    _text("turns", nullable=False),
 )
 
 steps = _table(

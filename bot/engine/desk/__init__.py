@@ -9,9 +9,9 @@ from bot.engine.desk.answering import Answering
 from bot.engine.desk.deciding import Deciding
 from bot.engine.desk.leading import Leading
 from bot.engine.desk.records import Records
-from bot.engine.desk.starting import Starting
+from bot.engine.desk.scheduling import Scheduling
 from bot.engine.desk.stopping import Stopping
 
 
-class EngineDesk(Starting, Leading, Deciding, Answering, Stopping, Records):
+class EngineDesk(Scheduling, Leading, Deciding, Answering, Stopping, Records):
     """Implements bot.engine.intents.Desk."""

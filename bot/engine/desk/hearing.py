@@ -11,7 +11,6 @@ from bot.engine.audit import note, note_refusal
 from bot.engine.engine import Engine
 from bot.engine.intents import Actor, Refusal
 from bot.engine.judging import Judge
-from bot.runbook.outline import outline
 
 T = TypeVar("T")
 
@@ -23,7 +22,6 @@ class Hearing:
         """`on_paper`: titles of runbooks that are prose only, by their ids."""
         self._engine, self._on_paper = engine, on_paper or {}
         self._judge = Judge(engine.access, engine.store)
-        self._outlines = {key: outline(book) for key, book in engine.books.items()}
 
     async def judge(self, by: Actor, act: Act, about: str = "") -> Member | Refusal:
         word = type(act).__name__.lower()
