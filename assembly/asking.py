@@ -28,6 +28,7 @@ from bot.access.acts import (
     Read,
     ReadAudit,
     Review,
+    Schedule,
     Start,
     Touched,
 )
@@ -57,6 +58,7 @@ OF_RUN: Mapping[str, Callable[[str, Mapping[str, Any]], Act]] = {
     "start": Start,
     "lead": Lead,
     "answer": Answer,
+    "schedule": Schedule,
 }
 ACTS = (*OF_RUN, "approve", "deny", "review", *PLAIN)
 
@@ -80,6 +82,9 @@ def add_arguments(policy: argparse.ArgumentParser) -> None:
     test.add_argument("--needs", default=STEPS_ROLE, help="the role that the step demands")
     test.add_argument("--asked-by", default="", help="the user id of who asked for the change")
     test.add_argument("--broken-by", default="", help="the user id of who broke the glass")
+    test.add_argument(
+        "--added-by", help="the user id of who added the schedule; empty: its runbook declares it"
+    )
     check = ways.add_parser("check", help="say everything that is wrong with a policy file")
     check.add_argument("file")
 
@@ -133,7 +138,10 @@ def _act(told: argparse.Namespace) -> Act:
     if word in OF_RUN:
         if not about:
             raise Unclear(f"Say which runbook: policy test {told.person} {word} RB-INC-001")
-        return OF_RUN[word](about[0], _inputs(about[0], about[1:]))
+        inputs = _inputs(about[0], about[1:])
+        if word == "schedule":
+            return Schedule(about[0], inputs, told.added_by)
+        return OF_RUN[word](about[0], inputs)
     if word == "approve":
         return Approve(told.needs, _touches(about), told.asked_by)
     if about:

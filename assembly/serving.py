@@ -101,6 +101,7 @@ async def running_bot(settings: Settings) -> AsyncIterator[Bot]:
             LocalRunner(),
             policy=policy,
             expires_after_s=settings.approvals.expires_after_s,
+            channel=settings.slack.fallback_channel,
             on_commit=outbox.wake,
         )
         room.engine = engine

@@ -188,7 +188,8 @@ class _Telling:
         """`row`: what it was, for what was told before; else what it is from now on."""
         shown = "" if name == self.scope else name
         since = row.seen_since if row and turned == "unsure" else row.since if row else look.at
-        made = Turn(step, shown, look.verdict, look.says, turned, moment(since))
+        until = moment(look.at) if turned == "good" else None
+        made = Turn(step, shown, look.verdict, look.says, turned, moment(since), until)
         before, channel = row if turned == "known" else None, self.channel
         if turned in ("bad", "lost"):
             before, channel = self._elsewhere(topic, name)

@@ -31,6 +31,7 @@ class Turn:
     says: str
     turned: Turned
     since: datetime  #: How it is now; of what is good again: since when it was not.
+    until: datetime | None = None  #: Of what is good again: when that was seen.
     told_at: datetime | None = None  #: When that it is so was told, if it was told before;
     told_in: str = ""  #: in which channel, by its id,
     told_by: str = ""  #: and by which runbook.

@@ -12,7 +12,9 @@ because edits notify nobody.
     <run>/glass/<id>              that the glass was broken for it: /alerts in the channel for
                                   everybody, and in the room; /due/<n> that its review is open
     <run>/question/<id>           /due/<n> that it is to be done soon, or is overdue
-    <run>/result                  how it ended; /result/origin where it was started
+    <run>/result                  how it ended; /result/origin where it was started. Of a run that
+                                  speaks once its report, below which the details are
+    schedule/<id>/<moment>        that a schedule did not start its run
     freeze/<which>/<since>        that changes are stopped; /over that they go on
     <run>/started                 where it was started, when it goes on in a room of its own
 """
@@ -20,11 +22,12 @@ because edits notify nobody.
 import base64
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
 from bot.access.acts import Frozen
-from bot.engine.record import RunRecord, Said, SaidKind, StepRecord, StepStatus, Thaw
+from bot.engine.record import RunRecord, Said, SaidKind, StepRecord, StepStatus, Thaw, Trouble
 from bot.runbook.findings import Details
 from bot.runbook.showing import details_as_json
 from bot.slack.views.approval import approval_card, needs_file
@@ -36,7 +39,9 @@ from bot.slack.views.glass import glass_card, review_due
 from bot.slack.views.kit import Rendered
 from bot.slack.views.plots import alt_text
 from bot.slack.views.question import closed_question_card, question_card, reminder
+from bot.slack.views.report import is_told, report
 from bot.slack.views.results import finished, started
+from bot.slack.views.schedules import trouble as trouble_view
 from bot.slack.views.step import needs_table_file, step_detail, table_file, table_text
 from bot.slack.views.words import ENDED
 from bot.store.deliveries import Delivery, Priority, message
@@ -44,6 +49,10 @@ from bot.store.deliveries import Delivery, Priority, message
 #: What a step says in the thread; what only did not happen is on the card.
 TOLD: frozenset[StepStatus] = frozenset({"ok", "warning", "problem", "unknown", "given", "failed"})
 AT_WORK: frozenset[StepStatus] = frozenset({"working", "applying"})
+#: What people are asked: from then on there is a card, also of a run that speaks once.
+ASKS: frozenset[SaidKind] = frozenset({"approval asked", "question asked"})
+#: What a finding has that hangs below a report.
+SHOWN_BELOW = ("table", "plot", "file")
 REDIRECT = "https://slack.com/app_redirect?channel="
 
 
@@ -69,7 +78,10 @@ class SlackAnnouncer:
         if not said:
             return ()
         kinds = {one.kind for one in said}
-        deliveries = [self._card(run, kinds)]
+        card_now = self._card(run, kinds)
+        if run.speaks_once and not kinds & ASKS:
+            card_now = replace(card_now, revises=True)
+        deliveries = [card_now]
         for one in dict.fromkeys(said):
             deliveries += self._told(run, one, said)
         return deliveries
@@ -82,6 +94,12 @@ class SlackAnnouncer:
         name = f"freeze/{which}/{since:.3f}" + ("/over" if thaw else "")
         shown = announced(frozen, thaw)
         return (_said(name, shown, Priority.APPROVAL, place=self._channel),)
+
+    def announce_trouble(self, trouble: Trouble) -> Sequence[Delivery]:
+        name = f"schedule/{trouble.schedule}/{trouble.due.timestamp():.0f}"
+        place = trouble.channel or self._channel
+        shown = trouble_view(trouble)
+        return (_said(name, shown, Priority.FINAL, place=place),) if place else ()
 
     def _card(self, run: RunRecord, kinds: Set[SaidKind]) -> Delivery:
         name, shown = f"{run.id}/card", card(run)
@@ -195,9 +213,23 @@ def _room(run: RunRecord) -> Iterator[Delivery]:
 
 
 def _result(run: RunRecord) -> Iterator[Delivery]:
+    if run.speaks_once:
+        yield from _report(run)
+        return
     yield _said(f"{run.id}/result", finished(run), Priority.FINAL)
     if run.room_name and run.origin.channel_id:
         yield _said(f"{run.id}/result/origin", finished(run), Priority.FINAL, place="origin")
+
+
+def _report(run: RunRecord) -> Iterator[Delivery]:
+    """With the details of its steps below it, as far as there are more than a sentence."""
+    if not is_told(run):
+        return
+    name = f"{run.id}/result"
+    yield _said(name, report(run), Priority.FINAL)
+    for step in run.steps.values():
+        if step.status in TOLD - {"failed"} and any(one in step.details for one in SHOWN_BELOW):
+            yield from _detail(run, step, name)
 
 
 def _question(run: RunRecord, question_id: str) -> Iterator[Delivery]:
@@ -217,9 +249,12 @@ def _answered(run: RunRecord, said: Sequence[Said]) -> StepRecord | None:
 
 
 def _step(run: RunRecord, step: StepRecord) -> Iterator[Delivery]:
-    if step.status not in TOLD:
-        return
-    name, thread = f"{run.id}/step/{step.key}#{step.attempt}", f"{run.id}/card"
+    if step.status in TOLD and not (run.speaks_once and step.status != "failed"):
+        yield from _detail(run, step, f"{run.id}/card")
+
+
+def _detail(run: RunRecord, step: StepRecord, thread: str) -> Iterator[Delivery]:
+    name = f"{run.id}/step/{step.key}#{step.attempt}"
     if step.status == "failed":  # What stopped is a message of its own: a thread notifies nobody.
         yield _said(name, step_detail(run, step), Priority.FINAL)
     else:

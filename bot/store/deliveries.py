@@ -50,6 +50,7 @@ class Delivery:
     thread: str | None = None
     priority: Priority = Priority.POST
     not_before: float | None = None  #: Seconds since the epoch; None: at once.
+    revises: bool = False  #: Only if something was delivered below this name before.
 
 
 @dataclass(frozen=True)

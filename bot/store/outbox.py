@@ -45,6 +45,8 @@ def _put_one(c: sa.Connection, run_id: str, delivery: Delivery, now: float) -> N
     payload = Clean(json.dumps(clean, sort_keys=True, ensure_ascii=False))
     digest = hashlib.sha256(payload.encode()).hexdigest()
     last = newest(c, delivery.name)
+    if last is None and delivery.revises:
+        return
     if last is None or last.state == "dead":
         revision = 1 if last is None else last.revision + 1
         return _insert(c, run_id, delivery, payload, digest, revision, now)

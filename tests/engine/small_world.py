@@ -19,7 +19,7 @@ from bot.engine.desk import EngineDesk
 from bot.engine.ended import ApplyTiming
 from bot.engine.engine import Engine
 from bot.engine.intents import Actor, Started, StartRun
-from bot.engine.record import Origin, RunRecord, Said, StepRecord, Thaw
+from bot.engine.record import Origin, RunRecord, Said, StepRecord, Thaw, Trouble
 from bot.engine.runners.local import LocalRunner
 from bot.engine.systems import Systems
 from bot.runbook import (
@@ -299,6 +299,7 @@ class Silent:
     def __init__(self) -> None:
         self.said: list[Said] = []
         self.freezes: list[tuple[Frozen, Thaw | None]] = []
+        self.trouble: list[Trouble] = []
 
     def announce(self, run: RunRecord, said: Sequence[Said]) -> Sequence[Delivery]:
         self.said.extend(said)
@@ -306,6 +307,10 @@ class Silent:
 
     def announce_freeze(self, frozen: Frozen, thaw: Thaw | None = None) -> Sequence[Delivery]:
         self.freezes.append((frozen, thaw))
+        return ()
+
+    def announce_trouble(self, trouble: Trouble) -> Sequence[Delivery]:
+        self.trouble.append(trouble)
         return ()
 
 

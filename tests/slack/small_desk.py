@@ -18,6 +18,7 @@ from bot.access.member import Member
 from bot.access.policy import DEFAULT, Policy
 from bot.engine.intents import (
     Actor,
+    NewSchedule,
     Noted,
     NotedStart,
     Refusal,
@@ -35,6 +36,7 @@ from bot.engine.record import (
     RunRecord,
     StepRecord,
 )
+from bot.engine.scheduled import ScheduleRecord, Way
 from bot.runbook import RunbookInputs, Secret
 from bot.runbook.errors import Unreachable
 from bot.runbook.findings import NextHop
@@ -122,6 +124,7 @@ class SmallDesk:
     directory: "SmallDirectory"
     policy: Policy = DEFAULT
     frozen: tuple[Frozen, ...] = ()
+    scheduled: tuple[ScheduleRecord, ...] = ()
     noted: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     starts: dict[str, StartRun] = field(default_factory=dict)  #: Noted, and not begun.
     waited: timedelta = timedelta(seconds=1)  #: How long they have been there.
@@ -168,6 +171,19 @@ class SmallDesk:
     def why_not(self, member: Member, act: Act) -> str:
         answer = may(self.policy, member, act, Moment(AT))
         return answer.why if isinstance(answer, Denied) else ""
+
+    async def schedules(self) -> Sequence[ScheduleRecord]:
+        return self.scheduled
+
+    async def add_schedule(self, wanted: NewSchedule) -> Noted | Refusal:
+        return self.strange or await self._note(
+            "add schedule", wanted.key, wanted.by, wanted=wanted
+        )
+
+    async def change_schedule(
+        self, way: Way, schedule_id: str, by: Actor, key: str
+    ) -> Noted | Refusal:
+        return await self._note(f"{way} schedule", key, by, run=schedule_id)
 
     async def freeze(self, by: Actor, reason: str, key: str) -> Noted | Refusal:
         return await self._note("freeze", key, by, reason=reason)

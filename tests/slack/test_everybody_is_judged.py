@@ -17,7 +17,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.access.member import Member
 from bot.access.policy import DEFAULT
-from bot.engine.intents import Noted
+from bot.engine.intents import NewSchedule, Noted
+from bot.engine.record import Origin
 from bot.secrets.redaction import REDACTOR
 from bot.slack.app import Identity, build_app
 from bot.slack.calls import Answer, Calls
@@ -43,7 +44,7 @@ STRANGERS = (
 NOTED = {"audit", "audit_head"}
 OPERATORS = DEFAULT.may.model_copy(update={"break_glass": ("operator",), "review": ("operator",)})
 POLICY = DEFAULT.model_copy(update={"may": OPERATORS})
-ACTING_WORDS = {"run", "dry", "cancel", "audit", "freeze", "thaw"}
+ACTING_WORDS = {"run", "dry", "cancel", "audit", "freeze", "thaw", "schedule"}
 
 
 class Heard(Calls):
@@ -68,6 +69,7 @@ class Stage:
     approval: str
     question: str
     broken: str  #: The plan of another run, for which the glass was broken.
+    schedule: str
     keys: Any = field(default_factory=lambda: count(1))
 
     async def delivered(self, body: Mapping[str, Any]) -> str:
@@ -152,6 +154,8 @@ class Stage:
             return names.value(self.run, "color#0")
         if name in (names.RUN_BOOK, names.SHOW_BOOK):
             return "RB-T-001"
+        if name in names.WAYS:
+            return self.schedule
         deciding = (names.APPROVE, names.APPROVE_DESTROY, names.DENY, names.BREAK_GLASS)
         if name in (*deciding, names.WHOLE_PLAN):
             return self.approval
@@ -183,11 +187,20 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
         front = Front(bot.desk, Telling(calls, errands), TEAM, away, everywhere)
         app = build_app(front, identity)
         question = next(iter(run.questions))
-        yield Stage(bot, app, calls, errands, run_id, approval, question, broken)
+        yield Stage(
+            bot, app, calls, errands, run_id, approval, question, broken, await a_schedule(bot)
+        )
 
 
 async def everywhere(channel: str, ts: str, about: str) -> bool:
     return True
+
+
+async def a_schedule(bot: Bot) -> str:
+    wanted = NewSchedule("RB-T-001", {}, "0 8 1 1 *", "", DANA, Origin(GENERAL), "s")
+    assert isinstance(await bot.desk.add_schedule(wanted), Noted)
+    (there,) = await bot.desk.schedules()
+    return there.id
 
 
 async def a_broken_glass(bot: Bot) -> str:
@@ -204,13 +217,14 @@ TYPED = {
     "catalogue": "", "list": "list", "show": "show RB-T-001", "run": "RB-T-001",
     "dry": "dry RB-T-001", "status": "status", "cancel": "cancel {run}", "history": "history",
     "audit": "audit {run}", "freeze": "freeze it's burning", "thaw": "thaw", "reviews": "reviews",
-    "help": "help",
+    "schedule": "schedule pause {schedule}", "help": "help",
 }  # fmt: skip
 
 
 def everything(stage: Stage, user: str) -> Mapping[str, dict[str, Any]]:
     assert set(TYPED) == set(CARRY)
-    typed = {word: stage.command(t.format(run=stage.run), user) for word, t in TYPED.items()}
+    about = {"run": stage.run, "schedule": stage.schedule}
+    typed = {word: stage.command(t.format(**about), user) for word, t in TYPED.items()}
     pressed = {name: stage.press(name, user) for name in (*JUDGED_BUTTONS, *READING_BUTTONS)}
     forms = {name: stage.form(name, user) for name in (*JUDGED_FORMS, *READING_FORMS)}
     return typed | pressed | forms

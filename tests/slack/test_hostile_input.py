@@ -91,6 +91,8 @@ async def test_whatever_is_typed_is_answered_to_that_person_alone(bot: Office) -
             assert what["intent"].book_id in bot.desk.books
         elif "run" in what:
             assert ID.fullmatch(what["run"])
+        elif "wanted" in what:
+            assert what["wanted"].book in bot.desk.books
         else:
             reason = what["reason"]  # Of a freeze, in words of one's own.
             assert reason == storable(reason) and len(reason) <= LONGEST

@@ -6,7 +6,6 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.access.acts import Read, Schedule
-from bot.access.member import Member
 from bot.engine.audit import note
 from bot.engine.beginning import fresh_id
 from bot.engine.desk.starting import Starting
@@ -22,6 +21,7 @@ from bot.store.tables import events, schedules
 
 MOST = 100  #: Schedules; each of them starts runs for as long as it is there.
 SHOWN = 3  #: Firings, when one is added.
+Change = Callable[[sa.Connection, Any, Actor, str], Noted | Refusal]
 ADDED = "`/runbook schedule` lists all of them."
 
 
@@ -101,33 +101,33 @@ class Scheduling(Starting):
         if isinstance(member, Refusal):
             return member
 
+        ways: dict[Way, Change] = {
+            "pause": self._pause, "resume": self._resume, "remove": self._remove,
+        }  # fmt: skip
+
         def write(c: sa.Connection) -> Noted | Refusal:
-            if told := was_here(c, f"schedule:{key}"):
-                return Noted(told)
             query = sa.select(schedules).where(schedules.c.id == schedule_id)
             row = c.execute(query.with_for_update()).first()
+            if told := was_here(c, f"schedule:{key}"):
+                return Noted(told)
             if row is None or there is None or row.by != there.by:
                 return Refusal(
                     f"There is no schedule {named(schedule_id)}. `/runbook schedule` lists them."
                 )
-            return WAYS[way](self, c, row, member, by, key)
+            return ways[way](c, row, by, key)
 
         return self._follow(await self._engine.store.tx(write))
 
-    def _pause(
-        self, c: sa.Connection, row: Any, member: Member, by: Actor, key: str
-    ) -> Noted | Refusal:
+    def _pause(self, c: sa.Connection, row: Any, by: Actor, key: str) -> Noted | Refusal:
         if row.paused_at is not None:
             return Refusal(f"Schedule {row.id} is paused already.")
         now = self._engine.clock.now()
-        paused = {"paused_at": now, "paused_by": member.user_id, "paused_why": ""}
+        paused = {"paused_at": now, "paused_by": by.user_id, "paused_why": ""}
         _write(c, row, **paused)
         told = f"Schedule {row.id} is paused: it starts nothing until somebody resumes it."
         return self._done(c, "schedule paused", row, by, key, told)
 
-    def _resume(
-        self, c: sa.Connection, row: Any, _member: Member, by: Actor, key: str
-    ) -> Noted | Refusal:
+    def _resume(self, c: sa.Connection, row: Any, by: Actor, key: str) -> Noted | Refusal:
         if row.paused_at is None:
             return Refusal(f"Schedule {row.id} is not paused.")
         cron = Cron(row.cron, row.zone)
@@ -139,9 +139,7 @@ class Scheduling(Starting):
         told = f"Schedule {row.id} starts {row.book} next on {cron.says(due)} ({cron.zone})."
         return self._done(c, "schedule resumed", row, by, key, told)
 
-    def _remove(
-        self, c: sa.Connection, row: Any, _member: Member, by: Actor, key: str
-    ) -> Noted | Refusal:
+    def _remove(self, c: sa.Connection, row: Any, by: Actor, key: str) -> Noted | Refusal:
         if not row.by:
             return Refusal(
                 f"{row.book} declares this schedule itself, so it cannot be removed here."
@@ -178,11 +176,3 @@ class Scheduling(Starting):
 
 def _write(c: sa.Connection, row: Any, **values: object) -> None:
     c.execute(sa.update(schedules).where(schedules.c.id == row.id).values(**values))
-
-
-WAYS: dict[Way, Callable[[Scheduling, sa.Connection, Any, Member, Actor, str], Noted | Refusal]]
-WAYS = {
-    "pause": Scheduling._pause,
-    "resume": Scheduling._resume,
-    "remove": Scheduling._remove,
-}

@@ -17,6 +17,7 @@ from bot.slack.listeners import (
     commands,
     deciding,
     leading,
+    scheduling,
     starting,
 )
 from bot.slack.listeners.front import CLICK, COMMAND, EVENT, SUBMISSION, Front, Listener
@@ -49,6 +50,9 @@ JUDGED_BUTTONS: Mapping[str, Listener] = {
     names.STOP_HERE: answering.settle,
     names.RUN_BOOK: starting.pressed_start,
     names.NEXT_HOP: starting.next_hop,
+    names.PAUSE_SCHEDULE: scheduling.change,
+    names.RESUME_SCHEDULE: scheduling.change,
+    names.REMOVE_SCHEDULE: scheduling.change,
 }
 #: These only show something.
 READING_BUTTONS: Mapping[str, Listener] = {

@@ -12,6 +12,7 @@ from bot.slack.listeners.browsing import open_catalogue
 from bot.slack.listeners.front import Front
 from bot.slack.listeners.leading import said
 from bot.slack.listeners.offered import closed_books, own_card, own_words
+from bot.slack.listeners.scheduling import schedule
 from bot.slack.listeners.starting import begin_later, begin_now, no_such_book, start_form
 from bot.slack.listeners.typed import Order, Verb, read_order
 from bot.slack.listeners.typed_inputs import missing, read_inputs
@@ -142,5 +143,6 @@ CARRY: Mapping[Verb, Carry] = {
     "freeze": _freeze,
     "thaw": _thaw,
     "reviews": list_reviews,
+    "schedule": schedule,
     "help": _help,
 }

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from bot.access.acts import Act, Freeze, Lead, Start
+from bot.access.acts import Act, Freeze, Lead, Schedule, Start
 from bot.engine.record import RunRecord
 from bot.slack.listeners.front import Front
 from bot.slack.listeners.visit import Visit
@@ -24,6 +24,8 @@ def own_words(front: Front, visit: Visit) -> frozenset[str]:
         words -= {"run", "dry"}
     if all(_why_not(front, visit, Lead(key)) for key in books):
         words -= {"cancel"}
+    if all(_why_not(front, visit, Schedule(key)) for key in books):
+        words -= {"schedule add"}
     if _why_not(front, visit, Freeze()):
         words -= {"freeze", "thaw"}
     return frozenset(words)

@@ -36,7 +36,7 @@ ON_ITS_CARD = frozenset(
         names.STOP_HERE,
     }
 )
-#: These are also shown to one person alone, where no message of ours is kept.
+#: These are also, or only, shown to one person alone, where no message of ours is kept.
 OF_A_RUN = frozenset(
     {
         names.PICK,
@@ -47,6 +47,7 @@ OF_A_RUN = frozenset(
         names.CANCEL,
         names.NEXT_HOP,
         names.REVIEW,
+        *names.WAYS,
     }
 )
 #: Opened from such a message, which they remember.

@@ -13,7 +13,7 @@ from bot.runbook.mrkdwn import named
 
 Verb = Literal[
     "catalogue", "list", "show", "run", "dry", "status", "cancel", "history", "audit", "freeze",
-    "thaw", "reviews", "help",
+    "thaw", "reviews", "schedule", "help",
 ]  # fmt: skip
 WORDS = frozenset(get_args(Verb)) - {"catalogue", "run"}
 
@@ -45,6 +45,7 @@ class Order:
     verb: Verb
     subject: str = ""
     inputs: Mapping[str, str] = field(default_factory=dict)
+    words: tuple[str, ...] = ()  #: Of what has words of its own: all that follow.
 
 
 def read_order(text: str) -> Order | Refusal:
@@ -61,12 +62,14 @@ def read_order(text: str) -> Order | Refusal:
         return Order("catalogue")
     first = words[0].lower()
     if first not in WORDS:
-        return _with_inputs("run", words)
+        return with_inputs("run", words)
     rest = words[1:]
     if first in NEEDS_SUBJECT and not rest:
         return Refusal(NEEDS_SUBJECT[first])
     if first == "dry":
-        return _with_inputs("dry", rest)
+        return with_inputs("dry", rest)
+    if first == "schedule":
+        return Order("schedule", words=tuple(rest))
     if first == "list":
         return Order("list", " ".join(rest))
     if len(rest) > 1:
@@ -77,7 +80,7 @@ def read_order(text: str) -> Order | Refusal:
     return Order(verb, rest[0].upper() if rest else "")
 
 
-def _with_inputs(verb: Verb, words: Sequence[str]) -> Order | Refusal:
+def with_inputs(verb: Verb, words: Sequence[str]) -> Order | Refusal:
     if not ID.fullmatch(words[0]):
         return Refusal(NO_ID)
     inputs: dict[str, str] = {}

@@ -27,6 +27,7 @@ from bot.slack.views.kit import (
 from bot.slack.views.limits import Block, fit_blocks, fit_message
 from bot.slack.views.offers import for_the_run, held_steps, offered_actions
 from bot.slack.views.sections import ahead, line, only_a_person, section_block, stretches, unwell
+from bot.slack.views.starter import starter_text
 from bot.slack.views.words import ENDED, RUN_WORD, age, clock, count, lasted
 
 BEHIND_S = 10  #: From here on people are told that what they see is old.
@@ -111,7 +112,7 @@ def _next(run: RunRecord) -> Iterator[str]:
 
 def _about(run: RunRecord) -> str:
     kind = "DRY RUN · " if run.dry else ""
-    started = f"started by {mention(run.started_by)} {clock(run.started_at)}"
+    started = f"started by {starter_text(run)} {clock(run.started_at)}"
     leads = [
         f" · {mrkdwn(step.title, 100)}: {mention(who)}"
         for step in run.steps.values()

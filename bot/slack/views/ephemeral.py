@@ -26,6 +26,7 @@ from bot.slack.views.kit import (
     typed,
 )
 from bot.slack.views.limits import Block, fit_blocks, fit_message
+from bot.slack.views.starter import starter, starter_text
 from bot.slack.views.words import RUN_WORD, age, count, day_and_clock
 
 NEAREST = 3
@@ -50,6 +51,12 @@ HOW = (
     How("status", "/runbook status [run]", "what runs now, and what is frozen"),
     How("history", "/runbook history [RB-INC-001]", "what ran, newest first"),
     How("cancel", "/runbook cancel RUN", "ends a run"),
+    How("schedule", "/runbook schedule", "what is started by the clock"),
+    How(
+        "schedule add",
+        '/runbook schedule add "0 8 * * mon-fri" RB-INC-001 severity=P1 zone=Europe/Berlin',
+        "starts it by the clock, here; pause, resume and remove take the id of one",
+    ),
     How("audit", "/runbook audit RUN", "who did what in a run, and whether the log is whole"),
     How("freeze", "/runbook freeze [reason]", "stops all changes to outside systems at once"),
     How("thaw", "/runbook thaw [reason]", "lets changes be made again"),
@@ -183,7 +190,7 @@ def run_line(run: RunRecord) -> list[Element]:
         text(f" {run.outline.book} {cut(one_line(run.outline.title), 150)}{dry} · "),
         text(RUN_WORD[run.status], bold=True),
         text(f"{ended} · started {day_and_clock(run.started_at)} by "),
-        person(run.started_by),
+        *starter(run),
         text(because or " "),
     ]
 
@@ -201,7 +208,7 @@ def _runs(heading: str, runs: Sequence[RunRecord]) -> Rendered:
 
 
 def _run_text(run: RunRecord) -> str:
-    started = f"started {day_and_clock(run.started_at)} by {mention(run.started_by)}"
+    started = f"started {day_and_clock(run.started_at)} by {starter_text(run)}"
     said = f"{mrkdwn(run.id)} {mrkdwn(run.outline.book)} {RUN_WORD[run.status]}, {started}"
     return ", ".join([said, *run_mark_text(run)])
 

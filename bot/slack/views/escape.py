@@ -90,6 +90,11 @@ def mention(id: str) -> str:
     return mrkdwn(id, 80)
 
 
+def place(channel_id: str) -> str:
+    """A channel in mrkdwn; anything else than the id of one is only told to be somewhere."""
+    return f"<#{channel_id}>" if CHANNEL_ID.fullmatch(channel_id) else "a private conversation"
+
+
 def _is_plain(text: str) -> bool:
     return text.isascii() or (BLANKS.isdisjoint(text) and not _combines(text))
 

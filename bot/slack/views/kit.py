@@ -8,11 +8,13 @@ notation; mrkdwn carries only what escape.py made of it.
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal
 
 from bot.slack.views import limits, names
-from bot.slack.views.escape import USER_ID, clean, cut, one_line
+from bot.slack.views.escape import CHANNEL_ID, USER_ID, clean, cut, one_line
 from bot.slack.views.limits import Block
+from bot.slack.views.words import day_and_clock
 
 View = dict[str, Any]
 PEOPLE = re.compile(rf"<@({USER_ID.pattern})>")
@@ -118,6 +120,18 @@ def person(user_id: str) -> Element:
     if USER_ID.fullmatch(user_id):
         return {"type": "user", "user_id": user_id}
     return text(cut(one_line(user_id), 80))
+
+
+def channel(channel_id: str) -> Element:
+    if CHANNEL_ID.fullmatch(channel_id):
+        return {"type": "channel", "channel_id": channel_id}
+    return text("a private conversation")
+
+
+def date(at: datetime) -> Element:
+    """By the clock of whoever reads it."""
+    shown = {"format": "{date_short_pretty} {time}", "fallback": day_and_clock(at)}
+    return {"type": "date", "timestamp": int(at.timestamp()), **shown}
 
 
 def with_people(words: str) -> list[Element]:

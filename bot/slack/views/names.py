@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from bot.engine.scheduled import Way
 from bot.runbook.values import USER_ID, all_storable, storable
 
 # Buttons and menus of a run's card; their value is `<run> <step or section>`.
@@ -51,6 +52,11 @@ SHOW_BOOK = "rb.show_book"  # Shows one runbook in the catalogue; "" goes back t
 PAGE = "rb.page"  # The value is the page to show.
 SHOW_RUN = "rb.show_run"  # The value is the run's id alone.
 
+# Schedules; their value is the schedule's id.
+PAUSE_SCHEDULE = "rb.pause_schedule"
+RESUME_SCHEDULE = "rb.resume_schedule"
+REMOVE_SCHEDULE = "rb.remove_schedule"
+
 # callback_ids of modals. Their private_metadata is a Metadata.
 CATALOGUE_MODAL = "rb.catalogue_modal"  # Submitted: start what is chosen.
 START_MODAL = "rb.start_modal"
@@ -66,6 +72,12 @@ REASON = "reason"
 VALUE = "value"  #: The action_id of every input of a modal.
 
 RESOLVES: Mapping[str, str] = {HAPPENED: "done", NOT_HAPPENED: "not done", STOP_HERE: "stop"}
+#: What is done to a schedule.
+WAYS: Mapping[str, Way] = {
+    PAUSE_SCHEDULE: "pause",
+    RESUME_SCHEDULE: "resume",
+    REMOVE_SCHEDULE: "remove",
+}
 KEYED = re.compile(r"[\w.#>:-]{1,200}")  #: Run ids, step and section keys, opaque ids.
 LONGEST_SEARCH, LONGEST_CHANNEL, MOST_PAGES = 200, 80, 1000
 

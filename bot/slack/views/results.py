@@ -8,7 +8,7 @@ from datetime import datetime
 from bot.engine.record import RunRecord, StepRecord
 from bot.slack.views import limits, names
 from bot.slack.views.card import named, severity
-from bot.slack.views.escape import CHANNEL_ID, cut, mention, mrkdwn, one_line
+from bot.slack.views.escape import CHANNEL_ID, cut, mrkdwn, one_line
 from bot.slack.views.glass import run_glass, run_glass_text
 from bot.slack.views.kit import (
     Element,
@@ -17,13 +17,13 @@ from bot.slack.views.kit import (
     button,
     context,
     header,
-    person,
     plain,
     rich,
     text,
 )
 from bot.slack.views.limits import fit_message
 from bot.slack.views.sections import line, unwell
+from bot.slack.views.starter import starter, starter_text
 from bot.slack.views.words import RUN_WORD, age, clock, count
 
 LISTED = 10
@@ -36,13 +36,13 @@ def started(run: RunRecord) -> Rendered:
     dry = " as a dry run" if run.dry else ""
     room = f"It goes on in #{run.room_name}." if run.room_name else ""
     begun = f"{severity(run)} · {run.outline.book} {run.outline.title}"
-    by = [text(f"{begun} ", bold=True), text("started by "), person(run.started_by)]
+    by = [text(f"{begun} ", bold=True), text("started by "), *starter(run)]
     when = [text(f" at {clock(run.started_at)}{dry}, run "), text(run.id, code=True)]
     blocks = [
         rich([*by, *when], _room(run)),
         *actions([button("Show how it is", names.SHOW_RUN, run.id)]),
     ]
-    said = f"started by {mention(run.started_by)} at {clock(run.started_at)}"
+    said = f"started by {starter_text(run)} at {clock(run.started_at)}"
     summary = f"{mrkdwn(severity(run))} {named(run)}, {said}. {mrkdwn(room)}".strip()
     return Rendered(fit_message(summary), blocks)
 
@@ -76,15 +76,21 @@ def finished(run: RunRecord) -> Rendered:
 
 
 def _lines(run: RunRecord) -> Iterator[str]:
+    done = list(done_lines(run))
+    yield from done
+    if not done and not _is_open_whether(run):
+        yield NOTHING_CHANGED
+    yield from _findings(run)
+
+
+def done_lines(run: RunRecord) -> Iterator[str]:
+    """What was changed, and what was done besides."""
     done = [step for step in run.steps.values() if _has_changed(step)]
     agreed = {one.step for one in run.approvals.values() if one.people}
     changed = [step for step in done if step.key in agreed]
     yield from (f"Changed: {_change(step)}" for step in changed[:LISTED])
     if besides := [one_line(step.title) for step in done if step.key not in agreed]:
         yield f"{'Also done' if changed else 'Done'}: {'; '.join(besides[:LISTED])}."
-    if not done and not _is_open_whether(run):
-        yield NOTHING_CHANGED
-    yield from _findings(run)
 
 
 def _findings(run: RunRecord) -> Iterator[str]:

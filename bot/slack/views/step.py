@@ -42,7 +42,7 @@ def step_detail(run: RunRecord, step: StepRecord) -> Rendered:
         *_table(step),
         *_attached(step),
         *_footer(step),
-        *_hops(run, step),
+        *hops(run, step),
     ]
     return Rendered(fit_message(_text(run, step)), fit_blocks(blocks))
 
@@ -129,12 +129,14 @@ def _footer(step: StepRecord) -> Iterator[Block]:
         yield context(plain(footer, 500))
 
 
-def _hops(run: RunRecord, step: StepRecord) -> Iterator[Block]:
-    hops = step.details.get("next_hops", ())[:HOPS]
-    for number, hop in enumerate(hops):
+def hops(run: RunRecord, step: StepRecord, in_full: str = "") -> Iterator[Block]:
+    """`in_full`: what tells the buttons of one step from those of another in the message."""
+    for number, hop in enumerate(step.details.get("next_hops", ())[:HOPS]):
         yield section(plain(_leads(hop), 500))
         value = names.value(run.id, f"{step.key}#{number}")
-        yield from actions([button(f"Run {hop.book}…", names.NEXT_HOP, value, number)])
+        yield from actions(
+            [button(f"Run {hop.book}…", names.NEXT_HOP, value, f"{in_full}{number}")]
+        )
 
 
 def _leads(hop: NextHop) -> str:

@@ -15,6 +15,7 @@ from bot.slack.views.glass import BROKEN, REVIEWED, went_through
 from bot.slack.views.kit import Element, Rendered, context, header, person, plain, rich, text
 from bot.slack.views.limits import fit_message
 from bot.slack.views.sections import only_a_person, word
+from bot.slack.views.starter import starter_plain
 from bot.slack.views.words import OPEN, RUN_WORD, WORD, age, day_and_clock, exact, took
 
 SHOWN = 60  #: Entries in a message, the newest; the file has all.
@@ -66,7 +67,8 @@ def timeline_text(run: RunRecord) -> str:
     """All of it, nothing cut."""
     head = [
         f"Timeline of run {run.id}: {run.outline.book} {run.outline.title}",
-        f"started by {run.started_by} at {day_and_clock(run.started_at)};"
+        f"started by {' '.join(filter(None, starter_plain(run)))}"
+        f" at {day_and_clock(run.started_at)};"
         f" {RUN_WORD[run.status].lower()}, {age(run)}",
         "All times are UTC.",
         "",
@@ -81,7 +83,8 @@ def timeline_name(run: RunRecord) -> str:
 
 def timeline_entries(run: RunRecord) -> list[Entry]:
     """In the order in which it happened."""
-    begun = Entry(run.started_at, f"{run.outline.book} started by", run.started_by)
+    before, who = starter_plain(run)
+    begun = Entry(run.started_at, f"{run.outline.book} started by {before}".strip(), who)
     found = [begun, *_ended(run)]
     for step in run.steps.values():
         found += _of_step(step, run)
