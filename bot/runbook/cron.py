@@ -99,8 +99,8 @@ def read_cron(text: str, zone: str) -> Cron:
 
 @cache
 def _zones() -> frozenset[str]:
-    """Those that every machine calls so."""
-    return frozenset(available_timezones())
+    """Those that every machine calls so, and means the same."""
+    return frozenset(available_timezones()) - {"localtime"}
 
 
 def _cities(name: str) -> list[str]:

@@ -22,11 +22,13 @@ from bot.engine.intents import Actor, Started, StartRun
 from bot.engine.record import Origin, RunRecord, Said, StepRecord, Thaw, Trouble
 from bot.engine.runners.local import LocalRunner
 from bot.engine.systems import Systems
+from bot.engine.taking import PutDeliveries
 from bot.runbook import (
     CHANGE,
     DESTROY,
     Adapter,
     Change,
+    Company,
     Facts,
     Found,
     Key,
@@ -410,6 +412,10 @@ async def living_bot(
     announcer: Silent | None = None,
     expires_after_s: float = 900.0,
     changed: asyncio.Event | None = None,
+    more: Sequence[Runbook] = (),
+    company: Company | None = None,
+    channel: str = "",
+    put: PutDeliveries | None = None,
 ) -> AsyncIterator[Bot]:
     world, people, announcer = world or World(), people or People(), announcer or Silent()
     changed = changed or asyncio.Event()
@@ -417,10 +423,10 @@ async def living_bot(
     await opened.open()
     engine = Engine(
         opened,
-        {book.id: book},
-        Surroundings(Systems(lamps(world))),
+        {one.id: one for one in (book, *more)},
+        Surroundings(Systems(lamps(world)), company or Company()),
         announcer,
-        _nowhere,
+        put or _nowhere,
         people,
         LocalRunner(),
         policy=policy,
@@ -428,6 +434,7 @@ async def living_bot(
         timing=timing,
         expires_after_s=expires_after_s,
         on_commit=changed.set,
+        channel=channel,
     )
     await engine.start()
     try:
