@@ -1,7 +1,7 @@
 """A clock that stands until a test moves it, and what it starts."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -73,7 +73,3 @@ async def over(bot: Bot) -> RunRecord:
     """The newest run, once it is over."""
     newest = (await begun(bot))[-1]
     return await bot.until(newest.id, lambda run: run.ended_at is not None)
-
-
-def texts(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    return [str(one["text"]) for one in rows]
