@@ -125,9 +125,7 @@ def test_whatever_is_typed_is_a_cron_or_refused(text: str, zone: str) -> None:
 
 
 @given(
-    st.lists(
-        st.text("0123456789*/,-#LWMONSUJAN", min_size=1, max_size=6), min_size=5, max_size=5
-    )
+    st.lists(st.text("0123456789*/,-#LWMONSUJAN", min_size=1, max_size=6), min_size=5, max_size=5)
 )
 def test_whatever_looks_like_a_cron_is_one_or_refused(fields: list[str]) -> None:
     try:

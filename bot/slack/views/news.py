@@ -1,12 +1,13 @@
 """One concern in a report: what it is, and what people know of it already."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 from bot.engine.record import RunRecord, StepRecord
 from bot.engine.turned import NEWS, Turn, Turned
 from bot.slack.views.escape import cut, mrkdwn, one_line, place
 from bot.slack.views.kit import Element, channel, text
-from bot.slack.views.words import day_and_clock, lasted
+from bot.slack.views.words import clock, day_and_clock, lasted
 
 CONCERNS = 12  #: Of one step that are shown.
 EACH = 300  #: Characters of what each says.
@@ -20,27 +21,27 @@ def turns(run: RunRecord, step: StepRecord) -> list[Turn]:
     return sorted(shown, key=lambda one: ORDER.index(one.turned))
 
 
-def known(found: Sequence[Turn]) -> list[Element]:
+def known(run: RunRecord, found: Sequence[Turn]) -> list[Element]:
     """Of the step itself, when it has named no concerns."""
-    return [piece for one in found if not one.concern for piece in _known(one)]
+    return [piece for one in found if not one.concern for piece in _known(run, one)]
 
 
-def known_text(found: Sequence[Turn]) -> str:
-    return "".join(_known_text(one) for one in found if not one.concern)
+def known_text(run: RunRecord, found: Sequence[Turn]) -> str:
+    return "".join(_known_text(run, one) for one in found if not one.concern)
 
 
-def concerns(found: Sequence[Turn]) -> Iterator[list[Element]]:
+def concerns(run: RunRecord, found: Sequence[Turn]) -> Iterator[list[Element]]:
     """A line for each."""
     named = [one for one in found if one.concern]
     for one in named[:CONCERNS]:
-        yield [text(f"•  {_said(one)}"), *_known(one)]
+        yield [text(f"•  {_said(one)}"), *_known(run, one)]
     if (left := len(named) - CONCERNS) > 0:
         yield [text(f"•  and {left} more")]
 
 
-def concerns_text(found: Sequence[Turn]) -> str:
+def concerns_text(run: RunRecord, found: Sequence[Turn]) -> str:
     named = [one for one in found if one.concern][:CONCERNS]
-    said = "; ".join(f"{mrkdwn(_said(one), EACH)}{_known_text(one)}" for one in named)
+    said = "; ".join(f"{mrkdwn(_said(one), EACH)}{_known_text(run, one)}" for one in named)
     return f" ({said})" if said else ""
 
 
@@ -49,20 +50,20 @@ def _said(one: Turn) -> str:
     return f"{name}: well again" if one.turned == "good" else f"{name}: {says}"
 
 
-def _known(one: Turn) -> list[Element]:
+def _known(run: RunRecord, one: Turn) -> list[Element]:
     there = [text(" in "), channel(one.told_in)] if one.told_in else []
-    return [text(f" · {_told(one)}"), *there]
+    return [text(f" · {_told(run, one)}"), *there]
 
 
-def _known_text(one: Turn) -> str:
+def _known_text(run: RunRecord, one: Turn) -> str:
     there = f" in {place(one.told_in)}" if one.told_in else ""
-    return f" · {mrkdwn(_told(one))}{there}"
+    return f" · {mrkdwn(_told(run, one))}{there}"
 
 
-def _told(one: Turn) -> str:
+def _told(run: RunRecord, one: Turn) -> str:
     """Ends where the channel is named in which it was told."""
-    since = day_and_clock(one.since)
-    told = f"told at {day_and_clock(one.told_at)} by {one.told_by}" if one.told_at else ""
+    since, at = _when(run, one.since), _when(run, one.told_at) if one.told_at else ""
+    told = f"told{'' if at == since else f' {at}'} by {one.told_by}" if at else ""
     if one.turned == "good":
         return f"after {lasted((one.until or one.since) - one.since)}"
     if one.turned == "known":
@@ -70,3 +71,9 @@ def _told(one: Turn) -> str:
     if one.turned == "unsure":
         return f"since {since}"
     return f"NEW here, since {since}; {told}" if told else f"NEW, since {since}"
+
+
+def _when(run: RunRecord, at: datetime) -> str:
+    """With its day, if that is another than the run's."""
+    today = (run.ended_at or run.started_at).date()
+    return clock(at) if at.date() == today else day_and_clock(at)

@@ -64,7 +64,7 @@ def report(run: RunRecord) -> Rendered:
     blocks: list[Block] = []
     for step in shown[:SHOWN]:
         found = turns(run, step)
-        blocks.append(rich(_head(step, found), *concerns(found)))
+        blocks.append(rich(_head(run, step, found), *concerns(run, found)))
         blocks += hops(run, step, f"{step.key}.")
     if (left := len(shown) - SHOWN) > 0:
         blocks.append(
@@ -74,7 +74,7 @@ def report(run: RunRecord) -> Rendered:
     title = f"{run.outline.book} {run.outline.title}"
     head = header(f"{cut(_summary(run, shown), 80)} · {title}")
     said = [f"{mrkdwn(title, 200)}, run {mrkdwn(run.id)}: {mrkdwn(_summary(run, shown))}"]
-    said += [_spoken(step, turns(run, step)) for step in shown[:SHOWN]]
+    said += [_spoken(run, step, turns(run, step)) for step in shown[:SHOWN]]
     return Rendered(fit_message(". ".join([*said, _well_text(run)]).strip(". ") + "."),
                     fit_blocks([head, *blocks], tail=tail))  # fmt: skip
 
@@ -92,12 +92,12 @@ def _shown(run: RunRecord) -> list[StepRecord]:
     return [*wrong, *(step for step in steps if step not in wrong)]
 
 
-def _head(step: StepRecord, found: Sequence[Turn]) -> list[Element]:
+def _head(run: RunRecord, step: StepRecord, found: Sequence[Turn]) -> list[Element]:
     """`PROBLEM · Last sync: 2 of 300 accounts are stale (as of 08:00:09 UTC)`."""
     said = f": {cut(one_line(step.says), EACH)}" if step.says else ""
     at = f" (as of {exact(step.ended_at)})" if step.ended_at else ""
     line = [text(_word(step, found), bold=True), text(f" · {one_line(step.title)}{said}{at}")]
-    return [*line, *known(found)]
+    return [*line, *known(run, found)]
 
 
 def _word(step: StepRecord, found: Sequence[Turn]) -> str:
@@ -105,10 +105,10 @@ def _word(step: StepRecord, found: Sequence[Turn]) -> str:
     return "WELL AGAIN" if is_well else WORD[step.status]
 
 
-def _spoken(step: StepRecord, found: Sequence[Turn]) -> str:
+def _spoken(run: RunRecord, step: StepRecord, found: Sequence[Turn]) -> str:
     said = f"{_word(step, found)} · {one_line(step.title)}"
     said += f": {one_line(step.says)}" if step.says else ""
-    return f"{mrkdwn(said, 2 * EACH)}{known_text(found)}{concerns_text(found)}"
+    return f"{mrkdwn(said, 2 * EACH)}{known_text(run, found)}{concerns_text(run, found)}"
 
 
 def _summary(run: RunRecord, shown: Sequence[StepRecord]) -> str:

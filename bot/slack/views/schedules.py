@@ -50,7 +50,7 @@ def schedules(every: Sequence[ScheduleRecord], able: Container[str]) -> Rendered
 def _what(one: ScheduleRecord) -> list[Element]:
     by = [text("added by "), person(one.by)] if one.by else [text("as the runbook declares")]
     return [
-        text(one.id, code=True), text(f"  {one_line(one.book)}  ", bold=True),
+        text(one.id, code=True), text("  " if one.is_declared else f"  {one_line(one.book)}  "),
         text(one.cron.text, code=True), text(f" {one_line(one.cron.zone)} · {_given(one)}"),
         *_where(one), *by,
     ]  # fmt: skip
@@ -115,15 +115,15 @@ def _buttons(one: ScheduleRecord) -> Iterator[Element]:
 
 def _spoken(one: ScheduleRecord) -> str:
     when = mrkdwn(f"{one.cron.text} {one.cron.zone}")
-    said = f"{mrkdwn(one.id)} {mrkdwn(one.book, 60)} ({when})"
+    said = f"{mrkdwn(one.id)}{'' if one.is_declared else ' ' + mrkdwn(one.book, 60)} ({when})"
+    said += f" in {place(one.origin.channel_id)}" if one.origin.channel_id else ""
     if one.paused_at is None:
         said += f", next {day_and_clock(one.next_at)}"
     else:
         said += f", PAUSED by {mention(one.paused_by) if one.paused_by else 'the bot itself'}"
     last = f", last {_ended(one.last)} in run {mrkdwn(one.last.run)}" if one.last else ""
     skipped = f", skipped: {mrkdwn(one.skipped, WHY)}" if one.skipped else ""
-    where = f" in {place(one.origin.channel_id)}" if one.origin.channel_id else ""
-    return f"{said}{last}{skipped}{where}"
+    return f"{said}{last}{skipped}"
 
 
 def trouble(one: Trouble) -> Rendered:
