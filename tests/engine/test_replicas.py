@@ -1,15 +1,23 @@
 """Several replicas on one PostgreSQL: what one begins another ends, and nobody does it twice."""
 
 import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from bot.engine import engine, leases
 from bot.engine.ended import ApplyTiming
+from bot.runbook import Runbook
+from bot.store import outbox as outbox_rows
 from bot.store.tables import work
+from tests.engine.clockwork import SetByHand, added, begun, over, settled
 from tests.engine.replicas import Replicas
-from tests.engine.small_world import DANA, LENA, RAVI, Bot
+from tests.engine.reporting import ACME, Speaking, Sync, at, book, reports
+from tests.engine.small_world import DANA, LENA, RAVI, Bot, living_bot
 
 pytestmark = pytest.mark.slow
 
@@ -133,3 +141,65 @@ async def test_a_cancel_reaches_what_another_replica_is_at(replicas: Replicas) -
         await cut.wait()
     run = await second.until(run_id, lambda run: run.status == "cancelled")
     assert run.steps["paint"].status == "cancelled"
+
+
+# The clock.
+
+
+@asynccontextmanager
+async def two_of(
+    folder: Path, url: str, clock: SetByHand, made: Callable[[], Runbook]
+) -> AsyncIterator[tuple[Bot, Bot]]:
+    """As different processes: each has its own book, and one clock goes for both."""
+    changed = asyncio.Event()
+
+    def one() -> AbstractAsyncContextManager[Bot]:
+        return living_bot(
+            folder, url=url, clock=clock, book=made(), announcer=Speaking(), changed=changed,
+            put=outbox_rows.put, channel="C0ALERTS",
+        )  # fmt: skip
+
+    async with one() as first, one() as second:
+        yield first, second
+
+
+async def test_of_several_replicas_one_begins_what_is_due(url: str, tmp_path: Path) -> None:
+    clock, sync = SetByHand(), Sync()
+    async with two_of(tmp_path, url, clock, lambda: book(sync, "RB-T-030")) as (first, second):
+        await added(first, "* * * * *")
+        for minute in range(1, 6):
+            clock.at = at(minute)
+            await asyncio.gather(*(settled(one) for one in (first, second) * 3))
+            await over(first)
+            assert len(await begun(second)) == minute
+        assert len(await first.noted("schedule fired")) == 5
+        assert not await first.noted("schedule skipped")
+
+
+async def test_what_two_replicas_find_at_once_is_told_once(url: str, tmp_path: Path) -> None:
+    clock, sync = SetByHand(), Sync({ACME: "problem"}, "1 h ago")
+
+    def made() -> Runbook:
+        return book(sync, "RB-T-030", "on change")
+
+    async with two_of(tmp_path, url, clock, made) as (first, second):
+        for day in "01234":
+            await added(first, f"0 8 * * {day},5")
+        clock.at = at(60)
+        await asyncio.gather(settled(first), settled(second))
+        for run in await begun(first):
+            await first.until(run.id, lambda run: run.ended_at is not None)
+        assert len(await begun(first)) == 5
+        (said,) = await reports(first)
+        assert f"{ACME}: last sync 1 h ago" in said
+
+
+async def test_what_a_runbook_declares_is_there_once_for_all_replicas(
+    url: str, tmp_path: Path
+) -> None:
+    def made() -> Runbook:
+        return replace(book(Sync(), "RB-T-030"), schedule="0 8 * * *")
+
+    async with two_of(tmp_path, url, SetByHand(), made) as (first, second):
+        assert [one.id for one in await second.desk.schedules()] == ["RB-T-030"]
+        assert len(await first.noted("schedule added")) == 1

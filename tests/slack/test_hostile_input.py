@@ -77,6 +77,10 @@ def typed() -> Iterator[str]:
         yield from (f"show {quoted}", f"RB-INC-001 {quoted}", f"RB-INC-001 {quoted}=x")
         yield f"RB-REC-001 database={quoted}"
         yield f"RB-INC-001 brief_desc={quoted} services={quoted} severity={quoted}"
+        yield f"schedule add {quoted} RB-REC-001 database=x"
+        yield f'schedule add "0 8 * * *" {quoted} database=x'
+        yield f'schedule add "0 8 * * *" RB-REC-001 database={quoted} zone={quoted}'
+        yield f"schedule remove {quoted}"
 
 
 async def test_whatever_is_typed_is_answered_to_that_person_alone(bot: Office) -> None:

@@ -49,6 +49,7 @@ def refusal(text: str) -> str:
         ("FREEZE it's burning, don't touch", Order("freeze", "it's burning, don't touch")),
         ('freeze\u00a0"the primary is odd"', Order("freeze", "the primary is odd")),
         ("thaw all well", Order("thaw", "all well")),
+        ('schedule add "0 8 * * *" X', Order("schedule", words=("add", "0 8 * * *", "X"))),
     ],
 )
 def test_a_word_means_what_the_help_says(text: str, order: Order) -> None:
