@@ -100,7 +100,7 @@ def _schedule(policy: Policy, member: Member, act: Schedule, moment: Moment) -> 
     """Adding one is starting: who may not start is stopped at each firing as well."""
     if act.added_by is None:
         return _of_run(policy.start, "start", member, act, moment)
-    if act.added_by and member.is_same_human(act.added_by):
+    if member.is_same_human(act.added_by):
         return Allowed("it is their own schedule")
     return _of_run(policy.lead, "lead", member, act, moment)
 

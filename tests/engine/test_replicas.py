@@ -1,15 +1,17 @@
 """Several replicas on one PostgreSQL: what one begins another ends, and nobody does it twice."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
-from bot.engine import engine, leases
+from bot.engine import engine, leases, telling
 from bot.engine.ended import ApplyTiming
 from bot.runbook import Runbook
 from bot.store import outbox as outbox_rows
@@ -146,6 +148,14 @@ async def test_a_cancel_reaches_what_another_replica_is_at(replicas: Replicas) -
 # The clock.
 
 
+@pytest.fixture
+def quietly(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Nothing is mended that went wrong: nothing goes wrong."""
+    yield
+    said = [one for when in ("setup", "call") for one in caplog.get_records(when)]
+    assert [one.getMessage() for one in said if one.levelno >= logging.ERROR] == []
+
+
 @asynccontextmanager
 async def two_of(
     folder: Path, url: str, clock: SetByHand, made: Callable[[], Runbook]
@@ -163,7 +173,9 @@ async def two_of(
         yield first, second
 
 
-async def test_of_several_replicas_one_begins_what_is_due(url: str, tmp_path: Path) -> None:
+async def test_of_several_replicas_one_begins_what_is_due(
+    url: str, tmp_path: Path, quietly: None
+) -> None:
     clock, sync = SetByHand(), Sync()
     async with two_of(tmp_path, url, clock, lambda: book(sync, "RB-T-030")) as (first, second):
         await added(first, "* * * * *")
@@ -176,7 +188,22 @@ async def test_of_several_replicas_one_begins_what_is_due(url: str, tmp_path: Pa
         assert not await first.noted("schedule skipped")
 
 
-async def test_what_two_replicas_find_at_once_is_told_once(url: str, tmp_path: Path) -> None:
+@pytest.fixture
+def slow_to_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between what is read and what is written there is time for somebody else."""
+    rows = telling._Telling._rows
+
+    def slowly(self: telling._Telling, topic: str) -> dict[str, telling.Known]:
+        found = rows(self, topic)
+        self.c.execute(sa.select(sa.func.pg_sleep(0.1)))
+        return found
+
+    monkeypatch.setattr(telling._Telling, "_rows", slowly)
+
+
+async def test_what_two_replicas_find_at_once_is_told_once(
+    url: str, tmp_path: Path, quietly: None, slow_to_tell: None
+) -> None:
     clock, sync = SetByHand(), Sync({ACME: "problem"}, "1 h ago")
 
     def made() -> Runbook:

@@ -250,8 +250,10 @@ class Slow(People):
         super().__init__()
         self.answers = asyncio.Event()
         self.answers.set()
+        self.count = 0  #: How often somebody was asked about.
 
     async def member(self, user_id: str) -> Member:
+        self.count += 1
         member = await super().member(user_id)
         await self.answers.wait()
         return member
@@ -367,6 +369,21 @@ async def test_while_nobody_can_be_looked_up_it_is_tried_again(tmp_path: Path) -
         bot.people.is_down = False
         await passes(bot, clock, minutes=1)
         assert len(await begun(bot)) == 1
+
+
+async def test_who_is_who_is_not_asked_again_and_again_while_nobody_answers(
+    tmp_path: Path,
+) -> None:
+    clock, people = SetByHand(), Slow()
+    async with living_bot(tmp_path, book=LIGHT, clock=clock, people=people) as bot:
+        await added(bot)
+        people.is_down, people.count = True, 0
+        await comes_to(bot, clock, AT_EIGHT)
+        for _ in range(5):
+            await settled(bot)
+        assert people.count == 1
+        await passes(bot, clock, seconds=15)
+        assert people.count == 2
 
 
 async def test_who_cannot_be_looked_up_for_too_long_has_nothing_started(tmp_path: Path) -> None:
