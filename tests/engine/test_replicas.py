@@ -195,7 +195,7 @@ def slow_to_tell(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def slowly(self: telling._Telling, topic: str) -> dict[str, telling.Known]:
         found = rows(self, topic)
-        self.c.execute(sa.select(sa.func.pg_sleep(0.1)))
+        self.c.execute(sa.select(sa.func.pg_sleep(0.03)))
         return found
 
     monkeypatch.setattr(telling._Telling, "_rows", slowly)
@@ -210,13 +210,13 @@ async def test_what_two_replicas_find_at_once_is_told_once(
         return book(sync, "RB-T-030", "on change")
 
     async with two_of(tmp_path, url, clock, made) as (first, second):
-        for day in "01234":
+        for day in "012":
             await added(first, f"0 8 * * {day},5")
         clock.at = at(60)
         await asyncio.gather(settled(first), settled(second))
         for run in await begun(first):
             await first.until(run.id, lambda run: run.ended_at is not None)
-        assert len(await begun(first)) == 5
+        assert len(await begun(first)) == 3
         (said,) = await reports(first)
         assert f"{ACME}: last sync 1 h ago" in said
 
