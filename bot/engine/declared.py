@@ -18,19 +18,30 @@ from bot.store.tables import schedules
 
 
 def declare(
-    c: sa.Connection, now: float, books: Mapping[str, Runbook], zone: str, place: Origin
+    c: sa.Connection,
+    now: float,
+    books: Mapping[str, Runbook],
+    zone: str,
+    place: Origin,
+    only_new: bool = False,
 ) -> None:
-    """The id of such a schedule is its runbook's. A pause stays; a new cron is taken over."""
+    """
+    The id of such a schedule is its runbook's. A pause stays; a new cron is taken over, unless
+    `only_new` is to be begun.
+    """
     declared = {key: book for key, book in sorted(books.items()) if book.schedule}
     query = sa.select(schedules).where(schedules.c.by == "").order_by(schedules.c.id)
     there = {row.id: row for row in c.execute(query.with_for_update())}
-    notes = [Note("schedule removed", gone) for gone in there if gone not in declared]
+    gone = () if only_new else there.keys() - declared.keys()
+    notes = [Note("schedule removed", one) for one in sorted(gone)]
     c.execute(sa.delete(schedules).where(schedules.c.id.in_([one.about for one in notes])))
     for key, book in declared.items():
         values = _values(book, zone, place)
         if key not in there:
             notes += _insert(c, now, key, values)
-        elif any(getattr(there[key], name) != value for name, value in values.items()):
+        elif not only_new and any(
+            getattr(there[key], name) != value for name, value in values.items()
+        ):
             moved = {"next_at": Cron(book.schedule, zone).after(moment(now)).timestamp()}
             same = there[key].cron == values["cron"] and there[key].zone == zone
             changed = values | ({} if same else moved)

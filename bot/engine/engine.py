@@ -98,7 +98,7 @@ class Engine:
         self._wake = asyncio.Event()
         self.schedules = Schedules(
             store, books, self.outlines, self.access, self.taker, around.company.time_zone,
-            channel, self.follow, self._wake.set,
+            channel, self.follow, self._wake.set, self.is_being_replaced,
         )  # fmt: skip
         self._loops: list[asyncio.Task[None]] = []
         self._stopping = False

@@ -10,7 +10,7 @@ channel, once.
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -38,9 +38,9 @@ log = logging.getLogger(__name__)
 
 #: How long after its moment a run is still what is wanted.
 LATE_AT_MOST = timedelta(hours=1)
-#: Seconds until it is tried again: when who is who cannot be read, the store does not answer, or
-#: something broke.
-AGAIN_S: Mapping[str, float] = {"people": 15.0, "store": 0.5, "broken": 60.0}
+#: Seconds until it is tried again: when who is who cannot be read, or another version of the bot may
+#: know what this one does not; when the store does not answer; when something broke.
+AGAIN_S: Mapping[str, float] = {"left": 15.0, "store": 0.5, "broken": 60.0}
 #: Seconds: a clock that is set back by more makes the next firings be looked for anew.
 SET_BACK_S = 60.0
 #: Missed firings that are counted.
@@ -63,13 +63,17 @@ class _Firing:
     missed: int  #: Before it, as far as they are counted.
     then: Then = "begin"
     why: str = ""  #: It does not begin.
+    of_another_version: bool = False  #: Which may begin it.
     is_told: bool = False  #: Why not is said in the channel.
     inputs: RunbookInputs | None = None  #: With which it begins.
 
 
 @dataclass
 class Schedules:
-    """`follow`: what a run that has begun leaves to be done in memory. `wake`: the timer."""
+    """
+    `follow`: what a run that has begun leaves to be done in memory. `wake`: the timer.
+    `is_replaced`: whether another version of the bot lives beside this one.
+    """
 
     store: Store
     books: Mapping[str, Runbook]
@@ -80,15 +84,15 @@ class Schedules:
     channel: str  #: Where runs speak that a runbook's own schedule starts; empty: nowhere.
     follow: Callable[[Taken], Taken]
     wake: Callable[[], None]
+    is_replaced: Callable[[], Awaitable[bool]]
     _firing: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _again: dict[str, float] = field(default_factory=dict)
     _seen: float = 0.0  #: The time of the last look.
+    _is_declared: bool = False  #: No other version has a say in what runbooks declare.
 
     async def begin(self) -> None:
-        """What runbooks declare, as they declare it now."""
-        now, place = self.access.clock.now(), Origin(self.channel or None)
-        await self.store.tx(declare, now, self.books, self.zone, place)
-        await self.store.tx(look_anew, now)
+        await self._declare()
+        await self.store.tx(look_anew, self.access.clock.now())
 
     async def stop(self) -> None:
         for task in self._firing.values():
@@ -97,6 +101,8 @@ class Schedules:
 
     async def look(self) -> float | None:
         """Begins what is due; when the next one is, in seconds since the epoch."""
+        if not self._is_declared:
+            await self._declare()
         now = self.access.clock.now()
         if now < self._seen - SET_BACK_S:
             await self.store.tx(look_anew, now)
@@ -112,10 +118,20 @@ class Schedules:
                 upcoming.append(at)
         return min(upcoming, default=None)
 
+    async def _declare(self) -> None:
+        """
+        What runbooks declare, as they declare it now. Beside another version only what is new
+        begins; what is changed or gone waits until that version is.
+        """
+        now, place = self.access.clock.now(), Origin(self.channel or None)
+        beside = await self.is_replaced()
+        await self.store.tx(declare, now, self.books, self.zone, place, only_new=beside)
+        self._is_declared = not beside
+
     async def _try(self, schedule_id: str) -> None:
         why = ""
         try:
-            why = "" if await self._fire(schedule_id) else "people"
+            why = "" if await self._fire(schedule_id) else "left"
         except STORE_AWAY as error:
             why = "store"
             log.warning("schedule %s waits: the store does not answer: %s", schedule_id, error)
@@ -134,8 +150,8 @@ class Schedules:
         row = await self.store.read(_row, schedule_id)
         if row is None or row.paused_at is not None:
             return True
-        may = await self._may(row)
-        taken, is_over = await self.store.tx(self._take, schedule_id, may)
+        may, beside = await self._may(row), await self.is_replaced()
+        taken, is_over = await self.store.tx(self._take, schedule_id, may, beside)
         self.follow(taken)
         return is_over
 
@@ -152,12 +168,14 @@ class Schedules:
     # The transaction.
 
     def _take(
-        self, c: sa.Connection, schedule_id: str, may: Refusal | Denied | None
+        self, c: sa.Connection, schedule_id: str, may: Refusal | Denied | None, beside: bool
     ) -> tuple[Taken, bool]:
         row, now = _row(c, schedule_id, locked=True), self.access.clock.now()
         if row is None or row.paused_at is not None or row.next_at > now:
             return Taken(is_new=False), True
         firing = self._judge(c, row, moment(now), may)
+        if firing.of_another_version and beside:
+            firing = replace(firing, then="try again")
         key = f"start:schedule:{row.id}:{firing.due.timestamp():.0f}"
         if firing.then == "try again":
             return Taken(is_new=False), False
@@ -192,9 +210,11 @@ class Schedules:
     def _judge_run(self, c: sa.Connection, row: Any, firing: _Firing) -> _Firing:
         book = self.books.get(row.book)
         if book is None:
+            firing = replace(firing, of_another_version=True)
             return _paused(firing, f"There is no runbook {row.book} any more.")
         inputs = read_inputs(book, json.loads(row.inputs))
         if isinstance(inputs, Refusal):
+            firing = replace(firing, of_another_version=True)
             wrong = "; ".join(f"{name}: {why}" for name, why in inputs.fields.items())
             return _paused(firing, f"{row.book} does not take its inputs any more. {wrong}")
         if row.last_run and _goes_on(c, row.last_run):

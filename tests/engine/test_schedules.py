@@ -146,7 +146,7 @@ async def test_what_was_committed_when_the_bot_died_is_taken_up_and_not_begun_ag
     async with living_bot(tmp_path, book=LIGHT, clock=clock) as bot:
         schedule = await added(bot)
         clock.at = AT_EIGHT
-        taken, _ = await bot.engine.store.tx(bot.engine.schedules._take, schedule, None)
+        taken, _ = await bot.engine.store.tx(bot.engine.schedules._take, schedule, None, False)
         assert taken.start  # and nobody does it
     async with living_bot(tmp_path, book=LIGHT, clock=clock) as bot:
         run = await over(bot)
@@ -421,6 +421,27 @@ async def test_a_runbook_that_is_gone_is_said_once(tmp_path: Path) -> None:
     async with living_bot(tmp_path, book=asks(), clock=clock) as bot:
         await comes_to(bot, clock, AT_EIGHT)
         assert trouble(bot) == ["There is no runbook RB-T-020 any more."]
+
+
+async def test_what_another_version_that_lives_may_know_is_left_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = SetByHand()
+    beside = True
+
+    async def is_beside(_: object) -> bool:
+        return beside
+
+    monkeypatch.setattr("bot.engine.leases.Lease.is_beside_another_version", is_beside)
+    async with living_bot(tmp_path, book=DAILY, clock=clock, channel="C0ALERTS") as bot:
+        assert [one.id for one in await bot.desk.schedules()] == [DAILY.id]
+    async with living_bot(tmp_path, book=asks(), clock=clock, channel="C0ALERTS") as bot:
+        await comes_to(bot, clock, AT_EIGHT)
+        (one,) = await bot.desk.schedules()  # as the other version declares it
+        assert one.paused_at is None and one.next_at == AT_EIGHT and not trouble(bot)
+        beside = False
+        await settled(bot)
+        assert not await bot.desk.schedules()
 
 
 async def test_while_its_last_run_goes_on_nothing_is_started_and_that_is_said_once(

@@ -38,7 +38,7 @@ class Scheduling(Starting):
         if isinstance(may_at_all, Refusal):
             return may_at_all
         if book is None:
-            return self.no_such_book(wanted.book)
+            return await self._no_such_book(wanted.book)
         try:
             cron = read_cron(wanted.cron, wanted.zone or self._engine.around.company.time_zone)
         except BadCron as error:

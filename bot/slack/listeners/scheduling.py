@@ -42,7 +42,7 @@ async def _list(front: Front, visit: Visit) -> Answer:
 async def _add(front: Front, visit: Visit, wanted: ScheduleOrder) -> Answer:
     book = front.desk.books.get(wanted.id)
     if book is None:
-        return no_such_book(front, visit, wanted.id)
+        return await no_such_book(front, visit, wanted.id)
     inputs = read_inputs(book, wanted.inputs)
     if isinstance(inputs, Refusal):
         return Private(refused(inputs))
