@@ -38,8 +38,8 @@ log = logging.getLogger(__name__)
 
 #: How long after its moment a run is still what is wanted.
 LATE_AT_MOST = timedelta(hours=1)
-#: Seconds until it is tried again: when who is who cannot be read, or another version of the bot may
-#: know what this one does not; when the store does not answer; when something broke.
+#: Seconds until it is tried again: when who is who cannot be read, or another version of the bot
+#: may know what this one does not; when the store does not answer; when something broke.
 AGAIN_S: Mapping[str, float] = {"left": 15.0, "store": 0.5, "broken": 60.0}
 #: Seconds: a clock that is set back by more makes the next firings be looked for anew.
 SET_BACK_S = 60.0
