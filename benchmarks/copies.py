@@ -19,7 +19,7 @@ from typing import Any
 import asyncpg
 import sqlalchemy as sa
 
-from bot.engine.desk.starting import ID_ALPHABET
+from bot.engine.beginning import ID_ALPHABET
 from bot.engine.reading import QUESTIONS
 from bot.store.auditing import head_of
 from bot.store.chain import Entry, Head, follow

@@ -19,7 +19,7 @@ from bot.engine.desk import EngineDesk
 from bot.engine.engine import Engine
 from bot.engine.freezing import UNDER_WAY
 from bot.engine.intents import Actor, Noted, Started, StartRun
-from bot.engine.record import Announcer, Origin, RunRecord, Said, Thaw
+from bot.engine.record import Announcer, Origin, RunRecord, Said, Thaw, Trouble
 from bot.engine.runners.local import LocalRunner
 from bot.engine.systems import Systems
 from bot.engine.taking import PutDeliveries
@@ -55,6 +55,9 @@ class Silent:
         return ()
 
     def announce_freeze(self, frozen: Frozen, thaw: Thaw | None = None) -> Sequence[Delivery]:
+        return ()
+
+    def announce_trouble(self, trouble: Trouble) -> Sequence[Delivery]:
         return ()
 
 
