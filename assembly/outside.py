@@ -9,6 +9,8 @@ from adapters.auth0 import Auth0
 from adapters.auth0.token import ManagementToken
 from adapters.aws_calls import AwsCalls
 from adapters.calendar import Calendar
+from adapters.celery import Celery
+from adapters.celery.broker import Broker
 from adapters.cloudwatch import CloudWatch
 from adapters.complyai import ComplyAi
 from adapters.ecr import Ecr
@@ -51,6 +53,7 @@ def outside(
     return (
         auth0(settings, vault, http(settings.auth0.timeout_s)),
         Calendar(room),
+        celery(settings, vault, http(settings.celery.timeout_s)),
         CloudWatch(aws),
         ComplyAi(http(HEALTH_TIMEOUT_S), settings.company.services),
         Ecr(aws),
@@ -113,6 +116,13 @@ def auth0(settings: Settings, vault: Vault, calls: HttpCalls) -> Auth0:
     told = settings.auth0
     token = ManagementToken(calls, told, vault.credential_if(told.client_secret))
     return Auth0(calls, told, token)
+
+
+def celery(settings: Settings, vault: Vault, calls: HttpCalls) -> Celery:
+    told, broker = settings.celery, None
+    if url := vault.credential_if(told.broker_url):
+        broker = Broker(url, told.timeout_s)
+    return Celery(broker, calls, told.flower_url, vault.credential_if(told.flower_login))
 
 
 def thresholds(settings: Settings) -> Mapping[type[Thresholds], Thresholds]:

@@ -94,6 +94,15 @@ class KubernetesSettings(Group):
     timeout_s: float = Field(default=10.0, gt=0, le=60)  #: Of one call, connecting included.
 
 
+class CelerySettings(Group):
+    """Queues are counted in the broker; without it by Flower, which does not see all of them."""
+
+    broker_url: Kept = None  #: redis://user:password@host:6379/0, or rediss:// with TLS.
+    flower_url: str = ""
+    flower_login: Kept = None  #: user:password, as Flower's --basic-auth has it.
+    timeout_s: float = 5.0  #: Of one question.
+
+
 class StatusPageSettings(Group):
     meta_url: str = "https://metastatus.com/data/orgs.json"
     stripe_url: str = "https://status.stripe.com/current"
@@ -176,6 +185,7 @@ class Settings(BaseSettings):
     aws: AwsSettings = AwsSettings()
     postgres: PostgresSettings = PostgresSettings()
     kubernetes: KubernetesSettings = KubernetesSettings()
+    celery: CelerySettings = CelerySettings()
     status_pages: StatusPageSettings = StatusPageSettings()
     pager: PagerSettings = PagerSettings()
     tickets: TicketSettings = TicketSettings()

@@ -1,8 +1,8 @@
 """
 One PostgreSQL server as a child process: made, started, paused and stopped, by its process id.
 
-It listens on loopback only, and ends when we end, however we end: a guard of a few bytes waits for
-our end of a pipe to close. Durability is off: this data is nobody's.
+It listens on loopback only, and ends when we end, however we end. Durability is off: this data is
+nobody's.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
+from sandbox.guard import dismiss, guard
 from sandbox.postgres.binaries import Binaries
 
 HOST = "127.0.0.1"
@@ -90,7 +91,7 @@ class Server:
                 **self._binaries.identity,
             )
         self.is_paused = False
-        await self._guard_it(self._process.pid)
+        self._guard = await guard(self._process.pid, "QUIT", **self._binaries.identity)
         try:
             async with asyncio.timeout(START_LIMIT_S):
                 while not self._is_ready():  # noqa: ASYNC110 - it says so in a file
@@ -108,11 +109,8 @@ class Server:
             except TimeoutError:
                 self._process.kill()
                 await self._process.wait()
-        if self._guard is not None:
-            if self._guard.returncode is None:
-                self._guard.kill()
-            await self._guard.wait()
-            self._guard = None
+        guarding, self._guard = self._guard, None
+        await dismiss(guarding)
 
     def pause(self) -> None:
         """Whoever connects from now on waits; sessions that are open go on."""
@@ -145,17 +143,6 @@ class Server:
             raise
         if child.returncode != 0:
             raise RuntimeError(f"{program} failed: {said.decode(errors='replace')[-1500:]}")
-
-    async def _guard_it(self, pid: int) -> None:
-        self._guard = await asyncio.create_subprocess_exec(
-            *("/bin/sh", "-c", 'cat >/dev/null; kill -CONT "$0"; kill -QUIT "$0"', str(pid)),
-            stdin=PIPE,
-            stdout=DEVNULL,
-            stderr=DEVNULL,
-            cwd="/",
-            start_new_session=True,
-            **self._binaries.identity,
-        )
 
     def _is_ready(self) -> bool:
         if not self.is_running:
