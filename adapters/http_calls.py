@@ -33,6 +33,7 @@ A_MINUTE_S = 60.0  #: Until a call that was made too often is made again, when n
 AN_HOUR_S = 3600.0  #: Whoever says longer is not believed.
 PASSING = frozenset({429, 500, 502, 503, 504})
 HIGHEST_PORT = 65535
+SECRET_HEADERS = frozenset({"authorization", "x-internal-key"})
 #: What reading JSON raises: it is none, or is nested too deep to be read.
 UNREADABLE = (ValueError, RecursionError)
 
@@ -143,6 +144,21 @@ class HttpCalls:
                 f"{who} answered with a web page; it is not known whether it was done"
             )
         return answer
+
+    async def submit(
+        self,
+        who: str,
+        method: Literal["POST", "DELETE"],
+        url: str,
+        form: Query,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """
+        Sends a form once and gives whatever is answered, good or not. Raises as `ask` does: on
+        Unreachable look before sending again, unless it is NothingDone.
+        """
+        request = self._request(who, method, url, headers, data=dict(form))
+        return await self._limited(who, self._send(who, request))
 
     def _request(
         self, who: str, method: str, url: str, headers: Mapping[str, str] | None, **what: Any
@@ -285,10 +301,15 @@ def _one_error(error: object) -> object:
     return error
 
 
+def may_carry_secrets(url: str) -> bool:
+    """Whether nobody on the way can read what is sent there."""
+    return urlsplit(url).scheme == "https" or is_loopback(url)
+
+
 def _keep_secrets_off_the_wire(who: str, request: httpx.Request) -> None:
-    if "authorization" not in request.headers or request.url.scheme == "https":
+    if SECRET_HEADERS.isdisjoint(request.headers):
         return
-    if not is_loopback(str(request.url)):
+    if not may_carry_secrets(str(request.url)):
         raise Refused(
             f"{who} has an address without TLS; no credentials are sent there. Use https"
         )

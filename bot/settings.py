@@ -103,6 +103,19 @@ class CelerySettings(Group):
     timeout_s: float = 5.0  #: Of one question.
 
 
+class MetaSettings(Group):
+    graph_url: str = "https://graph.facebook.com"
+    version: str = Field(default="v26.0", pattern=r"^v[0-9]{1,2}\.[0-9]$")
+    app_id: str = Field(default="", pattern=r"^[0-9]{0,30}$")
+    app_token: Kept = None  #: Of the app itself: debug_token, subscriptions.
+    app_secret: Kept = None  #: With it every call proves that it comes from us.
+    verify_token: Kept = None  #: By which our callback knows Meta.
+    callback_url: str = "https://api.complyai.io/webhooks/meta"
+    fields: tuple[str, ...] = ("in_process_ad_objects", "with_issues_ad_objects")
+    scopes: tuple[str, ...] = ("ads_management",)  #: What an organization's token must allow.
+    timeout_s: float = 10.0  #: Of one call.
+
+
 class StatusPageSettings(Group):
     meta_url: str = "https://metastatus.com/data/orgs.json"
     stripe_url: str = "https://status.stripe.com/current"
@@ -186,6 +199,7 @@ class Settings(BaseSettings):
     postgres: PostgresSettings = PostgresSettings()
     kubernetes: KubernetesSettings = KubernetesSettings()
     celery: CelerySettings = CelerySettings()
+    meta: MetaSettings = MetaSettings()
     status_pages: StatusPageSettings = StatusPageSettings()
     pager: PagerSettings = PagerSettings()
     tickets: TicketSettings = TicketSettings()
