@@ -12,13 +12,16 @@ from adapters.calendar import Calendar
 from adapters.celery import Celery
 from adapters.celery.broker import Broker
 from adapters.cloudwatch import CloudWatch
+from adapters.company_data import CompanyData
 from adapters.complyai import ComplyAi
 from adapters.ecr import Ecr
 from adapters.ecs import Ecs
 from adapters.http_calls import HttpCalls
+from adapters.internal_api import InternalApi
 from adapters.kubernetes import KubeCalls, Kubernetes, token_reference
 from adapters.load_balancer import LoadBalancer
 from adapters.logs import Logs
+from adapters.meta import Meta
 from adapters.pager import Pager
 from adapters.parameters import Parameters
 from adapters.postgres import Postgres
@@ -32,6 +35,7 @@ from assembly.room import RunRoom
 from bot.access.policy import Policy
 from bot.runbook import Adapter, Thresholds
 from bot.runbook.errors import BookError
+from bot.secrets.keeping import Keeper
 from bot.secrets.vault import Vault
 from bot.settings import Settings
 from commands import RUNBOOKS
@@ -41,7 +45,11 @@ HEALTH_TIMEOUT_S = 5.0
 
 
 def outside(
-    settings: Settings, vault: Vault, stack: contextlib.AsyncExitStack, room: RunRoom
+    settings: Settings,
+    vault: Vault,
+    stack: contextlib.AsyncExitStack,
+    room: RunRoom,
+    keeper: Keeper | None,
 ) -> Sequence[Adapter]:
     """Every outside system but Slack, closed when the stack is."""
     aws = aws_calls(settings, stack)
@@ -50,17 +58,26 @@ def outside(
     def http(timeout_s: float) -> HttpCalls:
         return http_calls(timeout_s, stack)
 
+    data = company_data(settings, vault, keeper)
     return (
         auth0(settings, vault, http(settings.auth0.timeout_s)),
         Calendar(room),
         celery(settings, vault, http(settings.celery.timeout_s)),
         CloudWatch(aws),
+        data,
         ComplyAi(http(HEALTH_TIMEOUT_S), settings.company.services),
         Ecr(aws),
         Ecs(aws, settings.company.cluster),
         kubernetes(settings, vault, stack),
+        InternalApi(
+            http(settings.internal.timeout_s),
+            settings.internal.url,
+            vault.credential_if(settings.internal.api_key),
+            data,
+        ),
         LoadBalancer(aws),
         Logs(aws),
+        meta(settings, vault, http(settings.meta.timeout_s), data, keeper),
         Pager(
             http(pager.timeout_s),
             pager,
@@ -123,6 +140,20 @@ def celery(settings: Settings, vault: Vault, calls: HttpCalls) -> Celery:
     if url := vault.credential_if(told.broker_url):
         broker = Broker(url, told.timeout_s)
     return Celery(broker, calls, told.flower_url, vault.credential_if(told.flower_login))
+
+
+def company_data(settings: Settings, vault: Vault, keeper: Keeper | None) -> CompanyData:
+    dsn, keys = settings.postgres.dsn, settings.tokens.keys
+    return CompanyData(vault.credential_if(dsn), vault.credential_if(keys), keeper)
+
+
+def meta(
+    settings: Settings, vault: Vault, calls: HttpCalls, data: CompanyData, keeper: Keeper | None
+) -> Meta:
+    told = settings.meta
+    app_token, app_secret = map(vault.credential_if, (told.app_token, told.app_secret))
+    verify = vault.credential_if(told.verify_token)
+    return Meta(calls, told, app_token, app_secret, verify, data, keeper)
 
 
 def thresholds(settings: Settings) -> Mapping[type[Thresholds], Thresholds]:

@@ -84,7 +84,7 @@ async def running_bot(settings: Settings) -> AsyncIterator[Bot]:
         people = People(calls, policy.roles, policy.aliases)
         room = RunRoom(outbox)
         slack = Slack(calls, room, outbox, room.timeline)
-        systems = Systems(*outside(settings, vault, stack, room), slack)
+        systems = Systems(*outside(settings, vault, stack, room, keeper), slack)
         systems.check(RUNBOOKS.values())
         engine = Engine(
             store,

@@ -116,6 +116,18 @@ class MetaSettings(Group):
     timeout_s: float = 10.0  #: Of one call.
 
 
+class TokenSettings(Group):
+    """The tokens of organizations, as the company's database has them."""
+
+    keys: Kept = None  #: Keys of Fernet that seal them, the newest first.
+
+
+class InternalSettings(Group):
+    url: str = "https://api-internal.complyai.io"
+    api_key: Kept = None  #: X-Internal-Key.
+    timeout_s: float = 10.0  #: Of one call.
+
+
 class StatusPageSettings(Group):
     meta_url: str = "https://metastatus.com/data/orgs.json"
     stripe_url: str = "https://status.stripe.com/current"
@@ -200,6 +212,8 @@ class Settings(BaseSettings):
     kubernetes: KubernetesSettings = KubernetesSettings()
     celery: CelerySettings = CelerySettings()
     meta: MetaSettings = MetaSettings()
+    tokens: TokenSettings = TokenSettings()
+    internal: InternalSettings = InternalSettings()
     status_pages: StatusPageSettings = StatusPageSettings()
     pager: PagerSettings = PagerSettings()
     tickets: TicketSettings = TicketSettings()

@@ -30,6 +30,12 @@ GRANTS = """
 """
 
 
+BOT_GRANTS = """
+    GRANT USAGE ON SCHEMA runbook_bot TO {role};
+    GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA runbook_bot TO {role};
+"""
+
+
 @dataclass(frozen=True)
 class Accounts:
     """As whom the applications connect."""
@@ -47,6 +53,7 @@ async def fill(connection: Any, accounts: Accounts, organizations: int) -> None:
             await connection.execute(rows)
             await _give_tokens(connection)
             await connection.execute(_read("indexes.sql"))
+            await connection.execute(BOT_GRANTS.format(role=accounts.role))
     await connection.execute(GRANTS.format(role=accounts.role))
 
 

@@ -8,6 +8,7 @@ ALTER TABLE org_business_accounts ADD FOREIGN KEY (organization_id) REFERENCES o
 ALTER TABLE org_ad_accounts ADD FOREIGN KEY (organization_id) REFERENCES organizations;
 ALTER TABLE org_ads ADD FOREIGN KEY (org_ad_account_id) REFERENCES org_ad_accounts;
 ALTER TABLE notifications ADD FOREIGN KEY (user_id) REFERENCES users;
+ALTER TABLE sync_requests ADD FOREIGN KEY (organization_id) REFERENCES organizations;
 ALTER TABLE sync_runs ADD FOREIGN KEY (org_ad_account_id) REFERENCES org_ad_accounts;
 
 CREATE INDEX organizations_name_idx ON organizations (name);
@@ -18,6 +19,7 @@ CREATE INDEX org_ads_org_ad_account_id_idx ON org_ads (org_ad_account_id);
 CREATE INDEX activity_events_created_at_idx ON activity_events (created_at);
 CREATE INDEX notifications_user_id_idx ON notifications (user_id);
 CREATE INDEX api_request_logs_created_at_idx ON api_request_logs (created_at);
+CREATE INDEX webhook_events_received_at_idx ON webhook_events (received_at);
 CREATE INDEX job_runs_job_idx ON job_runs (job, started_at);
 CREATE INDEX sync_runs_account_idx ON sync_runs (org_ad_account_id, started_at);
 

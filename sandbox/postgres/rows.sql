@@ -128,6 +128,14 @@ SELECT 'daily_report', at, at + interval '9 minutes', 'succeeded'
 FROM generate_series(date_trunc('day', now()) - interval '6 days 18 hours',
                      now() - interval '9 minutes', interval '1 day') at;
 
+-- Every quarter of an hour, until an hour ago.
+INSERT INTO webhook_events (source, account, field, payload, received_at)
+SELECT 'meta', a.meta_account_id,
+       (ARRAY['with_issues_ad_objects', 'in_process_ad_objects'])[1 + n % 2],
+       jsonb_build_object('level', 'AD'), now() - n * interval '15 minutes' - interval '50 minutes'
+FROM generate_series(1, 300) n
+JOIN org_ad_accounts a ON a.id = 1 + (n * 11) % (:organizations * 3);
+
 -- Two days of them; one in 200 failed.
 INSERT INTO sync_runs (org_ad_account_id, started_at, finished_at, status, ads_synced, error)
 SELECT account, at, at + random() * interval '70 seconds',
