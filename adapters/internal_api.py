@@ -49,7 +49,7 @@ class TriggerSync(Change):
 
     def command(self) -> str:
         path = f"/sync/organization/{self.organization}"
-        return shlex.join(("curl", "-X", "POST", path, "-H", f"Idempotency-Key: {self.key}"))
+        return shlex.join(("curl", "-X", "POST", path, "-H", f"Idempotency-Key:{self.key}"))
 
     def then(self) -> str:
         return f"A sync of {self.organization_name} has been started"

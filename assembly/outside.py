@@ -69,12 +69,7 @@ def outside(
         Ecr(aws),
         Ecs(aws, settings.company.cluster),
         kubernetes(settings, vault, stack),
-        InternalApi(
-            http(settings.internal.timeout_s),
-            settings.internal.url,
-            vault.credential_if(settings.internal.api_key),
-            data,
-        ),
+        internal_api(settings, vault, http(settings.internal.timeout_s), data),
         LoadBalancer(aws),
         Logs(aws),
         meta(settings, vault, http(settings.meta.timeout_s), data, keeper),
@@ -140,6 +135,13 @@ def celery(settings: Settings, vault: Vault, calls: HttpCalls) -> Celery:
     if url := vault.credential_if(told.broker_url):
         broker = Broker(url, told.timeout_s)
     return Celery(broker, calls, told.flower_url, vault.credential_if(told.flower_login))
+
+
+def internal_api(
+    settings: Settings, vault: Vault, calls: HttpCalls, data: CompanyData
+) -> InternalApi:
+    told = settings.internal
+    return InternalApi(calls, told.url, vault.credential_if(told.api_key), data)
 
 
 def company_data(settings: Settings, vault: Vault, keeper: Keeper | None) -> CompanyData:

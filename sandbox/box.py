@@ -37,6 +37,7 @@ from bot.settings import (
 from sandbox import people
 from sandbox.aws import AwsWorld
 from sandbox.aws.seed import DatabaseKind
+from sandbox.company.ads import Ads
 from sandbox.faults import BY_NAME, SCENES
 from sandbox.peers.auth0 import Auth0
 from sandbox.peers.github import GitHub
@@ -79,6 +80,7 @@ class Box:
         self._folder = folder
         self.aws = AwsWorld(database=database, scale=scale)
         self.database, self._is_lent = lent or Database(organizations), lent is not None
+        self.ads = Ads(self.database, scale)
         self.health = HealthServices(self._health_of)
         self.vendors = VendorPages()
         on_call = User("PRAVI01", people.ON_CALL.name.title(), people.ON_CALL.email)
@@ -113,6 +115,8 @@ class Box:
                 stack.push_async_callback(part.stop)
             await asyncio.gather(*(part.start() for part in parts))
             self.stripe.endpoint_url = self.webhooks.webhook_url
+            stack.push_async_callback(self.ads.stop)
+            await self.ads.start()
             self.aws.on_writer_moved(self._follow_writer)
             self.aws.on_asked(self.slack.look_again)
             stack.push_async_callback(self._settle)
@@ -161,6 +165,7 @@ class Box:
                 ca=str(self._certificate()),
                 token=self._kept("kubernetes-token", self.kubernetes.token),
             ),
+            **self.ads.settings(self._kept),
             status_pages=StatusPageSettings(
                 meta_url=self.vendors.page("Meta"),
                 stripe_url=self.vendors.page("Stripe"),

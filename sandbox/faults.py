@@ -4,36 +4,21 @@ service's health red, fills its log and raises its alarm, and rolling back cures
 """
 
 import json
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from sandbox import ads_faults
+from sandbox.scene import Scene
+
 if TYPE_CHECKING:
     from sandbox.box import Box
-
-Switch = Callable[["Box"], Awaitable[None]]
-Look = Callable[["Box"], bool]
 
 #: The service that is broken, and how long it has been so when somebody notices.
 BROKEN, AGO, MENDED = "complyai-core", timedelta(minutes=11), "2.14.9"
 #: Seconds by which each answer of a slow database is late. Four of them make a new connection and
 #: SELECT 1; the rest of what is looked at still comes within the check's limit.
 LATE_S = 0.4
-
-
-def _until_switched_off(box: "Box") -> bool:
-    return False
-
-
-@dataclass(frozen=True)
-class Scene:
-    name: str
-    title: str
-    what: str  #: What one sees, and what cures it.
-    on: Switch
-    off: Switch
-    is_over: Look = _until_switched_off  #: Cured, or used up; it can be switched on again.
 
 
 async def _bad_deploy(box: "Box") -> None:
@@ -214,5 +199,6 @@ SCENES: Sequence[Scene] = (
         _no_missed_events,
         _is_replayed,
     ),
+    *ads_faults.SCENES,
 )
 BY_NAME = {scene.name: scene for scene in SCENES}

@@ -78,7 +78,8 @@ class RestoreToken(Change):
         return f"business-account/{self.business_account}/token"
 
     def command(self) -> str:
-        account, what = str(self.business_account), self.fingerprint or "none"
+        account = str(self.business_account)
+        what = "none" if self.fingerprint is None else self.fingerprint
         told = ("--organization", self.organization_name, "--fingerprint", what)
         return shlex.join(("restore-token", account, *told))
 

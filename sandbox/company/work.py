@@ -16,7 +16,8 @@ from sandbox.celery.workers import Worker
 from sandbox.company.syncing import Syncing
 
 QUEUE = "ad_sync"
-SYNC, FRESHEN = "ad_sync.sync_organization", "ad_sync.freshen"
+SYNC, FRESHEN, NOTICE = "ad_sync.sync_organization", "ad_sync.freshen", "ad_sync.notice_change"
+A_NOTICE_S = 0.02  #: What a worker needs to see that nothing is to be done.
 #: The regular sync: how often, in seconds of real time, and into how many jobs it is cut.
 EVERY_S, PARTS = 300.0, 12
 WORKERS = ("celery@worker-1", "celery@worker-2")
@@ -82,7 +83,7 @@ class Work:
 
     async def pile_up(self, jobs: int) -> None:
         """As if so many had come since the workers died."""
-        await self._push(FRESHEN, 0, times=jobs)
+        await self._push(NOTICE, 0, times=jobs)
 
     async def _push(self, task: str, argument: int, times: int = 1) -> None:
         client = self.redis.client()
@@ -102,6 +103,7 @@ class Work:
         done: dict[str, Callable[[int], Awaitable[None]]] = {
             SYNC: self._syncing.carry_out,
             FRESHEN: lambda part: self._syncing.freshen(part, PARTS),
+            NOTICE: lambda _: asyncio.sleep(A_NOTICE_S),
         }
         with suppress(Exception):
             await done[job.task](*job.arguments)

@@ -5,7 +5,7 @@ is over 100 % is refused until it is below again.
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 APP, USER, ACCOUNT, BUSINESS = 4, 17, 613, 80004
@@ -67,6 +67,10 @@ class Limits:
             bucket.now(now)
             bucket.level += self.a_call
         return None
+
+    def is_exhausted(self, codes: Iterable[int], now: float) -> bool:
+        """For everybody."""
+        return any(self._level(code, EVERYBODY, now) >= 100 for code in codes)
 
     def headers(self, whose: Mapping[int, str], now: float) -> dict[str, str]:
         app = math.floor(self._level(APP, whose[APP], now))

@@ -44,6 +44,11 @@ class Accounts:
     password: str
 
 
+def token_value(business_account: int) -> str:
+    """The token that is sealed there at the beginning."""
+    return f"sandbox-token-{business_account}"
+
+
 async def fill(connection: Any, accounts: Accounts, organizations: int) -> None:
     await connection.execute(f"CREATE ROLE {accounts.role} LOGIN PASSWORD '{accounts.password}'")
     if organizations:
@@ -60,7 +65,7 @@ async def fill(connection: Any, accounts: Accounts, organizations: int) -> None:
 async def _give_tokens(connection: Any) -> None:
     key = Fernet(ENCRYPTION_KEY)
     ids = [row["id"] for row in await connection.fetch("SELECT id FROM org_business_accounts")]
-    tokens = [key.encrypt(f"sandbox-token-{one}".encode()).decode() for one in ids]
+    tokens = [key.encrypt(token_value(one).encode()).decode() for one in ids]
     await connection.execute(TOKENS, ids, tokens)
 
 

@@ -15,7 +15,7 @@ from adapters.ecs import RestartService, ScaleService, UpdateService
 from adapters.parameters import PLACES, SetParameter
 from adapters.plain import plain
 from adapters.rds import FailOver, RebootWithFailover, TakeSnapshot
-from bot.runbook import Adapter, Change, Person
+from bot.runbook import Adapter, Change, Person, Secret
 from bot.runbook.values import storable
 from tests.hostile import MALICE
 
@@ -50,6 +50,7 @@ def _value(wanted: Any, text: str) -> Any:
         return ("U0DANA",) if get_origin(item) else (_value(item, text),)
     an_hour, somebody = timedelta(hours=1), Person(user_id="U0DANA")
     known = {str: text, int: 2, bool: False, timedelta: an_hour, Person: somebody}
+    known[Secret] = Secret(name=text, version="v")
     return known.get(wanted, AT)
 
 
