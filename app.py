@@ -20,6 +20,8 @@ from adapters.ecs import Ecs
 from adapters.kubernetes import is_said_where
 from adapters.rds import Rds
 from assembly import asking, audit_command, logs
+from assembly.ads import ads
+from assembly.ads import looks as looks_of_ads
 from assembly.anchors import bucket
 from assembly.outside import auth0, aws_calls, http_calls, kubernetes, postgres, stripe
 from assembly.policy import check_announced, policy_of
@@ -83,6 +85,7 @@ async def doctor(settings: Settings) -> int:
         token = slack_token(settings, vault)
         calls = await stack.enter_async_context(open_calls(settings.slack, token))
         locked = bucket(settings, stack)
+        made = ads(settings, vault, lambda limit_s: http_calls(limit_s, stack), None)
         looks: Mapping[str, Awaitable[object]] = {
             **{
                 f"{name} ({where})": vault.credential(where).value()
@@ -94,6 +97,7 @@ async def doctor(settings: Settings) -> int:
             "RDS": Rds(aws).database(settings.company.database),
             "PostgreSQL": postgres(settings, vault).connectivity(),
             "Outbox": _outbox(settings, vault),
+            **looks_of_ads(settings, made),
             **({"the audit log's bucket": locked.check()} if locked else {}),
             **vendors(settings, vault, stack),
         }

@@ -23,11 +23,11 @@ class InternalHealth(Facts):
     """Whether it answers. `answered_in` is None when it did not."""
 
     answered_in: timedelta | None
-    says: str = ""
+    error: str = ""
 
     @property
     def is_up(self) -> bool:
-        return self.answered_in is not None and not self.says
+        return self.answered_in is not None and not self.error
 
 
 class TriggerSync(Change):
@@ -84,10 +84,12 @@ class InternalApi(Adapter):
         """Not answering is a fact."""
         try:
             answer = await self._calls.ask(WHO, f"{self._url}/health")
-        except (Unreachable, Refused) as error:
-            return InternalHealth(answered_in=None, says=str(error))
-        says = "" if answer.is_good and not answer.is_page else f"It answered HTTP {answer.status}"
-        return InternalHealth(answered_in=answer.took, says=says)
+        except (Unreachable, Refused) as failure:
+            return InternalHealth(answered_in=None, error=str(failure))
+        page = ", a web page" if answer.is_page else ""
+        well = answer.is_good and not page
+        error = "" if well else f"{WHO} answered HTTP {answer.status}{page}"
+        return InternalHealth(answered_in=answer.took, error=error)
 
     async def _see(self, change: TriggerSync) -> Seen:
         sync, name = await self._syncs.sync_of(change.key), plain(change.organization_name, 80)

@@ -9,19 +9,14 @@ from adapters.auth0 import Auth0
 from adapters.auth0.token import ManagementToken
 from adapters.aws_calls import AwsCalls
 from adapters.calendar import Calendar
-from adapters.celery import Celery
-from adapters.celery.broker import Broker
 from adapters.cloudwatch import CloudWatch
-from adapters.company_data import CompanyData
 from adapters.complyai import ComplyAi
 from adapters.ecr import Ecr
 from adapters.ecs import Ecs
 from adapters.http_calls import HttpCalls
-from adapters.internal_api import InternalApi
 from adapters.kubernetes import KubeCalls, Kubernetes, token_reference
 from adapters.load_balancer import LoadBalancer
 from adapters.logs import Logs
-from adapters.meta import Meta
 from adapters.pager import Pager
 from adapters.parameters import Parameters
 from adapters.postgres import Postgres
@@ -31,6 +26,7 @@ from adapters.status_pages import StatusPages
 from adapters.stripe import Stripe
 from adapters.stripe.processed import ProcessedEvents
 from adapters.tickets import Tickets
+from assembly.ads import ads
 from assembly.room import RunRoom
 from bot.access.policy import Policy
 from bot.runbook import Adapter, Thresholds
@@ -58,21 +54,17 @@ def outside(
     def http(timeout_s: float) -> HttpCalls:
         return http_calls(timeout_s, stack)
 
-    data = company_data(settings, vault, keeper)
     return (
         auth0(settings, vault, http(settings.auth0.timeout_s)),
+        *ads(settings, vault, http, keeper),
         Calendar(room),
-        celery(settings, vault, http(settings.celery.timeout_s)),
         CloudWatch(aws),
-        data,
         ComplyAi(http(HEALTH_TIMEOUT_S), settings.company.services),
         Ecr(aws),
         Ecs(aws, settings.company.cluster),
         kubernetes(settings, vault, stack),
-        internal_api(settings, vault, http(settings.internal.timeout_s), data),
         LoadBalancer(aws),
         Logs(aws),
-        meta(settings, vault, http(settings.meta.timeout_s), data, keeper),
         Pager(
             http(pager.timeout_s),
             pager,
@@ -128,34 +120,6 @@ def auth0(settings: Settings, vault: Vault, calls: HttpCalls) -> Auth0:
     told = settings.auth0
     token = ManagementToken(calls, told, vault.credential_if(told.client_secret))
     return Auth0(calls, told, token)
-
-
-def celery(settings: Settings, vault: Vault, calls: HttpCalls) -> Celery:
-    told, broker = settings.celery, None
-    if url := vault.credential_if(told.broker_url):
-        broker = Broker(url, told.timeout_s)
-    return Celery(broker, calls, told.flower_url, vault.credential_if(told.flower_login))
-
-
-def internal_api(
-    settings: Settings, vault: Vault, calls: HttpCalls, data: CompanyData
-) -> InternalApi:
-    told = settings.internal
-    return InternalApi(calls, told.url, vault.credential_if(told.api_key), data)
-
-
-def company_data(settings: Settings, vault: Vault, keeper: Keeper | None) -> CompanyData:
-    dsn, keys = settings.postgres.dsn, settings.tokens.keys
-    return CompanyData(vault.credential_if(dsn), vault.credential_if(keys), keeper)
-
-
-def meta(
-    settings: Settings, vault: Vault, calls: HttpCalls, data: CompanyData, keeper: Keeper | None
-) -> Meta:
-    told = settings.meta
-    app_token, app_secret = map(vault.credential_if, (told.app_token, told.app_secret))
-    verify = vault.credential_if(told.verify_token)
-    return Meta(calls, told, app_token, app_secret, verify, data, keeper)
 
 
 def thresholds(settings: Settings) -> Mapping[type[Thresholds], Thresholds]:

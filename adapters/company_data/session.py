@@ -42,7 +42,7 @@ class Database:
         All of it, in one transaction, or nothing. Raises Refused and NothingDone when nothing was
         done; Unreachable when that is not known.
         """
-        return await self._use(work, "BEGIN", writing=True)
+        return await self._use(work, "BEGIN READ WRITE", writing=True)
 
     async def _use(
         self, work: Callable[[Any], Awaitable[T]], begin: str, writing: bool = False

@@ -355,7 +355,7 @@ async def test_the_internal_api_that_is_gone_is_a_fact(here: Town) -> None:
     await here.api.stop()
     try:
         found = await here.internal().health()
-        assert not found.is_up and "does not accept connections" in found.says
+        assert not found.is_up and "does not accept connections" in found.error
         with pytest.raises(NothingDone):
             await here.internal()._trigger(await sync(here, 30), "key")
     finally:

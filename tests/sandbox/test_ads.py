@@ -10,11 +10,10 @@ from typing import Any, TypeVar
 import pytest
 import pytest_asyncio
 
-from adapters.celery import Celery
-from adapters.company_data import CompanyData
-from adapters.internal_api import InternalApi, TriggerSync
-from adapters.meta import AdAccount, Meta, StoredToken
-from assembly.outside import celery, company_data, http_calls, internal_api, meta
+from adapters.internal_api import TriggerSync
+from adapters.meta import AdAccount, StoredToken
+from assembly.ads import ads, looks
+from assembly.outside import http_calls
 from bot.runbook.errors import Refused
 from bot.secrets.providers import Files
 from bot.secrets.vault import Vault
@@ -30,12 +29,9 @@ class Bot:
     """As much of it as asks about ads."""
 
     def __init__(self, box: Box, stack: contextlib.AsyncExitStack) -> None:
-        settings, vault = box.settings(), Vault({"file": Files()})
-        calls = http_calls(5.0, stack)
-        self.data: CompanyData = company_data(settings, vault, None)
-        self.meta: Meta = meta(settings, vault, calls, self.data, None)
-        self.celery: Celery = celery(settings, vault, calls)
-        self.internal: InternalApi = internal_api(settings, vault, calls, self.data)
+        self.settings, vault = box.settings(), Vault({"file": Files()})
+        self.made = ads(self.settings, vault, lambda limit_s: http_calls(limit_s, stack), None)
+        self.celery, self.data, self.internal, self.meta = self.made
 
     async def accounts(self, organization: int) -> list[AdAccount]:
         found = (await self.data.last_syncs(organization)).accounts
@@ -189,6 +185,12 @@ async def test_a_stale_organization_is_fresh_after_a_sync_and_the_fault_is_over(
     assert done.status == "succeeded"
     assert not [one for one in (await bot.data.last_syncs(STALE)).stale(A_WHILE) if one.age]
     await until(lambda: asyncio.sleep(0, is_on(box, "stale-sync")), lambda on: not on)
+
+
+async def test_the_doctor_looks_at_all_that_is_configured(box: Box, bot: Bot) -> None:
+    found = {name: await look for name, look in looks(bot.settings, bot.made).items()}
+    assert len(found) == (5 if box.ads.work.is_there else 3)
+    assert not [name for name, one in found.items() if getattr(one, "error", "")]
 
 
 async def test_a_bot_in_a_process_of_its_own_is_told_the_same(box: Box) -> None:
