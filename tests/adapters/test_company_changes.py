@@ -13,7 +13,7 @@ from cryptography.fernet import Fernet
 from adapters import http_calls
 from adapters.company_data import NotifyOwners, RestoreToken, StoreToken
 from adapters.company_data.sealing import fingerprint
-from adapters.internal_api import TriggerSync
+from adapters.internal_api import InternalApi, TriggerSync
 from bot.runbook import Seen
 from bot.runbook.errors import NothingDone, Refused, Unreachable
 from bot.runbook.values import Secret
@@ -23,6 +23,7 @@ from sandbox.meta.limits import BUSINESS
 from sandbox.postgres.data import ENCRYPTION_KEY
 from tests.adapters.company_town import NEW, NEW_VALUE, Town, town
 from tests.adapters.databases import silent_from
+from tests.credentials import given
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
@@ -184,6 +185,19 @@ async def test_a_token_whose_answer_was_lost_is_found_by_what_it_opens_to(here: 
     with pytest.raises(Refused, match="by now"):  # Made again after a crash: no harm.
         await here.data()._store(change, "key")
     assert await sealed(here, 9) == once
+
+
+async def test_a_token_put_back_whose_answer_was_lost_is_seen_to_be_back(here: Town) -> None:
+    before, change = await sealed(here, 27), await planned(here, 27)
+    await here.data()._store(change, "key")
+    undo = change.undo()
+    async with here.behind(silent_from(b"COMMIT", here.port)) as dsn:
+        with pytest.raises(Unreachable, match="not known whether it was done"):
+            await here.data(dsn, timeout_s=0.6)._restore(undo, "key")
+    assert (await here.data()._see_restored(undo)).state == "applied"
+    with pytest.raises(Refused, match="by now"):
+        await here.data()._restore(undo, "key")
+    assert await sealed(here, 27) == before
 
 
 async def test_a_token_that_was_cut_before_its_end_is_the_old_one(here: Town) -> None:
@@ -349,6 +363,14 @@ async def test_a_clear_no_of_the_internal_api_is_told(here: Town) -> None:
         await here.internal()._trigger(await sync(here, 4242), "key")
     with pytest.raises(Refused, match="not active"):
         await here.internal()._trigger(await sync(here, 41), "key")
+
+
+async def test_the_internal_key_is_not_sent_where_others_can_read_it(here: Town) -> None:
+    open_to_all = InternalApi(
+        here.calls, "http://api-internal.example.com", given("an-internal-key"), here.data()
+    )
+    with pytest.raises(Refused, match="without TLS"):
+        await open_to_all._trigger(await sync(here, 34), "key")
 
 
 async def test_the_internal_api_that_is_gone_is_a_fact(here: Town) -> None:

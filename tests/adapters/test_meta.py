@@ -77,6 +77,10 @@ async def test_a_token_of_another_app_or_with_too_few_rights_is_none_for_us(here
     change(here, app=OTHER_APP)
     with pytest.raises(Refused, match="did not match the Viewing App"):
         await here.meta().token(STORED)
+    here.graph.fail("strange", times=1)  # Should Meta tell of it all the same.
+    here.graph.strange = {"data": {"is_valid": True, "app_id": "42", "application": "Another"}}
+    found = await here.meta().token(STORED)
+    assert found.trouble == "The token belongs to another app (Another)"
 
 
 async def test_a_token_that_meta_never_made_is_not_valid(here: Town) -> None:

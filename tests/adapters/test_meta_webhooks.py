@@ -228,6 +228,27 @@ async def test_a_subscription_whose_answer_was_lost_is_seen_and_was_sent_once(
     assert [call.method for call in here.graph.calls].count("POST") == 1
 
 
+async def test_whatever_is_changed_about_an_account_is_seen_when_its_answer_was_lost(
+    here: Town, meta: Meta
+) -> None:
+    change = account_change()
+    here.graph.subscriptions["ad_account"] = Subscription("https://x", FIELDS)
+    none = Unsubscribe(app=APP_ID, replacing="https://x")
+    changes: list[tuple[Any, Any, Any]] = [
+        (meta._subscribe_app, meta._see_app, change),
+        (meta._unsubscribe_app, meta._see_no_app, change.undo()),
+        (meta._unsubscribe, meta._see_none, none),
+    ]
+    for apply, see, one in changes:
+        assert (await see(one)).state == "before"
+        here.graph.fail("lost response", times=1)
+        with pytest.raises(Unreachable, match="broke the connection"):
+            await apply(one, "key")
+        assert (await see(one)).state == "applied"
+        await apply(one, "key")  # After a crash: no harm.
+        assert (await see(one)).state == "applied"
+
+
 async def test_a_crash_between_call_and_record_is_found_done_and_again_does_no_harm(
     here: Town, meta: Meta
 ) -> None:
