@@ -27,6 +27,7 @@ from bot.settings import (
     KubernetesSettings,
     PagerSettings,
     PostgresSettings,
+    SecretSettings,
     Settings,
     SlackSettings,
     StatusPageSettings,
@@ -165,6 +166,7 @@ class Box:
                 ca=str(self._certificate()),
                 token=self._kept("kubernetes-token", self.kubernetes.token),
             ),
+            secrets=SecretSettings(keep="aws"),
             **self.ads.settings(self._kept),
             status_pages=StatusPageSettings(
                 meta_url=self.vendors.page("Meta"),

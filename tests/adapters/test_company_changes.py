@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import asyncpg
 import pytest
 import pytest_asyncio
 from cryptography.fernet import Fernet
@@ -110,6 +111,28 @@ async def test_a_notice_whose_answer_was_lost_is_seen_and_not_sent_again(here: T
     assert (await here.data()._see_told(change)).state == "applied"
     await here.data()._notify(change, "key")
     assert await told(here, 13) == 1
+
+
+async def test_a_change_of_a_database_that_is_gone_or_denies_it_was_not_made(here: Town) -> None:
+    gone = "postgresql://bot:x@127.0.0.1:9/complyai"
+    with pytest.raises(NothingDone, match="refused the connection"):
+        await here.data(gone)._notify(notice(15), "key")
+    await here.ask("REVOKE INSERT ON notifications FROM complyai")
+    with pytest.raises(Refused, match=r"does not let us change this.*Nothing was done"):
+        await here.data()._notify(notice(15), "key")
+    await here.ask("GRANT INSERT ON notifications TO complyai")
+    assert (await here.data()._see_told(notice(15))).state == "before"
+
+
+async def test_a_row_that_others_hold_is_given_up_soon_and_nothing_was_done(here: Town) -> None:
+    change = await planned(here, 30)
+    holder = await asyncpg.connect(here.database.admin_dsn)
+    await holder.execute("BEGIN")
+    await holder.execute("UPDATE org_business_accounts SET updated_at = now() WHERE id = 30")
+    with pytest.raises(NothingDone, match="Others hold what was to be changed"):
+        await here.data()._store(change, "key")
+    await holder.close()
+    assert (await here.data()._see_stored(change)).state == "before"
 
 
 async def test_a_notice_that_was_cut_before_its_end_told_nobody(here: Town) -> None:
