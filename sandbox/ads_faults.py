@@ -109,18 +109,18 @@ async def _right_token(box: "Box") -> None:
 
 
 async def _kill_workers(box: "Box") -> None:
+    box.kubernetes.kill_workers()
     if box.ads.work.is_there:
         await box.ads.work.kill()
         await box.ads.work.pile_up(BACKLOG)
 
 
 async def _revive_workers(box: "Box") -> None:
-    if box.ads.work.is_there:
-        box.ads.work.revive()
+    box.kubernetes.revive_workers()
 
 
 def _are_alive(box: "Box") -> bool:
-    return box.ads.work.are_alive
+    return box.kubernetes.alive() > 0
 
 
 async def _stale(box: "Box") -> None:
@@ -186,7 +186,8 @@ SCENES: Sequence[Scene] = (
     Scene(
         "queue-backlog-dead-worker",
         "Dead workers",
-        f"All Celery workers are dead, and {BACKLOG} jobs and more wait in ad_sync.",
+        f"All Celery workers crash as they start, and {BACKLOG} jobs and more wait in ad_sync."
+        " Restarting them cures it.",
         _kill_workers,
         _revive_workers,
         _are_alive,

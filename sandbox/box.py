@@ -117,6 +117,7 @@ class Box:
             await asyncio.gather(*(part.start() for part in parts))
             self.stripe.endpoint_url = self.webhooks.webhook_url
             stack.push_async_callback(self.ads.stop)
+            self.ads.run_in(self.kubernetes)
             await self.ads.start()
             self.aws.on_writer_moved(self._follow_writer)
             self.aws.on_asked(self.slack.look_again)

@@ -4,6 +4,7 @@ and its workers, and the rows that they write.
 """
 
 import asyncio
+import itertools
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -20,6 +21,7 @@ from sandbox.company.work import Work
 from sandbox.meta import Graph, Token
 from sandbox.meta.graph import OBJECT
 from sandbox.meta.state import Subscription
+from sandbox.peers.kubernetes import Cluster
 from sandbox.postgres import Database
 from sandbox.postgres.data import ENCRYPTION_KEY, token_value
 
@@ -40,6 +42,17 @@ class Ads:
         self.syncing = Syncing(lambda: database.dsn, self.graph, scale)
         self.work = Work(self.syncing)
         self.internal = InternalApi(lambda: database.dsn, self.work.start_sync)
+
+    def run_in(self, cluster: Cluster) -> None:
+        """The workers are pods there: they live as these do, and write into their logs."""
+        turns = itertools.count()
+
+        def write(line: str) -> None:
+            if ready := [life for life in cluster.pods() if life.is_ready]:
+                cluster.write(ready[next(turns) % len(ready)], line)
+
+        self.work.follow(cluster.alive)
+        self.syncing.heard = write
 
     async def start(self) -> None:
         """Once the database is there."""

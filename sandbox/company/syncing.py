@@ -44,6 +44,7 @@ class Syncing:
     def __init__(self, dsn: Callable[[], str], graph: Graph, scale: float) -> None:
         self._dsn, self._graph, self._scale = dsn, graph, scale
         self.lines: deque[Line] = deque(maxlen=MOST_LINES)  #: What the workers' log says.
+        self.heard: Callable[[str], None] = lambda line: None  #: Is told each of them.
         self.synced: set[int] = set()  #: Organizations of which a sync has succeeded.
 
     async def carry_out(self, request: int) -> None:
@@ -124,6 +125,7 @@ class Syncing:
     def _say(self, organization: int, text: str) -> None:
         line = f"INFO ad_sync org_id={organization} {text}"
         self.lines.append(Line(datetime.now(UTC), line))
+        self.heard(line)
 
     @asynccontextmanager
     async def _connected(self) -> Any:

@@ -4,8 +4,9 @@ every few minutes, by the regular sync. When all workers are dead, jobs pile up.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
+from typing import Any
 
 from redis.exceptions import RedisError
 
@@ -20,7 +21,8 @@ SYNC, FRESHEN, NOTICE = "ad_sync.sync_organization", "ad_sync.freshen", "ad_sync
 A_NOTICE_S = 0.02  #: What a worker needs to see that nothing is to be done.
 #: The regular sync: how often, in seconds of real time, and into how many jobs it is cut.
 EVERY_S, PARTS = 300.0, 12
-WORKERS = ("celery@worker-1", "celery@worker-2")
+WORKERS = ("celery@worker-1", "celery@worker-2", "celery@worker-3")
+FOLLOW_S = 0.05  #: How soon a worker follows its pod.
 
 
 class Work:
@@ -34,8 +36,8 @@ class Work:
         self.redis, self._syncing = RedisServer(), syncing
         self.workers = [Worker(name, QUEUE, self.redis, self._carry_out) for name in WORKERS]
         self.flower = Flower(self.redis, self.workers, inspect_s)
-        self._regular: asyncio.Task[None] | None = None
-        self._direct: set[asyncio.Task[None]] = set()
+        self._alive: Callable[[], int] = lambda: len(WORKERS)
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         if not self.is_there:
@@ -43,21 +45,23 @@ class Work:
         await self.redis.start()
         await self.flower.start()
         self.revive()
-        self._regular = asyncio.create_task(self._regularly(), name="the regular ad sync")
+        self._go_on(self._regularly())
+        self._go_on(self._follow())
 
     async def stop(self) -> None:
-        if self._regular:
-            self._regular.cancel()
-            await asyncio.gather(self._regular, return_exceptions=True)
-        await self.kill()
-        for task in self._direct:
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._direct, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.kill()
         await self.flower.stop()
         await self.redis.stop()
 
+    def follow(self, alive: Callable[[], int]) -> None:
+        """From the start on so many workers live as pods do."""
+        self._alive = alive
+
     async def kill(self) -> None:
-        """All workers at once, whatever they do; also for whoever plays their pods."""
+        """All workers at once, whatever they do."""
         await asyncio.gather(*(one.die() for one in self.workers))
 
     def revive(self) -> None:
@@ -72,9 +76,7 @@ class Work:
         if self.is_there:
             await self._push(SYNC, request)
             return
-        task = asyncio.create_task(self._syncing.carry_out(request))
-        self._direct.add(task)
-        task.add_done_callback(self._direct.discard)
+        self._go_on(self._syncing.carry_out(request))
 
     async def tick(self) -> None:
         """What the clock puts into the queue each time."""
@@ -85,12 +87,28 @@ class Work:
         """As if so many had come since the workers died."""
         await self._push(NOTICE, 0, times=jobs)
 
+    def _go_on(self, doing: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(doing)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
     async def _push(self, task: str, argument: int, times: int = 1) -> None:
         client = self.redis.client()
         try:
             await push(client, QUEUE, task, [argument], times=times)
         finally:
             await client.aclose()
+
+    async def _follow(self) -> None:
+        """As one pod after the other dies and comes back."""
+        before = len(self.workers)
+        while True:
+            alive = self._alive()
+            if alive != before:
+                for number, worker in enumerate(self.workers):
+                    worker.start() if number < alive else await worker.die()
+            before = alive
+            await asyncio.sleep(FOLLOW_S)
 
     async def _regularly(self) -> None:
         while True:

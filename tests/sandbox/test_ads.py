@@ -13,7 +13,7 @@ import pytest_asyncio
 from adapters.internal_api import TriggerSync
 from adapters.meta import AdAccount, StoredToken
 from assembly.ads import ads, looks
-from assembly.outside import http_calls
+from assembly.outside import http_calls, kubernetes
 from bot.runbook.errors import Refused
 from bot.secrets.providers import Files
 from bot.secrets.vault import Vault
@@ -32,6 +32,7 @@ class Bot:
         self.settings, vault = box.settings(), Vault({"file": Files()})
         self.made = ads(self.settings, vault, lambda limit_s: http_calls(limit_s, stack), None)
         self.celery, self.data, self.internal, self.meta = self.made
+        self.kubernetes = kubernetes(self.settings, vault, stack)
 
     async def accounts(self, organization: int) -> list[AdAccount]:
         found = (await self.data.last_syncs(organization)).accounts
@@ -79,7 +80,7 @@ async def test_a_company_that_is_well_looks_well(box: Box, bot: Bot) -> None:
     assert (await bot.internal.health()).is_up
     if box.ads.work.is_there:
         assert (await bot.celery.queue("ad_sync")).waiting == 0
-        assert len((await bot.celery.workers()).alive_for("ad_sync")) == 2
+        assert len((await bot.celery.workers()).alive_for("ad_sync")) == 3
 
 
 @pytest.mark.parametrize(
@@ -166,10 +167,12 @@ async def test_jobs_pile_up_behind_dead_workers_and_are_done_when_they_are_back(
     assert (await bot.celery.queue("ad_sync")).waiting == BACKLOG
     await work.tick()
     assert (await bot.celery.queue("ad_sync")).waiting == BACKLOG + 12
-    assert len((await bot.celery.workers()).dead) == 2
-    work.revive()  # As somebody who restarts their pods would.
-    assert not is_on(box, "queue-backlog-dead-worker")
+    assert len((await bot.celery.workers()).dead) == 3
+    pods = await bot.kubernetes.deployment("celery-worker")
+    assert pods.ready == 0
+    await bot.kubernetes._restart(pods.restart(), "key")
     await until(lambda: bot.celery.queue("ad_sync"), lambda one: one.waiting == 0)
+    assert not is_on(box, "queue-backlog-dead-worker")
 
 
 async def test_a_stale_organization_is_fresh_after_a_sync_and_the_fault_is_over(
@@ -183,6 +186,8 @@ async def test_a_stale_organization_is_fresh_after_a_sync_and_the_fault_is_over(
     await bot.internal._trigger(change, "key")
     done: Any = await until(lambda: bot.data.sync_of(change.key), lambda one: one.is_over)
     assert done.status == "succeeded"
+    said = await bot.kubernetes.lines("celery-worker", since, f"org_id={STALE} ")
+    assert f"{done.ads_synced} ads" in said.lines[-1].text
     assert not [one for one in (await bot.data.last_syncs(STALE)).stale(A_WHILE) if one.age]
     await until(lambda: asyncio.sleep(0, is_on(box, "stale-sync")), lambda on: not on)
 
