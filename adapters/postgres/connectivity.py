@@ -1,5 +1,5 @@
 """
-The production PostgreSQL, asked the way the applications ask it: a connection made anew.
+The database asked the way the applications ask it: a connection made anew.
 
 Not answering is what this looks for, so it is a fact here and not an Unreachable. No message holds
 the address, the user or the password.
@@ -10,11 +10,13 @@ import time
 from datetime import timedelta
 from typing import Any
 
-from adapters.postgres_calls import TROUBLE, Cause, failure_of, look, session
-from bot.runbook import Adapter, Facts
+from adapters.postgres.connecting import look, opened
+from adapters.postgres.failures import TROUBLE, Cause, failure_of
+from bot.runbook import Facts
 from bot.runbook.errors import Refused, StepError
 from bot.secrets.vault import Credential, NotAccepted
 
+APPLICATION = "runbook-bot/connectivity"
 #: For so long a replica is watched until it has what its primary had when it was asked.
 CATCH_UP = timedelta(seconds=1)
 CATCH_UP_EVERY_S = 0.05
@@ -67,42 +69,38 @@ class Connectivity(Facts):
         return ", ".join(parts)
 
 
-class Postgres(Adapter):
+async def connectivity(
+    dsn: Credential | None, replica_dsn: Credential | None, limit_s: float
+) -> Connectivity:
     """
-    `timeout_s` is for the primary as a whole, and once more for the replica. A password that is
-    not accepted is read again where it is kept.
+    `limit_s` is for the primary as a whole, and once more for the replica. Raises Refused when no
+    database is configured: that is no outage.
     """
+    if not dsn:
+        raise Refused("No database is configured, so none was looked at. Set postgres.dsn.")
+    looking = _Look(replica_dsn, limit_s)
+    used = await dsn.value()
+    found = await looking.at(used)
+    if found.cause == "authentication" and await dsn.renew(used):
+        return await looking.at(await dsn.value())
+    return found
 
-    def __init__(
-        self,
-        dsn: Credential | None,
-        replica_dsn: Credential | None = None,
-        timeout_s: float = 5.0,
-    ) -> None:
-        self._dsn, self._replica_dsn, self._timeout_s = dsn, replica_dsn, timeout_s
 
-    async def connectivity(self) -> Connectivity:
-        """Raises Refused when no database is configured: that is no outage."""
-        if not self._dsn:
-            raise Refused("No database is configured, so none was looked at. Set postgres.dsn.")
-        used = await self._dsn.value()
-        found = await self._connectivity(used)
-        if found.cause == "authentication" and await self._dsn.renew(used):
-            return await self._connectivity(await self._dsn.value())
-        return found
+class _Look:
+    def __init__(self, replica_dsn: Credential | None, limit_s: float) -> None:
+        self._replica_dsn, self._limit_s = replica_dsn, limit_s
 
-    async def _connectivity(self, dsn: str) -> Connectivity:
+    async def at(self, dsn: str) -> Connectivity:
         found: dict[str, Any] = {"answered_in": None}
-        began = time.monotonic()
         try:
-            async with session(dsn, self._timeout_s) as connection:
+            async with opened(dsn, APPLICATION, self._limit_s) as (connection, began):
                 await connection.execute("SELECT 1")
                 found["answered_in"] = timedelta(seconds=time.monotonic() - began)
-                (seen,) = await look(connection, self._timeout_s, LOOK)
-                found |= {key: seen[key] for key in seen if key != "written"}
+                seen = (await look(connection, self._limit_s, LOOK))[0]
+                found |= {key: seen[key] for key in seen.keys() if key != "written"}
                 written = seen["written"]
         except TROUBLE as error:
-            failure = failure_of(error, self._timeout_s)
+            failure = failure_of(error, self._limit_s)
             return Connectivity(**found, error=failure.says, cause=failure.cause)
         return Connectivity(**found, **await self._replica(written))
 
@@ -119,10 +117,10 @@ class Postgres(Adapter):
     async def _lag_of(self, dsn: str, written: str) -> dict[str, Any]:
         """Raises NotAccepted for the password."""
         try:
-            async with session(dsn, self._timeout_s) as connection:
+            async with opened(dsn, APPLICATION, self._limit_s) as (connection, _):
                 return await self._lag(connection, written)
         except TROUBLE as error:
-            failure = failure_of(error, self._timeout_s)
+            failure = failure_of(error, self._limit_s)
             if failure.cause == "authentication":
                 raise NotAccepted(f"it {failure.says}") from None
             return {"replica_error": f"it {failure.says}"}
@@ -134,7 +132,7 @@ class Postgres(Adapter):
         """
         began = time.monotonic()
         while True:
-            (seen,) = await look(connection, self._timeout_s, LOOK_AT_REPLICA, written)
+            seen = (await look(connection, self._limit_s, LOOK_AT_REPLICA, written))[0]
             waited = timedelta(seconds=time.monotonic() - began)
             if not seen["in_recovery"]:
                 return {"replica_error": "it is no replica: it takes writes of its own"}

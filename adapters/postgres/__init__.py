@@ -1,0 +1,31 @@
+"""The production PostgreSQL: what it is busy with, and careful ways to help it."""
+
+from adapters.postgres.adapter import Postgres
+from adapters.postgres.bloat import Bloat, Holder, TableBloat
+from adapters.postgres.blocking import Locks, Root
+from adapters.postgres.changes import CreateIndex, DropIndex, EndSession, Vacuum
+from adapters.postgres.connectivity import CATCH_UP, Connectivity
+from adapters.postgres.failures import Cause
+from adapters.postgres.indexes import Indexes, Remedy, Scanned
+from adapters.postgres.sessions import Activity, Session
+
+__all__ = [
+    "CATCH_UP",
+    "Activity",
+    "Bloat",
+    "Cause",
+    "Connectivity",
+    "CreateIndex",
+    "DropIndex",
+    "EndSession",
+    "Holder",
+    "Indexes",
+    "Locks",
+    "Postgres",
+    "Remedy",
+    "Root",
+    "Scanned",
+    "Session",
+    "TableBloat",
+    "Vacuum",
+]

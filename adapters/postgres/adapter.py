@@ -1,0 +1,88 @@
+"""
+Reads the database as one role, and makes the changes in `adapters.postgres.changes` as another,
+which may do more. Whoever is asked knows each session by its name: `rb/`, the run, and what for.
+"""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+from adapters.postgres import ending, maintaining
+from adapters.postgres.bloat import Bloat, bloat
+from adapters.postgres.blocking import Locks, locks
+from adapters.postgres.changes import CreateIndex, DropIndex, EndSession, Vacuum
+from adapters.postgres.connecting import Source
+from adapters.postgres.connectivity import Connectivity, connectivity
+from adapters.postgres.indexes import Indexes, indexes
+from adapters.postgres.sessions import Activity, activity
+from bot.runbook import Adapter, Key, Progress, Run, Seen, pair
+from bot.secrets.vault import Credential
+
+
+class Postgres(Adapter):
+    """`timeout_s` is for one look at the primary as a whole, and once more for the replica."""
+
+    def __init__(
+        self,
+        dsn: Credential | None,
+        replica_dsn: Credential | None = None,
+        timeout_s: float = 5.0,
+        maintenance_dsn: Credential | None = None,
+    ) -> None:
+        self._dsn, self._replica_dsn, self._timeout_s = dsn, replica_dsn, timeout_s
+        self._reading = Source(dsn, "postgres.dsn", timeout_s)
+        self._writing = Source(maintenance_dsn, "postgres.maintenance_dsn", timeout_s)
+
+    async def connectivity(self) -> Connectivity:
+        """Raises Refused when no database is configured: that is no outage."""
+        return await connectivity(self._dsn, self._replica_dsn, self._timeout_s)
+
+    async def activity(
+        self, run: Run, slower_than: timedelta, idle_longer_than: timedelta
+    ) -> Activity:
+        """That it does not answer is a fact in it. Raises Refused."""
+        return await activity(self._reading, run.id, slower_than, idle_longer_than)
+
+    async def locks(self, run: Run) -> Locks:
+        """Raises Unreachable, Refused; so do those that follow."""
+        return await locks(self._reading, run.id)
+
+    async def bloat(self, run: Run, least_dead: int) -> Bloat:
+        """Of tables with at least so many dead rows."""
+        return await bloat(self._reading, run.id, least_dead)
+
+    async def indexes(
+        self, run: Run, large: int, slower_than: timedelta, looked_for: timedelta
+    ) -> Indexes:
+        """`large`: rows of a table. It takes as long as `looked_for` says."""
+        return await indexes(self._reading, run.id, large, slower_than, looked_for)
+
+    async def _see_end(self, change: EndSession) -> Seen:
+        return await ending.see(self._writing, change)
+
+    async def _end(self, change: EndSession, key: Key) -> None:
+        await ending.end(self._writing, change)
+
+    async def _see_vacuum(self, change: Vacuum) -> Seen:
+        return await maintaining.see_vacuum(self._writing, change)
+
+    def _vacuum(self, change: Vacuum, key: Key) -> AsyncIterator[Progress]:
+        return maintaining.vacuum(self._writing, change)
+
+    async def _see_create(self, change: CreateIndex) -> Seen:
+        return await maintaining.see_create(self._writing, change)
+
+    def _create(self, change: CreateIndex, key: Key) -> AsyncIterator[Progress]:
+        return maintaining.create(self._writing, change)
+
+    async def _see_drop(self, change: DropIndex) -> Seen:
+        return await maintaining.see_drop(self._writing, change)
+
+    def _drop(self, change: DropIndex, key: Key) -> AsyncIterator[Progress]:
+        return maintaining.drop(self._writing, change)
+
+    alters = (
+        pair(EndSession, observe=_see_end, apply=_end),
+        pair(Vacuum, observe=_see_vacuum, apply=_vacuum),
+        pair(CreateIndex, observe=_see_create, apply=_create),
+        pair(DropIndex, observe=_see_drop, apply=_drop),
+    )
