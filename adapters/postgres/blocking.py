@@ -9,6 +9,8 @@ end anybody else frees few, and may be an innocent.
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
+from functools import reduce
+from operator import or_
 
 from adapters.postgres.connecting import Source, session_name
 from adapters.postgres.sessions import MOST, Session, by_pid
@@ -116,9 +118,7 @@ class _Tree:
             ),
             key=lambda root: (-root[2], root[0]),
         )
-        free = 0
-        for one in reached.values():
-            free |= one
+        free = reduce(or_, reached.values(), 0)
         self.in_circles = len(blocked) - free.bit_count()
 
     def _reach(self, root: int) -> int:

@@ -30,7 +30,7 @@ BEGIN = (
 #: For a session that alters something. A pooler that would hand each statement to another server
 #: refuses these, as it should.
 WRITING = {"client_connection_check_interval": "500ms", "default_transaction_read_only": "off"}
-MAY_NOT = "Our role may not read that: GRANT pg_monitor to it, as docs/install.md says. Nothing was read."
+MAY_NOT = "Our role may not read that: GRANT pg_monitor to it, as docs/install.md says."
 
 
 def session_name(run: str, what: str) -> str:

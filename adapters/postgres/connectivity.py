@@ -97,7 +97,7 @@ class _Look:
                 await connection.execute("SELECT 1")
                 found["answered_in"] = timedelta(seconds=time.monotonic() - began)
                 seen = (await look(connection, self._limit_s, LOOK))[0]
-                found |= {key: seen[key] for key in seen.keys() if key != "written"}
+                found |= {key: value for key, value in seen.items() if key != "written"}
                 written = seen["written"]
         except TROUBLE as error:
             failure = failure_of(error, self._limit_s)

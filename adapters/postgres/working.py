@@ -78,7 +78,8 @@ async def _written(connection: Any, query: str, of: Sequence[object], approved: 
     statement = await connection.fetchval(query, *of, timeout=LOCK_WAIT.total_seconds())
     if statement != approved:
         raise Refused(
-            "What was approved is called otherwise now, or is gone. Nothing was changed: look again."
+            "What was approved is called otherwise now, or is gone. Nothing was changed:"
+            " look at it again."
         )
     return str(statement)
 
