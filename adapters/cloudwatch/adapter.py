@@ -131,6 +131,8 @@ class CloudWatch(Adapter):
             connections=connections,
             io_per_s=reads + writes,
             over_time=_points(read["CPUUtilization"]),
+            connections_over_time=_points(read["DatabaseConnections"]),
+            io_over_time=_points(_sum(read["ReadIOPS"], read["WriteIOPS"])),
             as_of=max(read["CPUUtilization"]),
         )
 
@@ -202,6 +204,11 @@ def _after(line: Line, moment: datetime) -> Line:
 
 def _before(line: Line, moment: datetime) -> Line:
     return {at: value for at, value in line.items() if at < moment}
+
+
+def _sum(one: Line, other: Line) -> Line:
+    """Of the minutes that both have."""
+    return {at: value + other[at] for at, value in one.items() if at in other}
 
 
 def _newest(line: Line) -> float:

@@ -78,6 +78,8 @@ class DatabaseLoad(Facts):
     connections: float
     io_per_s: float
     over_time: tuple[Point, ...] = ()  #: CPU, the last 3 hours.
+    connections_over_time: tuple[Point, ...] = ()
+    io_over_time: tuple[Point, ...] = ()  #: Reads and writes together, per second.
     as_of: datetime
 
     def plot(self) -> Plot:

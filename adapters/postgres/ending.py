@@ -45,14 +45,14 @@ async def see(source: Source, change: EndSession) -> Seen:
     name = session_name(change.run, "end")
     session = (await by_pid(source, name, [change.pid])).get(change.pid)
     if session is None:
-        return Seen("applied", f"session {change.pid} is gone")
+        return Seen("applied", f"pid {change.pid} is gone")
     if session.backend_start != change.backend_start:
         return Seen("drifted", f"pid {change.pid} is another session now")
-    now = f"{change.pid} is {session.state} for {duration_text(session.since)}"
+    now = f"pid {change.pid} is {session.state} for {duration_text(session.since)}"
     if session.transaction_start != change.transaction_start:
-        return Seen("applied", f"the transaction of {change.pid} is over; {now}")
+        return Seen("applied", f"that transaction is over; {now}")
     if change.how == "cancel" and session.state == ABORTED:
-        return Seen("applied", f"the query of {change.pid} is cancelled; {now}")
+        return Seen("applied", f"that query is cancelled; {now}")
     if session.protected:
         return Seen("drifted", f"{now}, and is never ended: {session.protected}")
     return Seen("before" if _is_at_it(change, session) else "drifted", now)

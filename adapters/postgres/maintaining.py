@@ -1,6 +1,7 @@
 """Vacuums tables, makes and drops indexes; sees how far that is, and whether it is done."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 from adapters.postgres.changes import CreateIndex, DropIndex, Vacuum
@@ -12,6 +13,10 @@ from bot.runbook.adapter import State
 from bot.runbook.errors import Refused
 
 MB = 1e6
+#: For others. While these wait everybody else reads and writes on. VACUUM waits for few; an index
+#: for every transaction that is older than it, and there may be long ones.
+VACUUM_WAITS, INDEX_WAITS = timedelta(minutes=1), timedelta(minutes=10)
+LEFT = "What was begun of it is left, and invalid: chosen again, it is dropped first."
 
 WRITE_VACUUM = """
     SELECT format('VACUUM (ANALYZE) %I.%I', n.nspname, c.relname)
@@ -90,7 +95,7 @@ async def vacuum(source: Source, change: Vacuum) -> AsyncIterator[Progress]:
 
     statement = change.statement()
     async for one in carry_out(
-        source, _work(change), WRITE_VACUUM, (change.oid,), statement, progress
+        source, _work(change), WRITE_VACUUM, (change.oid,), statement, VACUUM_WAITS, progress
     ):
         yield one
     if (await see_vacuum(source, change)).state == "before":
@@ -116,20 +121,25 @@ async def see_create(source: Source, change: CreateIndex) -> Seen:
 
 
 async def create(source: Source, change: CreateIndex) -> AsyncIterator[Progress]:
-    left = change.undo()
     (seen,) = await _index(source, change)
     if seen["is_of"] and not (seen["is_valid"] or seen["is_at_work"]):
-        async for one in _drop(source, left, WRITE_DROP_OF_INVALID):
+        async for one in _drop(source, change.undo(), WRITE_DROP_OF_INVALID):
             yield one
     of = (change.oid, change.index, list(change.columns))
 
     async def progress() -> Progress:
         return await _progress(source, change, INDEX_PROGRESS)
 
-    async for one in carry_out(
-        source, _work(change), WRITE_CREATE, of, change.statement(), progress
-    ):
-        yield one
+    work = carry_out(
+        source, _work(change), WRITE_CREATE, of, change.statement(), INDEX_WAITS, progress
+    )
+    try:
+        async for one in work:
+            yield one
+    except Refused as error:
+        now = await _index(source, change)
+        left = f" {LEFT}" if now and now[0]["is_of"] and not now[0]["is_valid"] else ""
+        raise Refused(f"{error}{left}") from None
 
 
 async def see_drop(source: Source, change: DropIndex) -> Seen:
@@ -155,7 +165,7 @@ def _drop(source: Source, change: DropIndex, written: str) -> AsyncIterator[Prog
         return Progress(0, 1, "indexes", "waits for those who use it")
 
     of = (change.oid, change.index, change.definition)
-    return carry_out(source, _work(change), written, of, change.statement(), progress)
+    return carry_out(source, _work(change), written, of, change.statement(), INDEX_WAITS, progress)
 
 
 async def _index(source: Source, change: CreateIndex | DropIndex) -> list[Any]:

@@ -17,15 +17,13 @@ from adapters.postgres.failures import TROUBLE
 from bot.runbook import Progress
 from bot.runbook.errors import Refused, StepError
 
-LOOK_EVERY_S = 1.0
+LOOK_EVERY_S, WRITE_LIMIT_S = 1.0, 10.0
 #: No table takes longer; what is longer has been forgotten.
 LONGEST = timedelta(hours=6)
-#: For locks that keep nobody else from reading and writing.
-LOCK_WAIT = timedelta(seconds=60)
 #: SQLSTATEs, and what they mean to whoever asked for it.
 NOS: dict[str, str] = {
     "42501": "Our role may not do this: it must own the table, or for VACUUM have MAINTAIN",
-    "55P03": f"Somebody held a lock that it needs for {LOCK_WAIT.seconds} s: look at the locks",
+    "55P03": "It waited too long for others to end their transactions: look at the locks",
     "57014": "Somebody cancelled it",
     "40P01": "It was one of two that waited for each other, and was ended for the other's sake",
     "53100": "The disk is full",
@@ -46,6 +44,7 @@ async def carry_out(
     written: str,
     of: Sequence[object],
     approved: str,
+    lock_wait: timedelta,
     progress: Callable[[], Awaitable[Progress]],
 ) -> AsyncIterator[Progress]:
     """
@@ -54,7 +53,7 @@ async def carry_out(
     """
     settings = {
         "statement_timeout": milliseconds(LONGEST),
-        "lock_timeout": milliseconds(LOCK_WAIT),
+        "lock_timeout": milliseconds(lock_wait),
     }
     connection = await source.connected(name, settings)
     try:
@@ -75,7 +74,7 @@ async def carry_out(
 
 
 async def _written(connection: Any, query: str, of: Sequence[object], approved: str) -> str:
-    statement = await connection.fetchval(query, *of, timeout=LOCK_WAIT.total_seconds())
+    statement = await connection.fetchval(query, *of, timeout=WRITE_LIMIT_S)
     if statement != approved:
         raise Refused(
             "What was approved is called otherwise now, or is gone. Nothing was changed:"

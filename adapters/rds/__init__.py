@@ -1,14 +1,16 @@
 """Amazon RDS: what kind of database it is, who writes, and how to make another one write."""
 
 from adapters.rds.adapter import READS, Rds
-from adapters.rds.changes import FailOver, RebootWithFailover, TakeSnapshot
-from adapters.rds.facts import Database, Instance
+from adapters.rds.changes import FailOver, ModifyClass, RebootWithFailover, TakeSnapshot
+from adapters.rds.facts import Database, Instance, LargerClasses
 
 __all__ = [
     "READS",
     "Database",
     "FailOver",
     "Instance",
+    "LargerClasses",
+    "ModifyClass",
     "Rds",
     "RebootWithFailover",
     "TakeSnapshot",

@@ -7,9 +7,10 @@ change is recognised by what it leaves: who writes, an event since, a snapshot w
 
 from adapters.aws_calls import Answer, AwsCalls, answered_at
 from adapters.aws_errors import NotThere
-from adapters.rds.changes import FailOver, RebootWithFailover, TakeSnapshot
-from adapters.rds.facts import Database
+from adapters.rds.changes import FailOver, ModifyClass, RebootWithFailover, TakeSnapshot
+from adapters.rds.facts import Database, LargerClasses
 from adapters.rds.reading import of_cluster, of_instance, writer_of
+from adapters.rds.sizes import larger, of_class
 from bot.runbook import Adapter, Key, Seen, pair
 from bot.runbook.errors import Refused
 
@@ -19,9 +20,10 @@ READS: tuple[str, ...] = (
     "rds:DescribeEvents",
     "rds:DescribeDBSnapshots",
     "rds:DescribeDBClusterSnapshots",
+    "rds:DescribeOrderableDBInstanceOptions",
 )
 RUN_TAG = "runbook-run"
-MOST_EVENTS = 100
+MOST_EVENTS, MOST_OPTIONS = 100, 5000
 
 
 class Rds(Adapter):
@@ -47,6 +49,39 @@ class Rds(Adapter):
             "rds", "describe_db_instances", Filters=[{"Name": "db-cluster-id", "Values": [name]}]
         )
         return of_cluster(answer["DBClusters"][0], members["DBInstances"], answered_at(answer))
+
+    async def larger_classes(self, database: Database) -> LargerClasses:
+        """None is larger than one whose size is not known."""
+        engine, _, version = database.engine.partition(" ")
+        pages = await self._calls.read_pages(
+            "rds",
+            "describe_orderable_db_instance_options",
+            "OrderableDBInstanceOptions",
+            MOST_OPTIONS,
+            Engine=engine,
+            EngineVersion=version,
+        )
+        offered = {option["DBInstanceClass"] for option in pages.items}
+        return LargerClasses(
+            database=database.name,
+            now=database.instance_class,
+            larger=larger(database.instance_class, offered),
+        )
+
+    async def _see_class(self, change: ModifyClass) -> Seen:
+        answer = await self._instance(change.instance)
+        if answer is None:
+            return Seen("drifted", f"instance {change.instance} does not exist")
+        return of_class(change, answer["DBInstances"][0])
+
+    async def _modify_class(self, change: ModifyClass, key: Key) -> None:
+        await self._calls.write(
+            "rds",
+            "modify_db_instance",
+            DBInstanceIdentifier=change.instance,
+            DBInstanceClass=change.instance_class,
+            ApplyImmediately=True,
+        )
 
     async def _see_fail_over(self, change: FailOver) -> Seen:
         answer = await self._cluster(change.database)
@@ -183,6 +218,12 @@ class Rds(Adapter):
             observe=_see_reboot,
             apply=_reboot,
             permissions=("rds:RebootDBInstance",),
+        ),
+        pair(
+            ModifyClass,
+            observe=_see_class,
+            apply=_modify_class,
+            permissions=("rds:ModifyDBInstance",),
         ),
         pair(
             TakeSnapshot,

@@ -60,6 +60,42 @@ class RebootWithFailover(Change):
         return f"{self.database} is in the zone of its standby"
 
 
+class ModifyClass(Change):
+    """
+    Give an instance another class. It restarts, or what stands by takes over; and whatever else
+    waits for it is applied with it.
+    """
+
+    effect = DESTROY
+
+    database: str  #: The cluster, or the instance itself.
+    instance: str
+    instance_class: str
+    replacing: str  #: Its class.
+    also: tuple[str, ...] = ()  #: What waits, and is applied as well.
+
+    def target(self) -> str:
+        return f"rds/{self.database}"
+
+    def command(self) -> str:
+        also = f" # also applies {'; '.join(self.also)}" if self.also else ""
+        return (
+            f"aws rds modify-db-instance --db-instance-identifier {shlex.quote(self.instance)}"
+            f" --db-instance-class {shlex.quote(self.instance_class)} --apply-immediately{also}"
+        )
+
+    def then(self) -> str:
+        return f"{self.instance} is a {self.instance_class}"
+
+    def undo(self) -> "ModifyClass":
+        return ModifyClass(
+            database=self.database,
+            instance=self.instance,
+            instance_class=self.replacing,
+            replacing=self.instance_class,
+        )
+
+
 class TakeSnapshot(Change):
     """RDS takes a snapshot's name once, so a second time is refused."""
 

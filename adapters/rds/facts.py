@@ -8,7 +8,7 @@ single instance has nowhere to go. They are told apart by what RDS says, never b
 from datetime import datetime
 from typing import Literal
 
-from adapters.rds.changes import FailOver, RebootWithFailover, TakeSnapshot
+from adapters.rds.changes import FailOver, ModifyClass, RebootWithFailover, TakeSnapshot
 from bot.runbook import Facts, Table
 
 #: `cluster` is a Multi-AZ DB cluster, which fails over as Aurora does.
@@ -22,6 +22,15 @@ class Instance(Facts):
     instance_class: str
     zone: str = ""
     promotion_tier: int | None = None
+    pending_changes: tuple[str, ...] = ()
+
+
+class LargerClasses(Facts):
+    """That RDS offers for the database's engine in its family, the next larger one first."""
+
+    database: str
+    now: str
+    larger: tuple[str, ...] = ()
 
 
 class Database(Facts):
@@ -39,6 +48,25 @@ class Database(Facts):
     instances: tuple[Instance, ...] = ()
     pending_changes: tuple[str, ...] = ()  #: Wait for the maintenance window or a reboot.
     as_of: datetime
+
+    def modify_class(self, to: str) -> tuple[ModifyClass, ...]:
+        """
+        One for each instance that has another class, readers first: then one that is larger
+        already takes over while the writer changes. A standby changes with its writer.
+        """
+        wanted = (one for one in self.instances if one.role != "standby")
+        ordered = sorted(wanted, key=lambda one: one.role == "writer")
+        return tuple(
+            ModifyClass(
+                database=self.name,
+                instance=one.name,
+                instance_class=to,
+                replacing=one.instance_class,
+                also=one.pending_changes,
+            )
+            for one in ordered
+            if one.instance_class != to
+        )
 
     @property
     def is_cluster(self) -> bool:

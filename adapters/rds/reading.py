@@ -29,7 +29,7 @@ def of_cluster(cluster: Answer, described: list[Answer], as_of: datetime) -> Dat
         zone=writing.get("AvailabilityZone", ""),
         readers=tuple(m.name for m in sorted(readers, key=_likeliest)),
         instances=tuple(sorted(members, key=lambda m: (m.role != "writer", *_likeliest(m)))),
-        pending_changes=_pending(cluster) + tuple(p for one in described for p in _pending(one)),
+        pending_changes=pending(cluster) + tuple(p for one in described for p in pending(one)),
         as_of=as_of,
     )
 
@@ -38,7 +38,16 @@ def of_instance(instance: Answer, as_of: datetime) -> Database:
     name, zone = instance["DBInstanceIdentifier"], instance.get("AvailabilityZone", "")
     status, size = instance["DBInstanceStatus"], instance["DBInstanceClass"]
     multi = bool(instance.get("MultiAZ"))
-    instances = [Instance(name=name, role="writer", status=status, instance_class=size, zone=zone)]
+    instances = [
+        Instance(
+            name=name,
+            role="writer",
+            status=status,
+            instance_class=size,
+            zone=zone,
+            pending_changes=pending(instance),
+        )
+    ]
     if multi:
         other = instance.get("SecondaryAvailabilityZone", "")
         instances.append(
@@ -54,7 +63,7 @@ def of_instance(instance: Answer, as_of: datetime) -> Database:
         writer=name,
         zone=zone,
         instances=tuple(instances),
-        pending_changes=_pending(instance),
+        pending_changes=pending(instance),
         as_of=as_of,
     )
 
@@ -73,6 +82,7 @@ def _member(member: Answer, instance: Answer) -> Instance:
         instance_class=instance.get("DBInstanceClass", ""),
         zone=instance.get("AvailabilityZone", ""),
         promotion_tier=member.get("PromotionTier"),
+        pending_changes=pending(instance),
     )
 
 
@@ -85,7 +95,7 @@ def _engine(described: Answer) -> str:
     return f"{described['Engine']} {described.get('EngineVersion', '')}".strip()
 
 
-def _pending(described: Answer) -> tuple[str, ...]:
+def pending(described: Answer) -> tuple[str, ...]:
     waiting: dict[str, Any] = described.get("PendingModifiedValues") or {}
     return tuple(
         name if "Password" in name else f"{name}: {value}"

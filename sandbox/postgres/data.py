@@ -27,6 +27,13 @@ GRANTS = """
     GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role};
     GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role};
     GRANT pg_monitor, pg_signal_backend TO {role};
+    GRANT pg_monitor, pg_signal_backend TO {owner};
+    GRANT USAGE, CREATE ON SCHEMA public TO {owner};
+    DO $$ DECLARE name text; BEGIN
+        FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' LOOP
+            EXECUTE format('ALTER TABLE %I OWNER TO {owner}', name);
+        END LOOP;
+    END $$;
 """
 
 
@@ -38,10 +45,12 @@ BOT_GRANTS = """
 
 @dataclass(frozen=True)
 class Accounts:
-    """As whom the applications connect."""
+    """As whom the applications connect, and whose the tables are."""
 
     role: str
     password: str
+    owner: str
+    owner_password: str
 
 
 def token_value(business_account: int) -> str:
@@ -51,6 +60,9 @@ def token_value(business_account: int) -> str:
 
 async def fill(connection: Any, accounts: Accounts, organizations: int) -> None:
     await connection.execute(f"CREATE ROLE {accounts.role} LOGIN PASSWORD '{accounts.password}'")
+    await connection.execute(
+        f"CREATE ROLE {accounts.owner} LOGIN PASSWORD '{accounts.owner_password}'"
+    )
     if organizations:
         async with connection.transaction():
             await connection.execute(_read("schema.sql"))
@@ -59,7 +71,7 @@ async def fill(connection: Any, accounts: Accounts, organizations: int) -> None:
             await _give_tokens(connection)
             await connection.execute(_read("indexes.sql"))
             await connection.execute(BOT_GRANTS.format(role=accounts.role))
-    await connection.execute(GRANTS.format(role=accounts.role))
+    await connection.execute(GRANTS.format(role=accounts.role, owner=accounts.owner))
 
 
 async def _give_tokens(connection: Any) -> None:

@@ -21,7 +21,7 @@ from sandbox.postgres.endpoint import Endpoint
 from sandbox.postgres.server import HOST, Server
 
 NAME = "complyai"
-ADMIN, APPLICATION = "postgres", "complyai"
+ADMIN, APPLICATION, OWNER = "postgres", "complyai", "complyai_owner"
 PROMOTE_LIMIT_S = 30
 
 
@@ -34,7 +34,7 @@ class Database:
         self._organizations, self._with_replica = organizations, with_replica
         self._folder = Path()
         self._binaries: Binaries | None = None
-        self._accounts = Accounts(APPLICATION, secrets.token_hex(12))
+        self._accounts = Accounts(APPLICATION, secrets.token_hex(12), OWNER, secrets.token_hex(12))
         self._admin_password = secrets.token_hex(12)
         self._writer: Server | None = None
         self._replica: Server | None = None
@@ -65,6 +65,11 @@ class Database:
         if not self._with_replica:
             return ""
         return self._dsn(APPLICATION, self._accounts.password, self._read.port)
+
+    @property
+    def maintenance_dsn(self) -> str:
+        """The same path, as whoever owns the tables and may end sessions."""
+        return self._dsn(OWNER, self._accounts.owner_password, self._write.port)
 
     @property
     def admin_dsn(self) -> str:

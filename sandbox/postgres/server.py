@@ -29,7 +29,7 @@ SETTINGS: Mapping[str, str] = {
     "fsync": "off",
     "full_page_writes": "off",
     "shared_buffers": "32MB",
-    "max_connections": "40",
+    "max_connections": "100",
     "max_wal_size": "256MB",
     "autovacuum_naptime": "10s",
     "logging_collector": "off",

@@ -41,7 +41,7 @@ async def test_a_database_that_is_well_says_how_well(database: Database) -> None
     found = await look(database.dsn, database.replica_dsn)
     assert found.answered_in is not None and found.answered_in < timedelta(seconds=5)
     assert (found.error, found.cause, found.in_recovery) == ("", "", False)
-    assert found.max_connections == 40 and 0 < found.share_of_connections < 0.9
+    assert found.max_connections == 100 and 0 < found.share_of_connections < 0.9
     assert found.replica_lag is not None and found.replica_lag < CATCH_UP
     assert found.says().startswith("SELECT 1 answered in ")
 
@@ -112,7 +112,7 @@ async def test_connections_are_counted_down_to_the_last_one(lonely: Database) ->
         await lonely._held.pop().close()
     found = await look(lonely.dsn)
     assert found.connections is not None and found.connections >= held - 2
-    assert f"{found.connections} of 40 connections" in found.says()
+    assert f"{found.connections} of 100 connections" in found.says()
 
 
 @pytest.mark.parametrize("login", ["//complyai:not-", "//nobody:"])

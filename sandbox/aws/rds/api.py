@@ -6,11 +6,14 @@ from datetime import UTC, datetime
 from sandbox.aws.overlay import Handler
 from sandbox.aws.paging import page
 from sandbox.aws.rds import shapes
-from sandbox.aws.rds.cloud import EVENTS_KEPT_S, RdsCloud
+from sandbox.aws.rds.cloud import CLASSES, EVENTS_KEPT_S, RdsCloud
 from sandbox.aws.rds.state import Cluster, Instance, Snapshot
 from sandbox.aws.wire import Answer, AwsError, Params
 
 DEFAULT_RECORDS, DEFAULT_EVENTS_S = 100, 3600.0
+ENGINE_VERSION = "16.4"
+#: Of an instance, what can be modified here.
+MODIFIED = ("DBInstanceClass", "AllocatedStorage", "BackupRetentionPeriod")
 
 
 class RdsApi:
@@ -24,6 +27,8 @@ class RdsApi:
             "DescribeEvents": self._describe_events,
             "FailoverDBCluster": self._fail_over,
             "RebootDBInstance": self._reboot,
+            "ModifyDBInstance": self._modify,
+            "DescribeOrderableDBInstanceOptions": self._describe_options,
             "CreateDBSnapshot": self._create_snapshot,
             "CreateDBClusterSnapshot": self._create_cluster_snapshot,
             "ListTagsForResource": self._list_tags,
@@ -101,6 +106,27 @@ class RdsApi:
         forced = bool(params.get("ForceFailover"))
         instance: Instance = self._cloud.reboot(params["DBInstanceIdentifier"], forced)
         return {"DBInstance": shapes.instance(self._cloud, instance)}
+
+    def _modify(self, params: Params) -> Answer:
+        wanted = {name: params[name] for name in MODIFIED if name in params}
+        now = bool(params.get("ApplyImmediately"))
+        instance = self._cloud.modify(params["DBInstanceIdentifier"], wanted, now)
+        return {"DBInstance": shapes.instance(self._cloud, instance)}
+
+    def _describe_options(self, params: Params) -> Answer:
+        shown = [
+            {
+                "Engine": params["Engine"],
+                "EngineVersion": params.get("EngineVersion", ENGINE_VERSION),
+                "DBInstanceClass": name,
+                "LicenseModel": "postgresql-license",
+                "MultiAZCapable": True,
+                "Vpc": True,
+            }
+            for name in CLASSES
+            if params.get("DBInstanceClass", name) == name
+        ]
+        return _page("OrderableDBInstanceOptions", shown, params)
 
     def _create_snapshot(self, params: Params) -> Answer:
         taken = self._cloud.take_snapshot(

@@ -5,7 +5,7 @@ Everything here is read and changed under the timeline's lock, which callers hol
 idempotency token: what is asked twice is done twice, or refused because of the state it meets.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 from sandbox.aws.rds.state import Cluster, Event, Instance, Snapshot, SourceType, Tags
@@ -15,6 +15,12 @@ from sandbox.aws.wire import AwsError
 WRITER_MOVES_AFTER, FAILOVER_TAKES = 8.0, 12.0
 REBOOT_TAKES, ZONES_SWAP_AFTER = 10.0, 6.0
 SNAPSHOT_TAKES = 15.0
+MODIFYING_AFTER, MODIFY_TAKES = 2.0, 20.0
+CLASSES = tuple(
+    f"db.{family}.{size}"
+    for family in ("r6g", "r7g", "m6g")
+    for size in ("large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "12xlarge", "16xlarge")
+)
 MOST_EVENTS = 1000
 #: RDS gives events of the last 14 days.
 EVENTS_KEPT_S = timedelta(days=14).total_seconds()
@@ -71,6 +77,22 @@ class RdsCloud:
             self.say(instance, "Multi-AZ instance failover started.", "failover")
             self.timeline.after(ZONES_SWAP_AFTER, lambda: self._swap_zones(instance))
         self.timeline.after(REBOOT_TAKES, lambda: self._be_back(instance, with_failover))
+        return instance
+
+    def modify(self, name: str, wanted: Mapping[str, str | int | bool], now: bool) -> Instance:
+        """Without `now` it waits for the maintenance window; with it all that waits is applied."""
+        instance = self.instance(name)
+        size = wanted.get("DBInstanceClass", instance.instance_class)
+        if size not in CLASSES:
+            raise AwsError("InvalidParameterValue", f"Invalid DB Instance class: {size}")
+        if instance.status != "available":
+            raise _instance_state(f"Database instance {name} is not in available state.")
+        instance.pending.update(wanted)
+        if instance.pending.get("DBInstanceClass") == instance.instance_class:
+            del instance.pending["DBInstanceClass"]
+        if now and instance.pending:
+            self.timeline.after(MODIFYING_AFTER, lambda: _set_status(instance, "modifying"))
+            self.timeline.after(MODIFY_TAKES, lambda: self._modified(instance))
         return instance
 
     def take_snapshot(self, source: str, is_cluster: bool, name: str, tags: Tags) -> Snapshot:
@@ -146,6 +168,20 @@ class RdsCloud:
         if with_failover:
             self.say(instance, "Multi-AZ instance failover completed", "failover")
 
+    def _modified(self, instance: Instance) -> None:
+        """A writer that restarts leaves its cluster to a reader."""
+        now = instance.pending.get("DBInstanceClass", instance.instance_class)
+        instance.instance_class = str(now)
+        instance.pending.clear()
+        instance.status = "available"
+        self.say(instance, "Finished applying modification to DB instance class", "configuration")
+        self.say(instance, "DB instance restarted", "availability")
+        cluster = self.clusters.get(instance.cluster or "")
+        if cluster and cluster.writer == instance.name and cluster.status == "available":
+            reader = self._likeliest_reader(cluster)
+            if reader:
+                self._begin_failover(cluster, reader)
+
     def _snapshot_source(self, name: str) -> Instance:
         instance = self.instance(name)
         if instance.cluster is not None:
@@ -161,6 +197,10 @@ class RdsCloud:
         if of.status == "backing-up":
             of.status = "available"
         self.say(snapshot, f"{snapshot.kind.capitalize()} snapshot created", "backup")
+
+
+def _set_status(instance: Instance, status: str) -> None:
+    instance.status = status
 
 
 def _source_type(about: Cluster | Instance | Snapshot) -> SourceType:

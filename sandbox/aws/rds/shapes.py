@@ -79,7 +79,7 @@ def instance(cloud: RdsCloud, one: Instance) -> Answer:
         "StorageType": "aurora" if one.cluster else "gp3",
         "InstanceCreateTime": one.created_at,
         "LatestRestorableTime": cloud.timeline.now - RESTORABLE_LAG_S,
-        "PendingModifiedValues": {},
+        "PendingModifiedValues": dict(one.pending),
         "PubliclyAccessible": False,
         "DBParameterGroups": [
             {"DBParameterGroupName": "complyai-postgres16", "ParameterApplyStatus": "in-sync"}

@@ -26,6 +26,7 @@ class Instance:
     promotion_tier: int | None = None
     standby_zone: str | None = None  #: It is Multi-AZ.
     status: str = "available"
+    pending: dict[str, str | int | bool] = field(default_factory=dict)  #: Wait for the window.
     storage_gib: int = 200
     tags: Tags = field(default_factory=list)
 
