@@ -104,9 +104,13 @@ def kubernetes(settings: Settings, vault: Vault, stack: contextlib.AsyncExitStac
 
 
 def postgres(settings: Settings, vault: Vault) -> Postgres:
-    dsn, replica = settings.postgres.dsn, settings.postgres.replica_dsn
-    limit = settings.postgres.timeout_s
-    return Postgres(vault.credential_if(dsn), vault.credential_if(replica), limit)
+    given = settings.postgres
+    return Postgres(
+        vault.credential_if(given.dsn),
+        vault.credential_if(given.replica_dsn),
+        given.timeout_s,
+        vault.credential_if(given.maintenance_dsn),
+    )
 
 
 def stripe(settings: Settings, vault: Vault, calls: HttpCalls) -> Stripe:

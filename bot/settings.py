@@ -79,6 +79,7 @@ class AwsSettings(Group):
 class PostgresSettings(Group):
     dsn: Kept = None  #: The path the applications use: postgresql://user:...@host/db
     replica_dsn: Kept = None  #: A replica to ask for its lag.
+    maintenance_dsn: Kept = None  #: A role that may end sessions, vacuum and index.
     timeout_s: float = 5.0
 
 

@@ -2,6 +2,7 @@
 
 from bot.runbook import index
 from commands.rb_inc_001_service_outage import book as rb_inc_001
+from commands.rb_inc_003_database_performance import book as rb_inc_003
 from commands.rb_int_002_stripe_webhook_replay import book as rb_int_002
 
 #: In the company's prose index and not executable yet; other runbooks lead to them all the same.
@@ -10,7 +11,6 @@ IN_PROSE = {
     "RB-SYNC-002": "Token Refresh",
     "RB-SYNC-003": "Webhook Resubscription",
     "RB-INC-002": "Data Breach Response",
-    "RB-INC-003": "Database Performance Degradation",
     "RB-DB-001": "Schema Migration",
     "RB-DB-002": "Data Backfill",
     "RB-DEPLOY-001": "Standard Service Deployment",
@@ -20,4 +20,4 @@ IN_PROSE = {
     "RB-REC-002": "Service Recovery from Scratch",
 }
 
-RUNBOOKS = index(rb_inc_001, rb_int_002, in_prose=IN_PROSE)
+RUNBOOKS = index(rb_inc_001, rb_inc_003, rb_int_002, in_prose=IN_PROSE)

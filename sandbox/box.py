@@ -161,6 +161,7 @@ class Box:
             postgres=PostgresSettings(
                 dsn=self._kept("database", self.database.dsn),
                 replica_dsn=self._kept("replica", self.database.replica_dsn),
+                maintenance_dsn=self._kept("maintenance", self.database.maintenance_dsn),
             ),
             kubernetes=KubernetesSettings(
                 url=self.kubernetes.url,

@@ -3,7 +3,13 @@
 from adapters.postgres.adapter import Postgres
 from adapters.postgres.bloat import Bloat, Holder, TableBloat
 from adapters.postgres.blocking import Locks, Root
-from adapters.postgres.changes import CreateIndex, DropIndex, EndSession, Vacuum
+from adapters.postgres.changes import (
+    CreateIndex,
+    DropIndex,
+    DropInvalidIndex,
+    EndSession,
+    Vacuum,
+)
 from adapters.postgres.connectivity import CATCH_UP, Connectivity
 from adapters.postgres.failures import Cause
 from adapters.postgres.indexes import Indexes, Remedy, Scanned
@@ -17,6 +23,7 @@ __all__ = [
     "Connectivity",
     "CreateIndex",
     "DropIndex",
+    "DropInvalidIndex",
     "EndSession",
     "Holder",
     "Indexes",

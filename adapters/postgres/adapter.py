@@ -9,7 +9,13 @@ from datetime import timedelta
 from adapters.postgres import ending, maintaining
 from adapters.postgres.bloat import Bloat, bloat
 from adapters.postgres.blocking import Locks, locks
-from adapters.postgres.changes import CreateIndex, DropIndex, EndSession, Vacuum
+from adapters.postgres.changes import (
+    CreateIndex,
+    DropIndex,
+    DropInvalidIndex,
+    EndSession,
+    Vacuum,
+)
 from adapters.postgres.connecting import Source
 from adapters.postgres.connectivity import Connectivity, connectivity
 from adapters.postgres.indexes import Indexes, indexes
@@ -85,4 +91,5 @@ class Postgres(Adapter):
         pair(Vacuum, observe=_see_vacuum, apply=_vacuum),
         pair(CreateIndex, observe=_see_create, apply=_create),
         pair(DropIndex, observe=_see_drop, apply=_drop),
+        pair(DropInvalidIndex, observe=_see_drop, apply=_drop),
     )

@@ -126,6 +126,8 @@ class CreateIndex(_OfTable):
 
 
 class DropIndex(_OfTable):
+    """Whatever reads by it is slow afterwards."""
+
     effect = DESTROY
     repeatable = True
 
@@ -137,3 +139,9 @@ class DropIndex(_OfTable):
 
     def then(self) -> str:
         return f"there is no index {qualified(self.schema_name, self.index)}"
+
+
+class DropInvalidIndex(DropIndex):
+    """One that was begun and never finished: nothing reads by it, and every write keeps it."""
+
+    effect = CHANGE

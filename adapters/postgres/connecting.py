@@ -14,7 +14,7 @@ from typing import Any
 
 import asyncpg
 
-from adapters.postgres.failures import STUMBLES, TROUBLE, failure_of
+from adapters.postgres.failures import STUMBLES, TROUBLE, Failure, failure_of
 from bot.runbook.errors import Refused, Unreachable
 from bot.secrets.vault import Credential, NotAccepted
 
@@ -125,10 +125,17 @@ class Source:
         return self._dsn
 
 
-def no_answer(error: Exception, limit_s: float) -> Unreachable | NotAccepted:
+class NoAnswer(Unreachable):
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(f"The database {failure.says}")
+        self.cause = failure.cause
+
+
+def no_answer(error: Exception, limit_s: float) -> NoAnswer | NotAccepted:
     failure = failure_of(error, limit_s)
-    says = f"The database {failure.says}"
-    return NotAccepted(says) if failure.cause == "authentication" else Unreachable(says)
+    if failure.cause == "authentication":
+        return NotAccepted(f"The database {failure.says}")
+    return NoAnswer(failure)
 
 
 def milliseconds(length: timedelta) -> str:

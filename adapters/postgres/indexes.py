@@ -13,7 +13,7 @@ from datetime import timedelta
 from itertools import chain
 from typing import Any
 
-from adapters.postgres.changes import CreateIndex, DropIndex
+from adapters.postgres.changes import CreateIndex, DropInvalidIndex
 from adapters.postgres.connecting import Source, session_name
 from adapters.postgres.identifiers import index_name, qualified
 from bot.runbook import Facts, Table
@@ -114,12 +114,18 @@ class Remedy(Facts):
             not OF_REINDEX.search(self.index) and self._create("").definition() == self.definition
         )
 
-    def change(self, run: str) -> CreateIndex | DropIndex:
-        create = self._create(run)
+    def change(self, run: str) -> CreateIndex | DropInvalidIndex:
         if self.can_be_made:
-            return create
-        return create.undo().model_copy(
-            update={"definition": self.definition, "replacing": "invalid"}
+            return self._create(run)
+        return DropInvalidIndex(
+            run=run,
+            database=self.database,
+            schema_name=self.schema_name,
+            table=self.table,
+            oid=self.oid,
+            index=self.index,
+            definition=self.definition,
+            replacing="invalid",
         )
 
     def _create(self, run: str) -> CreateIndex:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
-from adapters.postgres.changes import CreateIndex, DropIndex, Vacuum
+from adapters.postgres.changes import CreateIndex, DropIndex, DropInvalidIndex, Vacuum
 from adapters.postgres.connecting import Source, session_name
 from adapters.postgres.identifiers import qualified
 from adapters.postgres.working import carry_out
@@ -153,11 +153,14 @@ async def see_drop(source: Source, change: DropIndex) -> Seen:
         return Seen("drifted", f"{index} is something else")
     if seen["is_at_work"]:
         return Seen("applying", f"somebody is at work on {index}")
+    if seen["is_valid"] and isinstance(change, DropInvalidIndex):
+        return Seen("drifted", f"{index} is valid now")
     return Seen("before", f"{index} is {'valid' if seen['is_valid'] else 'invalid'}")
 
 
 def drop(source: Source, change: DropIndex) -> AsyncIterator[Progress]:
-    return _drop(source, change, WRITE_DROP)
+    only_invalid = isinstance(change, DropInvalidIndex)
+    return _drop(source, change, WRITE_DROP_OF_INVALID if only_invalid else WRITE_DROP)
 
 
 def _drop(source: Source, change: DropIndex, written: str) -> AsyncIterator[Progress]:

@@ -11,7 +11,8 @@ from typing import Any
 
 from adapters.plain import plain
 from adapters.postgres.changes import EndSession, How
-from adapters.postgres.connecting import Source, session_name
+from adapters.postgres.connecting import NoAnswer, Source, session_name
+from adapters.postgres.failures import Cause
 from adapters.postgres.queries import shown
 from bot.runbook import Facts, Table
 from bot.runbook.errors import Refused
@@ -104,7 +105,7 @@ class Activity(Facts):
     """Each list has the longest first, and at most some; the counts are of all."""
 
     error: str = ""  #: Why the database did not answer; then nothing else is known.
-    is_full: bool = False  #: No connection was left for us.
+    cause: Cause = ""  #: Of the error.
     slow: tuple[Session, ...] = ()  #: Active for long, and not waiting for a lock.
     waiting: tuple[Session, ...] = ()  #: Active for long, because they wait for one.
     idle_in_transaction: tuple[Session, ...] = ()
@@ -116,6 +117,15 @@ class Activity(Facts):
     def endable(self) -> tuple[Session, ...]:
         return tuple(s for s in (*self.idle_in_transaction, *self.slow) if not s.protected)
 
+    def says(self) -> str:
+        parts = (
+            _many(self.slow_in_all, "query runs", "queries run") + " for long",
+            _many(self.idle_in_all, "session idles", "sessions idle") + " in a transaction",
+            _many(self.waiting_in_all, "query waits", "queries wait") + " for a lock",
+        )
+        counts = (self.slow_in_all, self.idle_in_all, self.waiting_in_all)
+        return ", ".join(part for part, count in zip(parts, counts, strict=True) if count)
+
     def table(self) -> Table:
         return table_of((*self.slow, *self.idle_in_transaction, *self.waiting))
 
@@ -123,9 +133,12 @@ class Activity(Facts):
 async def activity(
     source: Source, run: str, slower_than: timedelta, idle_longer_than: timedelta
 ) -> Activity:
-    """Raises Unreachable, Refused."""
+    """That it does not answer is a fact in it. Raises Refused."""
     name = session_name(run, "activity")
-    rows = await source.rows(name, ACTIVITY, slower_than, idle_longer_than)
+    try:
+        rows = await source.rows(name, ACTIVITY, slower_than, idle_longer_than)
+    except NoAnswer as error:
+        return Activity(error=str(error), cause=error.cause)
     check_all_are_seen(rows)
     sessions = [session_of(row) for row in rows]
     idle = [one for one in sessions if one.is_idle]
@@ -174,6 +187,10 @@ def session_of(row: Any) -> Session:
         waits=bool(row["waits"]),
         protected=row["protected"],
     )
+
+
+def _many(count: int, one: str, several: str) -> str:
+    return f"{count} {one if count == 1 else several}"
 
 
 def table_of(sessions: Iterable[Session]) -> Table:
