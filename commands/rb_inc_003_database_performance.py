@@ -143,13 +143,10 @@ remediation = book.section("Remediation", pick=True)
 def session_to_end(
     locks: Locks | None, current_queries: Activity | None
 ) -> Question[Session] | Nothing:
-    held_up = (
-        {root.session.pid: root.in_all for root in locks.roots if root.session} if locks else {}
-    )
+    roots = {root.session: root for root in locks.roots if root.session} if locks else {}
 
     def label(session: Session) -> str:
-        holds_up = held_up.get(session.pid)
-        return session.label() + (f", holds up {holds_up}" if holds_up else "")
+        return roots[session].label() if session in roots else session.label()
 
     return choose(
         [*_endable(locks, current_queries)],

@@ -49,6 +49,7 @@ from sandbox.peers.status_pages import VendorPages
 from sandbox.peers.stripe import Stripe
 from sandbox.peers.webhooks import WebhookEndpoint
 from sandbox.postgres import Database
+from sandbox.postgres.harm import Harms
 from sandbox.slack.workspace import Workspace
 
 TRY = (
@@ -82,6 +83,7 @@ class Box:
         self.aws = AwsWorld(database=database, scale=scale)
         self.database, self._is_lent = lent or Database(organizations), lent is not None
         self.ads = Ads(self.database, scale)
+        self.harms: Harms = Harms(self.database)
         self.health = HealthServices(self._health_of)
         self.vendors = VendorPages()
         on_call = User("PRAVI01", people.ON_CALL.name.title(), people.ON_CALL.email)
@@ -122,6 +124,7 @@ class Box:
             self.aws.on_writer_moved(self._follow_writer)
             self.aws.on_asked(self.slack.look_again)
             stack.push_async_callback(self._settle)
+            stack.push_async_callback(self.harms.stop)
             await self.slack.start(port)
             stack.push_async_callback(self.slack.stop)
             yield self

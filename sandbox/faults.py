@@ -130,6 +130,46 @@ def _is_replayed(box: "Box") -> bool:
     return all(one.id in box.webhooks.handled for one in box.stripe.events)
 
 
+async def _locks_pile_up(box: "Box") -> None:
+    await box.harms.lock_pileup.start()
+
+
+async def _locks_are_free(box: "Box") -> None:
+    await box.harms.lock_pileup.stop()
+
+
+async def _slow_query(box: "Box") -> None:
+    await box.harms.slow_query.start()
+
+
+async def _no_slow_query(box: "Box") -> None:
+    await box.harms.slow_query.stop()
+
+
+async def _bloat(box: "Box") -> None:
+    await box.harms.bloated.start()
+
+
+async def _no_bloat(box: "Box") -> None:
+    await box.harms.bloated.stop()
+
+
+async def _old_snapshot(box: "Box") -> None:
+    await box.harms.old_snapshot.start()
+
+
+async def _no_old_snapshot(box: "Box") -> None:
+    await box.harms.old_snapshot.stop()
+
+
+async def _invalid_index(box: "Box") -> None:
+    await box.harms.invalid_index.start()
+
+
+async def _no_invalid_index(box: "Box") -> None:
+    await box.harms.invalid_index.stop()
+
+
 SCENES: Sequence[Scene] = (
     Scene(
         "bad-deploy",
@@ -200,5 +240,44 @@ SCENES: Sequence[Scene] = (
         _is_replayed,
     ),
     *ads_faults.SCENES,
+    Scene(
+        "lock-pileup",
+        "Sessions wait for a lock",
+        "40 sessions wait, all in the end for one that forgot to commit. Ending it frees them.",
+        _locks_pile_up,
+        _locks_are_free,
+        lambda box: box.harms.lock_pileup.is_over,
+    ),
+    Scene(
+        "slow-query",
+        "A slow query",
+        "A report reads activity_events from end to end for every user. An index by user_id makes"
+        " it quick; ending the session ends it.",
+        _slow_query,
+        _no_slow_query,
+        lambda box: box.harms.slow_query.is_over,
+    ),
+    Scene(
+        "bloat",
+        "A bloated table",
+        "Two of three rows of org_ads are dead, and autovacuum is off for it. VACUUM cures it.",
+        _bloat,
+        _no_bloat,
+    ),
+    Scene(
+        "old-snapshot",
+        "A bloated table that VACUUM cannot help",
+        "As well, and an old transaction may still need the dead rows: ending it comes first.",
+        _old_snapshot,
+        _no_old_snapshot,
+    ),
+    Scene(
+        "invalid-index",
+        "An invalid index",
+        "CREATE INDEX CONCURRENTLY was killed halfway, and left an index that nobody can use."
+        " Making it anew cures it.",
+        _invalid_index,
+        _no_invalid_index,
+    ),
 )
 BY_NAME = {scene.name: scene for scene in SCENES}

@@ -51,7 +51,7 @@ HOLDERS = """
                clock_timestamp() - p.prepared
         FROM pg_prepared_xacts p WHERE p.database = current_database()
     ) holder
-    ORDER BY age DESC
+    ORDER BY age DESC, since DESC NULLS FIRST
     LIMIT $2
 """
 

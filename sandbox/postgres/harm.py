@@ -196,3 +196,19 @@ class InvalidIndex(Harm):
     async def stop(self) -> None:
         await super().stop()
         await self._admin(f"DROP INDEX CONCURRENTLY IF EXISTS {INDEX}")
+
+
+class Harms:
+    """Each there is, for one database."""
+
+    def __init__(self, database: Database) -> None:
+        self.lock_pileup = LockPileup(database)
+        self.slow_query = SlowQuery(database)
+        self.bloated = Bloated(database)
+        self.old_snapshot = OldSnapshot(database)
+        self.invalid_index = InvalidIndex(database)
+
+    async def stop(self) -> None:
+        """Sessions only: what they did to tables goes with the database."""
+        for one in vars(self).values():
+            await Harm.stop(one)
