@@ -31,6 +31,7 @@ async def test_what_is_named_for_reading_is_what_reading_uses(
     await services.deployments([CORE])
     await load_balancer.LoadBalancer(calls).targets(described.target_groups)
     database = await databases.database("complyai-prod")
+    await databases.larger_classes(database)
     await databases._see_snapshot(database.take_snapshot("s1", "r1"))
     await databases._see_snapshot(
         database.take_snapshot("s1", "r1").model_copy(update={"is_cluster": False})
@@ -64,6 +65,8 @@ async def test_what_is_named_for_a_change_covers_the_call_it_makes(
     assert move and isinstance(fail_over, rds.FailOver)
     before = used(world)
     await services._update(move, "key")
+    (resize, _) = (await databases.database("complyai-prod")).modify_class("db.r6g.2xlarge")
+    await databases._modify_class(resize, "key")
     await databases._fail_over(fail_over, "key")
     named = {
         action

@@ -133,6 +133,8 @@ async def test_the_load_of_the_database_is_of_the_instance_asked_for(
     assert 1 < load.cpu_percent < 60
     assert load.connections > 10
     assert len(load.over_time) > 170
+    assert len(load.connections_over_time) == len(load.io_over_time) == len(load.over_time)
+    assert load.io_over_time[-1].value > 0
 
 
 async def test_an_instance_without_data_is_refused_and_not_idle(cloudwatch: CloudWatch) -> None:
