@@ -344,9 +344,7 @@ async def test_scaling_up_takes_readers_first_and_says_what_is_applied_as_well()
 
 async def test_without_a_larger_class_nobody_is_asked_for_one() -> None:
     largest = LargerClasses(database="complyai-prod", now="db.r6g.16xlarge")
-    rds = canned(Rds, database=CLUSTER, larger_classes=largest)
-    seen = await rehearsed([*outside(cpu=at(97)), rds], "scale_up")
-    assert (
-        seen.says["larger_class"] == "RDS offers nothing larger than db.r6g.16xlarge in its family"
-    )
+    seen = await rehearsed(outside(cpu=at(97), classes=largest), "scale_up")
+    says = "RDS offers nothing larger than db.r6g.16xlarge in its family"
+    assert seen.says["larger_class"] == says
     assert "scale_up" not in seen.commands
