@@ -28,10 +28,14 @@ PROMOTE_LIMIT_S = 30
 class Database:
     """
     `organizations`: how many the company has, and so how large its data is; 0: no tables at all.
+    `connections`: how many there may be.
     """
 
-    def __init__(self, organizations: int = 300, with_replica: bool = True) -> None:
+    def __init__(
+        self, organizations: int = 300, with_replica: bool = True, connections: int = 100
+    ) -> None:
         self._organizations, self._with_replica = organizations, with_replica
+        self._connections = connections
         self._folder = Path()
         self._binaries: Binaries | None = None
         self._accounts = Accounts(APPLICATION, secrets.token_hex(12), OWNER, secrets.token_hex(12))
@@ -216,7 +220,7 @@ class Database:
         folder = self._folder / f"server-{self._made}"
         folder.mkdir(0o700)
         self._binaries.own(folder)
-        return Server(self._binaries, folder)
+        return Server(self._binaries, folder, self._connections)
 
     def _dsn(self, user: str, password: str, port: int, name: str = NAME) -> str:
         return f"postgresql://{user}:{password}@{HOST}:{port}/{name}"

@@ -29,7 +29,6 @@ SETTINGS: Mapping[str, str] = {
     "fsync": "off",
     "full_page_writes": "off",
     "shared_buffers": "32MB",
-    "max_connections": "100",
     "max_prepared_transactions": "4",
     "max_wal_size": "256MB",
     "autovacuum_naptime": "10s",
@@ -41,8 +40,9 @@ SIGNALS = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT}
 
 
 class Server:
-    def __init__(self, binaries: Binaries, folder: Path) -> None:
+    def __init__(self, binaries: Binaries, folder: Path, connections: int) -> None:
         self.folder, self._binaries = folder, binaries
+        self._settings = {**SETTINGS, "max_connections": str(connections)}
         self.port = _free_port()
         self._log = folder.with_suffix(".log")
         self._process: Process | None = None
@@ -78,7 +78,7 @@ class Server:
 
     async def start(self) -> None:
         """Ends when it takes connections. Raises RuntimeError with the end of its log."""
-        settings = [part for one in SETTINGS.items() for part in ("-c", "=".join(one))]
+        settings = [part for one in self._settings.items() for part in ("-c", "=".join(one))]
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 self._binaries.program("postgres"),
