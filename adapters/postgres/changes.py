@@ -102,7 +102,7 @@ class CreateIndex(_OfTable):
         return f"CREATE INDEX {self._what()}"
 
     def command(self) -> str:
-        drop = f"{self.undo().command()} " if self.replacing else ""
+        drop = f"{self.undo().command()} " if self.replacing is not None else ""
         return f"{drop}{self.statement()};"
 
     def then(self) -> str:

@@ -3,6 +3,7 @@
 import shlex
 from datetime import datetime
 
+from adapters.plain import plain
 from bot.runbook import CHANGE, DESTROY, Change
 
 
@@ -78,10 +79,11 @@ class ModifyClass(Change):
         return f"rds/{self.database}"
 
     def command(self) -> str:
-        also = f" # also applies {'; '.join(self.also)}" if self.also else ""
+        also = " ".join(shlex.quote(plain(one)) for one in self.also)
         return (
             f"aws rds modify-db-instance --db-instance-identifier {shlex.quote(self.instance)}"
-            f" --db-instance-class {shlex.quote(self.instance_class)} --apply-immediately{also}"
+            f" --db-instance-class {shlex.quote(self.instance_class)} --apply-immediately"
+            + (f" # also applies {also}" if also else "")
         )
 
     def then(self) -> str:

@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+import re
 import shlex
 from datetime import UTC, datetime, timedelta
 from types import NoneType, UnionType
@@ -16,13 +17,21 @@ from adapters.parameters import PLACES, SetParameter
 from adapters.plain import plain
 from adapters.rds import FailOver, RebootWithFailover, TakeSnapshot
 from bot.runbook import Adapter, Change, Person, Secret
+from adapters.postgres import Postgres
+from adapters.rds import FailOver, ModifyClass, RebootWithFailover, TakeSnapshot
+from bot.runbook import Adapter, Change, Person
 from bot.runbook.values import storable
 from tests.hostile import MALICE
 
 AT = datetime(2026, 9, 1, 3, tzinfo=UTC)
 #: Stands for what is put in, in a line that needs no quotes.
 PUT_IN = "PUT-IN"
-OF_AWS = {UpdateService, RestartService, ScaleService, FailOver, RebootWithFailover}
+OF_AWS = {
+    UpdateService, RestartService, ScaleService, FailOver, RebootWithFailover, ModifyClass
+}  # fmt: skip
+SQL = {pair.change for pair in Postgres.alters}
+#: A name in quotes, a name without, or any other character.
+TOKEN = re.compile(r'"(?:[^"]|"")*"|\w+|\S')
 
 
 def every_change() -> list[type[Change]]:
@@ -54,7 +63,11 @@ def _value(wanted: Any, text: str) -> Any:
     return known.get(wanted, AT)
 
 
-@pytest.mark.parametrize("kind", every_change(), ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize(
+    "kind",
+    [kind for kind in every_change() if kind not in SQL],
+    ids=lambda kind: kind.__name__,
+)
 def test_whatever_is_put_in_it_stays_one_word_of_the_line(kind: type[Change]) -> None:
     words = shlex.split(filled(kind, PUT_IN).command())
     assert len(words) > 1
@@ -66,8 +79,28 @@ def test_whatever_is_put_in_it_stays_one_word_of_the_line(kind: type[Change]) ->
         except ValidationError:
             continue  # It is not even taken.
         shown = (storable(malice), plain(storable(malice)))
-        wanted = [[word.replace(PUT_IN, one) for word in words] for one in shown]
-        assert said in wanted, name
+        wanted = [{word.replace(PUT_IN, one) for one in shown} for word in words]
+        assert len(said) == len(wanted), name
+        assert all(one in some for one, some in zip(said, wanted, strict=True)), name
+
+
+@pytest.mark.parametrize("kind", SQL, ids=lambda kind: kind.__name__)
+def test_whatever_is_put_in_it_stays_one_name_of_the_statement(kind: type[Change]) -> None:
+    tokens = TOKEN.findall(filled(kind, PUT_IN).command())
+    assert len(tokens) > 3
+    for name, malice in MALICE.items():
+        quoted = storable(malice).replace('"', '""')
+        wanted = [f'"{quoted}"' if one == f'"{PUT_IN}"' else one for one in tokens]
+        said = TOKEN.findall(filled(kind, malice).command())
+        simple = [one.strip('"') if one.strip('"') == malice else one for one in wanted]
+        assert said in (wanted, simple), name
+
+
+def test_what_is_applied_as_well_is_a_comment_that_ends_with_the_line() -> None:
+    change = ModifyClass(
+        database="a", instance="a-1", instance_class="b", replacing="c", also=("x\nrm -rf /",)
+    )
+    assert "\n" not in change.command()
 
 
 def test_every_change_that_aws_is_told_is_among_them() -> None:

@@ -112,7 +112,7 @@ async def test_what_else_waits_is_shown_and_applied_with_it(
     await wait_for(rds, TWO, BackupRetentionPeriod=1)
     reader, writer = await wanted(rds)
     assert (reader.also, writer.also) == (("BackupRetentionPeriod: 1",), ())
-    assert reader.command().endswith("# also applies BackupRetentionPeriod: 1")
+    assert reader.command().endswith("# also applies 'BackupRetentionPeriod: 1'")
     assert (await rds._see_class(reader)).state == "before"
     await rds._modify_class(reader, "key")
     clock.advance(LONG)

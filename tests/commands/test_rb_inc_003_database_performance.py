@@ -336,7 +336,7 @@ async def test_scaling_up_takes_readers_first_and_says_what_is_applied_as_well()
     rest = " --db-instance-class db.r6g.2xlarge --apply-immediately"
     assert seen.commands["scale_up"] == [
         command.format(2) + rest,
-        command.format(1) + rest + " # also applies BackupRetentionPeriod: 1",
+        command.format(1) + rest + " # also applies 'BackupRetentionPeriod: 1'",
     ]
     assert seen.people == {"scale_up": 2}
     assert seen.order[-1] == "load"
