@@ -64,10 +64,11 @@ class RebootWithFailover(Change):
 class ModifyClass(Change):
     """
     Give an instance another class. It restarts, or what stands by takes over; and whatever else
-    waits for it is applied with it.
+    waits for it is applied with it. Said again, when it has that class, it does nothing.
     """
 
     effect = DESTROY
+    repeatable = True
 
     database: str  #: The cluster, or the instance itself.
     instance: str

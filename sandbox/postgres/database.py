@@ -17,7 +17,7 @@ import asyncpg
 
 from sandbox.postgres.binaries import Binaries, find
 from sandbox.postgres.data import Accounts, fill
-from sandbox.postgres.endpoint import Endpoint
+from sandbox.postgres.endpoint import Endpoint, Mishap
 from sandbox.postgres.server import HOST, Server
 
 NAME = "complyai"
@@ -137,6 +137,18 @@ class Database:
     def slow_down(self, seconds: float) -> None:
         """Every answer of the writer is so much later; 0: as ever."""
         self._write.slow_s = seconds
+
+    def lose_answer(self, word: bytes, parts: int = 1) -> Mishap:
+        """The next statement to the writer with this word is carried out; its answer is lost."""
+        return self._meet(Mishap(word, parts))
+
+    def hold(self, word: bytes, seconds: float, parts: int = 1) -> Mishap:
+        """The next one is on its way for so long, whatever becomes of who sent it."""
+        return self._meet(Mishap(word, parts, seconds))
+
+    def _meet(self, mishap: Mishap) -> Mishap:
+        self._write.mishaps.append(mishap)
+        return mishap
 
     async def exhaust_connections(self) -> int:
         """Holds every connection that an application may have. Returns how many those are."""

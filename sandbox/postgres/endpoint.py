@@ -5,11 +5,25 @@ When it is pointed elsewhere, connections to the server before are cut, as a fai
 """
 
 import asyncio
-from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 
 HOST = "127.0.0.1"
 PART = 65536
+
+
+@dataclass
+class Mishap:
+    """
+    Of the next statement with this word. `parts`: 2 for one that is prepared before it is carried
+    out, so that it is the second thing said. `held_s`: for so long it is on its way, whatever
+    becomes of who sent it; 0: it is carried out, and its answer does not come.
+    """
+
+    word: bytes
+    parts: int
+    held_s: float = 0.0
+    has_come: bool = False
 
 
 class Endpoint:
@@ -17,6 +31,7 @@ class Endpoint:
 
     def __init__(self) -> None:
         self.port, self.slow_s = 0, 0.0
+        self.mishaps: list[Mishap] = []
         self._to = 0
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.Task[None]] = set()
@@ -61,21 +76,54 @@ class Endpoint:
         except OSError:
             writer.transport.abort()  # A reset: as near to "refused" as an open port comes.
             return
+        talk = _Talk(self)
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(_pass_on(reader, back, lambda: 0.0))
-                group.create_task(_pass_on(there, writer, lambda: self.slow_s))
+                group.create_task(talk.say(reader, back))
+                group.create_task(talk.answer(there, writer))
         finally:
             back.close()
 
 
-async def _pass_on(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, slow_s: Callable[[], float]
-) -> None:
-    with suppress(ConnectionError):
-        while part := await reader.read(PART):
-            await asyncio.sleep(slow_s())
-            writer.write(part)
-            await writer.drain()
+class _Talk:
+    """What goes to and fro on one connection."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._said: dict[int, int] = {}  #: By mishap: parts since its word.
+        self._is_deaf = False
+
+    async def say(self, reader: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while part := await reader.read(PART):
+                for mishap in [one for one in self._endpoint.mishaps if self._meets(one, part)]:
+                    self._endpoint.mishaps.remove(mishap)
+                    mishap.has_come = True
+                    self._is_deaf = not mishap.held_s
+                    await asyncio.sleep(mishap.held_s)
+                back.write(part)
+                await back.drain()
+        _end(back)
+
+    async def answer(self, there: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while part := await there.read(PART):
+                if self._is_deaf:
+                    writer.transport.abort()
+                    return
+                await asyncio.sleep(self._endpoint.slow_s)
+                writer.write(part)
+                await writer.drain()
+        _end(writer)
+
+    def _meets(self, mishap: Mishap, part: bytes) -> bool:
+        said = self._said.get(id(mishap), 0)
+        if said or mishap.word in part:
+            self._said[id(mishap)] = said + 1
+            return said + 1 == mishap.parts
+        return False
+
+
+def _end(writer: asyncio.StreamWriter) -> None:
     with suppress(OSError, RuntimeError):
         writer.write_eof()

@@ -1,8 +1,8 @@
-"""The company's database with what people do in it, and connections that lose what it answers."""
+"""The company's database, with what people do in it."""
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,7 +11,6 @@ import asyncpg
 from adapters.postgres import Postgres
 from bot.runbook import Run
 from sandbox.postgres import Database
-from tests.adapters.databases import Talk, parts_of, peer
 from tests.credentials import given
 
 RUN = Run(id="7F3K", started_at=datetime(2026, 11, 24, 3, 12, tzinfo=UTC), started_by="U1")
@@ -62,40 +61,3 @@ async def made(applying: Any) -> None:
     """A change that yields how far it is, made to its end."""
     async for _ in applying:
         pass
-
-
-@asynccontextmanager
-async def deaf_to_the_answer(
-    database: Database, dsn: str, word: bytes, parts: int = 1
-) -> AsyncIterator[str]:
-    """
-    A way there that breaks: all that is said comes to the server; what it answers to that word
-    does not come back. `parts`: 2 for a statement that is prepared before it is carried out.
-    """
-    *_, place = parts_of(dsn)
-    async with peer(_losing(word, parts, database.writer.port)) as other:
-        *_, between = parts_of(other)
-        yield dsn.replace(place, between)
-
-
-def _losing(word: bytes, parts: int, port: int) -> Talk:
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_connection("127.0.0.1", port)
-        said = 0
-
-        async def answers() -> None:
-            while part := await there.read(65536):
-                if said >= parts:
-                    writer.transport.abort()
-                    return
-                writer.write(part)
-
-        async with asyncio.TaskGroup() as group:
-            group.create_task(answers())
-            with suppress(ConnectionError):
-                while part := await reader.read(65536):
-                    said += bool(said or word in part)
-                    back.write(part)
-            back.close()
-
-    return talk

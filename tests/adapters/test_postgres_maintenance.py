@@ -32,7 +32,6 @@ from tests.adapters.harmed import (
     NOW,
     RUN,
     client,
-    deaf_to_the_answer,
     made,
     postgres_of,
     run,
@@ -228,10 +227,9 @@ async def test_a_vacuum_whose_answer_was_lost_is_seen(
     database: Database, postgres: Postgres
 ) -> None:
     change = await planned(postgres)
-    statement = change.statement().encode()
-    async with deaf_to_the_answer(database, database.maintenance_dsn, statement) as deaf:
-        with pytest.raises(Unreachable):
-            await made(postgres_of(database, deaf)._vacuum(change, "key"))
+    database.lose_answer(change.statement().encode())
+    with pytest.raises(Unreachable):
+        await made(postgres._vacuum(change, "key"))
     async with asyncio.timeout(20):
         while (seen := await postgres._see_vacuum(change)).state == "applying":  # noqa: ASYNC110
             await asyncio.sleep(0.02)
@@ -374,13 +372,12 @@ async def test_an_index_whose_answer_was_lost_is_seen(
     if kind is DropIndex:
         await made(postgres._create(change, "key"))
     statement = (change if kind is CreateIndex else change.undo()).statement().encode()
-    async with deaf_to_the_answer(database, database.maintenance_dsn, statement) as deaf:
-        lost = postgres_of(database, deaf)
-        with pytest.raises(Unreachable):
-            if kind is CreateIndex:
-                await made(lost._create(change, "key"))
-            else:
-                await made(lost._drop(change.undo(), "key"))
+    database.lose_answer(statement)
+    with pytest.raises(Unreachable):
+        if kind is CreateIndex:
+            await made(postgres._create(change, "key"))
+        else:
+            await made(postgres._drop(change.undo(), "key"))
 
     async def see() -> str:
         if kind is CreateIndex:

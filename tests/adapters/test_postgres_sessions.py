@@ -17,7 +17,7 @@ from bot.secrets.redaction import REDACTOR
 from sandbox.postgres import Database
 from sandbox.postgres.harm import BEHIND, IN_BETWEEN, LockPileup
 from tests.adapters.databases import parts_of
-from tests.adapters.harmed import NOW, RUN, client, deaf_to_the_answer, postgres_of, run, until
+from tests.adapters.harmed import NOW, RUN, client, postgres_of, run, until
 from tests.credentials import given
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
@@ -301,10 +301,9 @@ async def test_an_end_whose_answer_was_lost_is_seen_and_a_second_one_ends_nobody
 ) -> None:
     async with client(database.dsn) as one:
         change = await forgotten(postgres, one)
-        dsn = database.maintenance_dsn
-        async with deaf_to_the_answer(database, dsn, b"pg_terminate_backend", 2) as deaf:
-            with pytest.raises(Unreachable):
-                await postgres_of(database, deaf)._end(change, "key")
+        database.lose_answer(b"pg_terminate_backend", parts=2)
+        with pytest.raises(Unreachable):
+            await postgres._end(change, "key")
         await until(
             database.dsn,
             "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1)",
