@@ -143,14 +143,9 @@ remediation = book.section("Remediation", pick=True)
 def session_to_end(
     locks: Locks | None, current_queries: Activity | None
 ) -> Question[Session] | Nothing:
-    roots = {root.session: root for root in locks.roots if root.session} if locks else {}
-
-    def label(session: Session) -> str:
-        return roots[session].label() if session in roots else session.label()
-
     return choose(
         [*_endable(locks, current_queries)],
-        label,
+        lambda session: _label(session, locks),
         "Those at the root of a queue come first; nobody else in it needs to be ended.",
         if_none="There is no session that may be ended: none holds up others or is at it for"
         " long, but replication, autovacuum, migrations and this bot's own",
@@ -169,7 +164,7 @@ def end_session(
         if (session.pid, session.backend_start) == chosen:
             return plan(
                 session.end(run.id),
-                because=session.label(),
+                because=_label(session, locks),
                 beware=f"What it has not committed is undone. Its last query: {session.query}",
             )
     return nothing(f"pid {session_to_end.pid} holds up nobody any more, and is at nothing long")
@@ -245,6 +240,12 @@ def _cost(database: Database) -> str:
     if database.kind == "single":
         return "There is no standby: nothing answers for some minutes while it restarts"
     return "Writes fail for about a minute when another instance takes over, and sessions are cut"
+
+
+def _label(session: Session, locks: Locks | None) -> str:
+    """With how many it holds up, if it is at a root."""
+    roots = [root for root in (locks.roots if locks else ()) if root.session == session]
+    return roots[0].label() if roots else session.label()
 
 
 def _endable(locks: Locks | None, queries: Activity | None) -> Iterator[Session]:

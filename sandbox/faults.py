@@ -260,7 +260,7 @@ SCENES: Sequence[Scene] = (
     Scene(
         "bloat",
         "A bloated table",
-        "Two of three rows of org_ads are dead, and autovacuum is off for it. VACUUM cures it.",
+        "Two of three rows of sync_runs are dead, and autovacuum is off for it. VACUUM cures it.",
         _bloat,
         _no_bloat,
     ),

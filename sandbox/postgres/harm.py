@@ -15,7 +15,8 @@ from sandbox.postgres.database import Database
 WAITS_LIMIT_S, LOOK_EVERY_S = 30.0, 0.02
 #: Of the 40 that wait, so many wait for the root themselves; the others for these.
 IN_BETWEEN, BEHIND = 4, 36
-#: Of all rows, how often each is written anew: of so many copies all but one are dead.
+#: How often each row is written anew: of so many copies all but one are dead. In that table nobody
+#: of a pile-up waits, so that all of this can be at once.
 TIMES = 2
 UNREACHABLE = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 EXPORT, REPORT = "nightly-export", "weekly-report"
@@ -26,7 +27,7 @@ SLOW = """
                   WHERE e.action = 'ad_sync_failed' AND e.user_id = u.id)
     FROM users u, generate_series(1, 2)
 """
-INDEX = "org_ads_status_idx"
+INDEX = "sync_runs_status_idx"
 
 
 class Harm:
@@ -150,16 +151,16 @@ class Bloated(Harm):
     """Dead rows that nobody takes away, for autovacuum is off."""
 
     async def start(self) -> None:
-        update = "UPDATE org_ads SET updated_at = updated_at"
+        update = "UPDATE sync_runs SET ads_synced = ads_synced"
         await self._admin(
-            "ALTER TABLE org_ads SET (autovacuum_enabled = false)",
+            "ALTER TABLE sync_runs SET (autovacuum_enabled = false)",
             *[update] * TIMES,
             "SELECT pg_stat_force_next_flush()",
         )
 
     async def stop(self) -> None:
         await super().stop()
-        await self._admin("ALTER TABLE org_ads RESET (autovacuum_enabled)", "VACUUM org_ads")
+        await self._admin("ALTER TABLE sync_runs RESET (autovacuum_enabled)", "VACUUM sync_runs")
 
 
 class OldSnapshot(Bloated):
@@ -179,11 +180,11 @@ class InvalidIndex(Harm):
 
     async def start(self) -> None:
         holder = await self._session(EXPORT)
-        await holder.execute("BEGIN; UPDATE org_ads SET status = status WHERE id = 1")
+        await holder.execute("BEGIN; UPDATE sync_runs SET status = status WHERE id = 1")
         maker = await self._session("psql", self._database.maintenance_dsn)
         pid = maker.get_server_pid()
         made = self._at_work(
-            maker.execute(f"CREATE INDEX CONCURRENTLY {INDEX} ON org_ads (status)")
+            maker.execute(f"CREATE INDEX CONCURRENTLY {INDEX} ON sync_runs (status)")
         )
         waits = "SELECT wait_event_type FROM pg_stat_activity WHERE pid = $1"
         await self._until(waits, lambda event: event == "Lock", pid)

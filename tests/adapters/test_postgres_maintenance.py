@@ -42,7 +42,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
 LEAST = 1000
 #: Held by somebody, it lets VACUUM and CREATE INDEX wait, and nobody else.
-HOLD = "BEGIN; LOCK TABLE org_ads IN SHARE UPDATE EXCLUSIVE MODE"
+HOLD = "BEGIN; LOCK TABLE sync_runs IN SHARE UPDATE EXCLUSIVE MODE"
 AT_WORK = (
     "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = $1 AND state = 'active')"
 )
@@ -82,13 +82,13 @@ async def planned(postgres: Postgres) -> Vacuum:
 
 async def on_status(database: Database) -> CreateIndex:
     connection = await asyncpg.connect(database.dsn)
-    oid = await connection.fetchval("SELECT 'org_ads'::regclass::oid::bigint")
+    oid = await connection.fetchval("SELECT 'sync_runs'::regclass::oid::bigint")
     await connection.close()
     return CreateIndex(
         run="7F3K",
         database="complyai",
         schema_name="public",
-        table="org_ads",
+        table="sync_runs",
         oid=oid,
         index=INDEX,
         columns=("status",),
@@ -101,12 +101,12 @@ async def on_status(database: Database) -> CreateIndex:
 @pytest.mark.usefixtures("bloated")
 async def test_a_bloated_table_is_vacuumed_and_has_no_dead_row_then(postgres: Postgres) -> None:
     change = await planned(postgres)
-    assert change.command() == "VACUUM (ANALYZE) public.org_ads;"
+    assert change.command() == "VACUUM (ANALYZE) public.sync_runs;"
     before = await postgres._see_vacuum(change)
     assert before.state == "before" and "dead rows" in before.now
     await made(postgres._vacuum(change, "key"))
     seen = await postgres._see_vacuum(change)
-    assert seen.state == "applied" and seen.now.startswith("public.org_ads has 0 dead rows")
+    assert seen.state == "applied" and seen.now.startswith("public.sync_runs has 0 dead rows")
     assert (await postgres.bloat(RUN, LEAST)).tables == ()
 
 
@@ -179,7 +179,7 @@ async def test_a_vacuum_that_postgresql_passed_over_is_refused_and_not_done(
 ) -> None:
     """It warns, and says that all is well."""
     change = await planned(postgres)
-    with pytest.raises(Refused, match=r"passed over public\.org_ads: our role must own it"):
+    with pytest.raises(Refused, match=r"passed over public\.sync_runs: our role must own it"):
         await made(postgres_of(database, database.dsn)._vacuum(change, "key"))
     assert (await postgres._see_vacuum(change)).state == "before"
 
@@ -272,7 +272,7 @@ async def test_what_a_killed_index_left_is_found_and_dropped_before_it_is_made_a
     assert isinstance(change, CreateIndex)
     assert change.command() == (
         f"DROP INDEX CONCURRENTLY public.{INDEX}; CREATE INDEX CONCURRENTLY {INDEX} ON"
-        " public.org_ads USING btree (status);"
+        " public.sync_runs USING btree (status);"
     )
     assert (await postgres._see_create(change)).state == "before"
     await made(postgres._create(change, "key"))
@@ -285,13 +285,13 @@ async def test_an_invalid_index_that_is_not_plain_is_dropped_only(
     database: Database, postgres: Postgres
 ) -> None:
     async with client(database.dsn) as holder:
-        await holder.execute("BEGIN; UPDATE org_ads SET status = status WHERE id = 1")
+        await holder.execute("BEGIN; UPDATE sync_runs SET status = status WHERE id = 1")
         with pytest.raises(asyncpg.LockNotAvailableError):
             maker = await asyncpg.connect(
                 database.maintenance_dsn, server_settings={"lock_timeout": "100"}
             )
             await maker.execute(
-                f"CREATE INDEX CONCURRENTLY {INDEX} ON org_ads (lower(status)) WHERE id > 5"
+                f"CREATE INDEX CONCURRENTLY {INDEX} ON sync_runs (lower(status)) WHERE id > 5"
             )
     await maker.close()
     change = (await invalid(postgres)).change("7F3K")
@@ -320,7 +320,7 @@ async def test_a_valid_index_is_never_dropped_as_an_invalid_one(
 async def test_an_index_by_that_name_that_is_something_else_is_left_alone(
     database: Database, postgres: Postgres
 ) -> None:
-    await run(database.admin_dsn, f"CREATE INDEX {INDEX} ON org_ads (score)")
+    await run(database.admin_dsn, f"CREATE INDEX {INDEX} ON sync_runs (ads_synced)")
     change = await on_status(database)
     assert (await postgres._see_create(change)).state == "drifted"
     assert (await postgres._see_drop(change.undo())).state == "drifted"
@@ -334,7 +334,7 @@ async def test_an_index_that_waits_says_for_whom_and_is_made_anew_after_the_bot_
 ) -> None:
     change = await on_status(database)
     async with client(database.dsn) as holder:
-        await holder.execute("BEGIN; UPDATE org_ads SET status = status WHERE id = 1")
+        await holder.execute("BEGIN; UPDATE sync_runs SET status = status WHERE id = 1")
         work = postgres._create(change, "key")
         async with asyncio.timeout(20):
             while f"pid {holder.get_server_pid()}" not in (await anext(work)).note:
@@ -356,7 +356,7 @@ async def test_an_index_that_waited_too_long_says_what_it_left(
     monkeypatch.setattr(maintaining, "INDEX_WAITS", timedelta(seconds=0.2))
     change = await on_status(database)
     async with client(database.dsn) as holder:
-        await holder.execute("BEGIN; UPDATE org_ads SET status = status WHERE id = 1")
+        await holder.execute("BEGIN; UPDATE sync_runs SET status = status WHERE id = 1")
         with pytest.raises(Refused, match=r"waited too long .* chosen again, it is dropped first"):
             await made(postgres._create(change, "key"))
     await made(postgres._create(change, "key"))

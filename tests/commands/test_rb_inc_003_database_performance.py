@@ -246,6 +246,7 @@ async def test_the_session_at_the_root_is_ended_and_the_locks_are_looked_at_agai
         "SELECT pg_terminate_backend(4242); -- of 2026-11-24 03:00:00 UTC"
     ]
     assert seen.people == {"end_session": 2}
+    assert seen.says["end_session"].endswith("complyai, complyai-api, holds up 40")
     assert (seen.statuses["locks"], seen.statuses["current_queries"]) == ("ok", "ok")
 
 

@@ -94,8 +94,8 @@ class Answering(Records):
             return Refusal("Some of the answer is not right.", fields=wrong_fields(kind, error))
         if wrong := secrets_in(value):
             return Refusal("There is a secret in it; it was not taken.", fields=wrong)
-        said = "; ".join(_answer_text(one) for one in value.model_dump(mode="json").items())
-        return Report(says=said, result=value.model_dump(mode="json"), has_result=True)
+        stored = value.model_dump(mode="json")
+        return Report(says=_said(question, answer, stored), result=stored, has_result=True)
 
     async def resolve(
         self, question_id: str, by: Actor, truth: Truth, key: str
@@ -131,6 +131,14 @@ class Answering(Records):
         question, run = asked
         act = Lead if question.kind == "gone" else Answer
         return await self._judge.may(by, act(run.outline.book, run.inputs))
+
+
+def _said(question: QuestionRecord, answer: Mapping[str, Any], stored: Mapping[str, Any]) -> str:
+    """What was chosen is said as it was offered; what was filled in, field by field."""
+    for label, value in question.choices:
+        if dict(value) == dict(answer):
+            return label
+    return "; ".join(_answer_text(one) for one in stored.items())
 
 
 def _without(
