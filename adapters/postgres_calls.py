@@ -20,11 +20,11 @@ from bot.runbook.errors import Refused, Unreachable
 from bot.secrets.vault import Credential, NotAccepted
 
 APPLICATION = "runbook-bot/connectivity"
-#: A server stops working for a client that is gone. One by one: in a transaction, so that a pooler
-#: in between keeps nothing of it.
-SESSION = (
-    "SET LOCAL statement_timeout = '{ms}ms'",
-    "SET LOCAL client_connection_check_interval = '500ms'",
+#: A server goes on working for a client that is gone unless it is told to look. In a transaction,
+#: so that a pooler in between keeps nothing of it.
+BEGIN = (
+    "BEGIN READ ONLY; SET LOCAL statement_timeout = '{ms}ms'; SET LOCAL lock_timeout = '{ms}ms';"
+    " SET LOCAL client_connection_check_interval = '500ms'"
 )
 
 Cause = Literal[
@@ -39,19 +39,29 @@ class Failure:
     says: str
 
 
+class NoAnswer(Unreachable):
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(f"The database {failure.says}")
+        self.cause = failure.cause
+
+
 class PostgresCalls:
     """`timeout_s` is for one question. A password that is not accepted is read again."""
 
     def __init__(self, dsn: Credential, timeout_s: float) -> None:
         self._dsn, self._timeout_s = dsn, timeout_s
 
-    async def rows(self, query: str, *values: object) -> Sequence[Row]:
+    async def rows(
+        self, query: str, *values: object, application: str = APPLICATION
+    ) -> Sequence[Row]:
         """Raises Unreachable, or Refused when the database is not as docs/install.md has it."""
-        return await self._dsn.use(lambda dsn: self._rows(dsn, query, values))
+        return await self._dsn.use(lambda dsn: self._rows(dsn, application, query, values))
 
-    async def _rows(self, dsn: str, query: str, values: Sequence[object]) -> Sequence[Row]:
+    async def _rows(
+        self, dsn: str, application: str, query: str, values: Sequence[object]
+    ) -> Sequence[Row]:
         try:
-            async with session(dsn, self._timeout_s) as connection:
+            async with session(dsn, self._timeout_s, application) as connection:
                 return await look(connection, self._timeout_s, query, *values)
         except NOT_AS_AGREED as error:
             raise Refused(
@@ -59,23 +69,29 @@ class PostgresCalls:
                 f" (SQLSTATE {plain(error.sqlstate, 5)}). See docs/install.md, PostgreSQL."
             ) from None
         except TROUBLE as error:
-            failure = failure_of(error, self._timeout_s)
-            if failure.cause == "authentication":
-                raise NotAccepted(f"The database {failure.says}") from None
-            raise Unreachable(f"The database {failure.says}") from None
+            raise no_answer(error, self._timeout_s) from None
+
+
+async def connect(
+    dsn: str, timeout_s: float, application: str, settings: Mapping[str, str] | None = None
+) -> Any:
+    """`settings` of the session; a pooler that cannot keep them refuses it."""
+    return await asyncpg.connect(
+        dsn,
+        timeout=timeout_s,
+        statement_cache_size=0,  # A pooler may hand each statement to another server.
+        server_settings={"application_name": application, **(settings or {})},
+    )
 
 
 @asynccontextmanager
-async def session(dsn: str, timeout_s: float) -> AsyncIterator[Any]:
+async def session(
+    dsn: str, timeout_s: float, application: str = APPLICATION
+) -> AsyncIterator[Any]:
     """A new connection. All that is done in it has one limit."""
     try:
         async with asyncio.timeout(timeout_s):
-            connection = await asyncpg.connect(
-                dsn,
-                timeout=timeout_s,
-                statement_cache_size=0,  # A pooler may hand each statement to another server.
-                server_settings={"application_name": APPLICATION},
-            )
+            connection = await connect(dsn, timeout_s, application)
             try:
                 yield connection
             finally:
@@ -89,12 +105,17 @@ async def look(connection: Any, timeout_s: float, query: str, *values: object) -
     When it fails the connection is cut, and that ends the transaction. The driver's own would say
     ROLLBACK first, and wait for a server that hangs, without a limit.
     """
-    await connection.execute("BEGIN READ ONLY")
-    for setting in SESSION:
-        await connection.execute(setting.format(ms=int(timeout_s * 1000)))
+    await connection.execute(BEGIN.format(ms=int(timeout_s * 1000)))
     rows = await connection.fetch(query, *values)
     await connection.execute("COMMIT")
     return [dict(row) for row in rows]
+
+
+def no_answer(error: Exception, timeout_s: float) -> NoAnswer | NotAccepted:
+    failure = failure_of(error, timeout_s)
+    if failure.cause == "authentication":
+        return NotAccepted(f"The database {failure.says}")
+    return NoAnswer(failure)
 
 
 def failure_of(error: Exception, timeout_s: float) -> Failure:

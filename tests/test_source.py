@@ -26,8 +26,7 @@ NO_SQL = {"bot/slack/views", "bot/runbook/outline.py", "app.py"}
 #: A text that is made, and why it is no harm: file, and what is made of what.
 MADE_SQL = {
     ("bot/store/store.py", "f'pragma {pragma}'"): "from four words in the line above",
-    ("adapters/postgres_calls.py", "setting.format(ms=int(timeout_s * 1000))"): "a whole number",
-    ("adapters/postgres/connecting.py", "BEGIN.format(ms=int(limit_s * 1000))"): "a whole number",
+    ("adapters/postgres_calls.py", "BEGIN.format(ms=int(timeout_s * 1000))"): "a whole number",
 }
 PROCESSES = {"subprocess", "pty", "pexpect", "multiprocessing", "sh", "fabric", "paramiko"}
 RUNS = {"system", "popen", "spawnl", "spawnv", "spawnvp", "execv", "execve", "execvp", "execl",
@@ -36,7 +35,6 @@ CODE = {"eval", "exec", "compile", "__import__"}
 UNPACKS = {"pickle", "marshal", "shelve", "dill", "yaml", "jsonpickle", "xml", "jinja2", "string"}
 #: Formats that a loop walks through, all of them constants of their modules.
 FORMATS = {
-    ("adapters/postgres_calls.py", "setting"),
     ("bot/slack/listeners/typed_inputs.py", "words"),
 }
 LOGS = {"debug", "info", "warning", "error", "exception", "critical", "log"}

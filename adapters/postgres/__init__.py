@@ -11,9 +11,9 @@ from adapters.postgres.changes import (
     Vacuum,
 )
 from adapters.postgres.connectivity import CATCH_UP, Connectivity
-from adapters.postgres.failures import Cause
 from adapters.postgres.indexes import Indexes, Remedy, Scanned
 from adapters.postgres.sessions import Activity, Session
+from adapters.postgres_calls import Cause
 
 __all__ = [
     "CATCH_UP",

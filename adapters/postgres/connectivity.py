@@ -10,13 +10,11 @@ import time
 from datetime import timedelta
 from typing import Any
 
-from adapters.postgres.connecting import look, opened
-from adapters.postgres.failures import TROUBLE, Cause, failure_of
+from adapters.postgres_calls import TROUBLE, Cause, failure_of, look, session
 from bot.runbook import Facts
 from bot.runbook.errors import Refused, StepError
 from bot.secrets.vault import Credential, NotAccepted
 
-APPLICATION = "runbook-bot/connectivity"
 #: For so long a replica is watched until it has what its primary had when it was asked.
 CATCH_UP = timedelta(seconds=1)
 CATCH_UP_EVERY_S = 0.05
@@ -92,8 +90,9 @@ class _Look:
 
     async def at(self, dsn: str) -> Connectivity:
         found: dict[str, Any] = {"answered_in": None}
+        began = time.monotonic()
         try:
-            async with opened(dsn, APPLICATION, self._limit_s) as (connection, began):
+            async with session(dsn, self._limit_s) as connection:
                 await connection.execute("SELECT 1")
                 found["answered_in"] = timedelta(seconds=time.monotonic() - began)
                 seen = (await look(connection, self._limit_s, LOOK))[0]
@@ -117,7 +116,7 @@ class _Look:
     async def _lag_of(self, dsn: str, written: str) -> dict[str, Any]:
         """Raises NotAccepted for the password."""
         try:
-            async with opened(dsn, APPLICATION, self._limit_s) as (connection, _):
+            async with session(dsn, self._limit_s) as connection:
                 return await self._lag(connection, written)
         except TROUBLE as error:
             failure = failure_of(error, self._limit_s)

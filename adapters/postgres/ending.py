@@ -10,9 +10,9 @@ from datetime import timedelta
 import asyncpg
 
 from adapters.postgres.changes import EndSession
-from adapters.postgres.connecting import Source, milliseconds, no_answer, session_name
-from adapters.postgres.failures import TROUBLE
+from adapters.postgres.connecting import Source, milliseconds, session_name
 from adapters.postgres.sessions import PROTECTED, Session, by_pid
+from adapters.postgres_calls import TROUBLE, no_answer
 from bot.runbook import Seen
 from bot.runbook.errors import Refused
 from bot.runbook.showing import duration_text

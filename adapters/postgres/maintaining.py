@@ -1,13 +1,13 @@
 """Vacuums tables, makes and drops indexes; sees how far that is, and whether it is done."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
-from typing import Any
 
 from adapters.postgres.changes import CreateIndex, DropIndex, DropInvalidIndex, Vacuum
 from adapters.postgres.connecting import Source, session_name
 from adapters.postgres.identifiers import qualified
 from adapters.postgres.working import carry_out
+from adapters.postgres_calls import Row
 from bot.runbook import Progress, Seen
 from bot.runbook.adapter import State
 from bot.runbook.errors import Refused
@@ -171,7 +171,7 @@ def _drop(source: Source, change: DropIndex, written: str) -> AsyncIterator[Prog
     return carry_out(source, _work(change), written, of, change.statement(), INDEX_WAITS, progress)
 
 
-async def _index(source: Source, change: CreateIndex | DropIndex) -> list[Any]:
+async def _index(source: Source, change: CreateIndex | DropIndex) -> Sequence[Row]:
     """One row, with the index's part empty when there is none; no row: there is no table."""
     return await source.rows(_look(change), SEE_INDEX, change.oid, change.index, _work(change))
 
@@ -183,7 +183,9 @@ async def _progress(source: Source, change: Vacuum | CreateIndex, query: str) ->
     return Progress(rows[0]["done"], rows[0]["total"], "blocks", rows[0]["phase"])
 
 
-def _is_not_as_planned(rows: list[Any], change: Vacuum | CreateIndex | DropIndex) -> Seen | None:
+def _is_not_as_planned(
+    rows: Sequence[Row], change: Vacuum | CreateIndex | DropIndex
+) -> Seen | None:
     if not rows:
         return Seen("drifted", f"{change.table_in_sql} is gone")
     named = (rows[0]["schema"], rows[0]["table"])

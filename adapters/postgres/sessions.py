@@ -11,9 +11,9 @@ from typing import Any
 
 from adapters.plain import plain
 from adapters.postgres.changes import EndSession, How
-from adapters.postgres.connecting import NoAnswer, Source, session_name
-from adapters.postgres.failures import Cause
+from adapters.postgres.connecting import Source, session_name
 from adapters.postgres.queries import shown
+from adapters.postgres_calls import Cause, NoAnswer
 from bot.runbook import Facts, Table
 from bot.runbook.errors import Refused
 from bot.runbook.showing import duration_text

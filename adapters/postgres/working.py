@@ -12,8 +12,8 @@ from datetime import timedelta
 from typing import Any
 
 from adapters.plain import plain
-from adapters.postgres.connecting import Source, milliseconds, no_answer
-from adapters.postgres.failures import TROUBLE
+from adapters.postgres.connecting import Source, milliseconds
+from adapters.postgres_calls import TROUBLE, no_answer
 from bot.runbook import Progress
 from bot.runbook.errors import Refused, StepError
 

@@ -29,7 +29,7 @@ PUT_IN = "PUT-IN"
 OF_AWS = {
     UpdateService, RestartService, ScaleService, FailOver, RebootWithFailover, ModifyClass
 }  # fmt: skip
-SQL = {pair.change for pair in Postgres.alters}
+SQL = [pair.change for pair in Postgres.alters]
 #: A name in quotes, a name without, or any other character.
 TOKEN = re.compile(r'"(?:[^"]|"")*"|\w+|\S')
 
