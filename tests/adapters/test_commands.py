@@ -15,11 +15,9 @@ import adapters
 from adapters.ecs import RestartService, ScaleService, UpdateService
 from adapters.parameters import PLACES, SetParameter
 from adapters.plain import plain
-from adapters.rds import FailOver, RebootWithFailover, TakeSnapshot
-from bot.runbook import Adapter, Change, Person, Secret
 from adapters.postgres import Postgres
 from adapters.rds import FailOver, ModifyClass, RebootWithFailover, TakeSnapshot
-from bot.runbook import Adapter, Change, Person
+from bot.runbook import Adapter, Change, Person, Secret
 from bot.runbook.values import storable
 from tests.hostile import MALICE
 

@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any, get_args
 
 import tests.crash.ads_cases
-import tests.crash.database_cases  # noqa: F401
 import tests.crash.database_cases
 import tests.crash.kubernetes_cases
 import tests.crash.vendor_cases  # noqa: F401 - their cases are declared there
