@@ -28,7 +28,8 @@ async def admin() -> AsyncIterator[Any]:
         connection = await asyncpg.connect(database.admin_dsn)
         await connection.execute("DROP SCHEMA runbook_bot CASCADE")
         for block in re.findall(r"```sql\n(.*?)```", INSTALL.read_text(), re.DOTALL):
-            await connection.execute(block.replace("'...'", f"'{PASSWORD}'"))
+            if "runbook_bot_maintenance" not in block:  # A role of its own, for maintenance.
+                await connection.execute(block.replace("'...'", f"'{PASSWORD}'"))
         yield connection
         await connection.close()
 
