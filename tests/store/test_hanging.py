@@ -5,6 +5,7 @@ import threading
 from collections.abc import AsyncIterator
 
 import pytest
+import pytest_asyncio
 import sqlalchemy as sa
 
 from bot.store import postgres
@@ -12,12 +13,12 @@ from bot.store.store import Store, StoreAway
 from sandbox.postgres import Database
 from sandbox.postgres.endpoint import Endpoint
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
 HANGS_S = 600.0  #: Longer than any test.
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def server() -> AsyncIterator[Database]:
     async with Database(organizations=0, with_replica=False) as running:
         yield running
