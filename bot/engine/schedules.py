@@ -10,6 +10,7 @@ channel, once.
 import asyncio
 import json
 import logging
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -88,7 +89,8 @@ class Schedules:
     _firing: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _again: dict[str, float] = field(default_factory=dict)
     _seen: float = 0.0  #: The time of the last look.
-    _is_declared: bool = False  #: No other version has a say in what runbooks declare.
+    #: When it is looked again whether another version has a say in what runbooks declare.
+    _declare_at: float = 0.0
 
     async def begin(self) -> None:
         await self._declare()
@@ -101,9 +103,9 @@ class Schedules:
 
     async def look(self) -> float | None:
         """Begins what is due; when the next one is, in seconds since the epoch."""
-        if not self._is_declared:
-            await self._declare()
         now = self.access.clock.now()
+        if now >= self._declare_at:
+            await self._declare()
         if now < self._seen - SET_BACK_S:
             await self.store.tx(look_anew, now)
         self._seen, upcoming = now, []
@@ -126,7 +128,7 @@ class Schedules:
         now, place = self.access.clock.now(), Origin(self.channel or None)
         beside = await self.is_replaced()
         await self.store.tx(declare, now, self.books, self.zone, place, only_new=beside)
-        self._is_declared = not beside
+        self._declare_at = now + AGAIN_S["left"] if beside else math.inf
 
     async def _try(self, schedule_id: str) -> None:
         why = ""

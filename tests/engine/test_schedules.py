@@ -440,7 +440,7 @@ async def test_what_another_version_that_lives_may_know_is_left_to_it(
         (one,) = await bot.desk.schedules()  # as the other version declares it
         assert one.paused_at is None and one.next_at == AT_EIGHT and not trouble(bot)
         beside = False
-        await settled(bot)
+        await passes(bot, clock, seconds=15)
         assert not await bot.desk.schedules()
 
 

@@ -114,9 +114,7 @@ async def test_a_runbook_that_the_other_version_may_have_is_to_be_asked_for_agai
 
 async def test_an_answer_that_came_to_the_wrong_version_is_not_lost(replicas: Replicas) -> None:
     newer, older = await replicas.one_more(), await replicas.one_more(book=without("leader"))
-    run_id = await newer.to_the_pick()
-    run = await newer.desk.record(run_id)
-    assert run
+    run = await newer.until(await newer.to_the_pick(), lambda run: bool(run.questions))
     (asked,) = run.questions
     told = await older.desk.answer(asked, DANA, {"user_id": "U2"}, "a1")
     assert isinstance(told, Refusal) and "press again in a moment" in told.why
