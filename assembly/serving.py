@@ -102,6 +102,7 @@ async def running_bot(settings: Settings) -> AsyncIterator[Bot]:
             policy=policy,
             expires_after_s=settings.approvals.expires_after_s,
             channel=settings.slack.fallback_channel,
+            declared=settings.schedules.declared,
             on_commit=outbox.wake,
         )
         room.engine = engine

@@ -186,6 +186,10 @@ class ApprovalSettings(Group):
     expires_after_s: float = 900.0
 
 
+class ScheduleSettings(Group):
+    declared: bool = True  #: Whether the clock starts what runbooks declare to be started by it.
+
+
 class AuditSettings(Group):
     """Where the audit log's newest hash is told once a day: see docs/security.md."""
 
@@ -221,6 +225,7 @@ class Settings(BaseSettings):
     stripe: StripeSettings = StripeSettings()
     auth0: Auth0Settings = Auth0Settings()
     approvals: ApprovalSettings = ApprovalSettings()
+    schedules: ScheduleSettings = ScheduleSettings()
     audit: AuditSettings = AuditSettings()
     thresholds: dict[str, dict[str, object]] = Field(default_factory=dict)  #: Book id -> fields.
 

@@ -1,6 +1,8 @@
-"""The Runbook Index: every runbook an operator can run, in the order of the prose index."""
+"""The Runbook Index: every runbook an operator can run, in the order of the prose index;
+after them what the clock starts."""
 
 from bot.runbook import index
+from commands.daily_002_ad_sync_monitoring import book as daily_002
 from commands.rb_inc_001_service_outage import book as rb_inc_001
 from commands.rb_inc_003_database_performance import book as rb_inc_003
 from commands.rb_int_002_stripe_webhook_replay import book as rb_int_002
@@ -20,4 +22,4 @@ IN_PROSE = {
     "RB-REC-002": "Service Recovery from Scratch",
 }
 
-RUNBOOKS = index(rb_inc_001, rb_inc_003, rb_int_002, in_prose=IN_PROSE)
+RUNBOOKS = index(rb_inc_001, rb_inc_003, rb_int_002, daily_002, in_prose=IN_PROSE)

@@ -27,6 +27,7 @@ from bot.settings import (
     KubernetesSettings,
     PagerSettings,
     PostgresSettings,
+    ScheduleSettings,
     SecretSettings,
     Settings,
     SlackSettings,
@@ -67,7 +68,8 @@ class Box:
     `scale`: seconds of real time that a second of AWS's rollouts and failovers takes.
     `organizations`: how many customers the company has, and so how large its database is.
     `lent`: a database that runs already, and that other companies use as well. `over_http`: Slack
-    calls the bot, at the request URL that its workspace is given.
+    calls the bot, at the request URL that its workspace is given. `by_the_clock`: the bot
+    starts what runbooks declare to be started by the clock.
     """
 
     def __init__(
@@ -78,8 +80,9 @@ class Box:
         organizations: int = 300,
         lent: Database | None = None,
         over_http: bool = False,
+        by_the_clock: bool = False,
     ) -> None:
-        self._folder = folder
+        self._folder, self._by_the_clock = folder, by_the_clock
         self.aws = AwsWorld(database=database, scale=scale)
         self.database, self._is_lent = lent or Database(organizations), lent is not None
         self.ads = Ads(self.database, scale)
@@ -172,6 +175,7 @@ class Box:
                 token=self._kept("kubernetes-token", self.kubernetes.token),
             ),
             secrets=SecretSettings(keep="aws"),
+            schedules=ScheduleSettings(declared=self._by_the_clock),
             **self.ads.settings(self._kept),
             status_pages=StatusPageSettings(
                 meta_url=self.vendors.page("Meta"),

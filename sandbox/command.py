@@ -24,7 +24,7 @@ async def play(faults: Sequence[str], port: int, serve: Serve) -> int:
         return 2
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="runbook-bot-") as folder:
-        box = Box(Path(folder), scale=SCALE)
+        box = Box(Path(folder), scale=SCALE, by_the_clock=True)
         async with box.running(port):
             for name in faults:
                 await box.switch(name, on=True)

@@ -8,6 +8,9 @@ from pydantic import AwareDatetime
 from bot.runbook import Facts, Plot, Table
 from bot.runbook.values import Value
 
+#: Of a plot of lag: how many accounts it shows, and how far back.
+MOST_LINES, LONGEST_SHOWN = 5, timedelta(days=1)
+
 
 class Organization(Facts):
     id: int
@@ -54,6 +57,15 @@ class LastSyncs(Facts):
     def stale(self, limit: timedelta) -> tuple[AccountSync, ...]:
         return tuple(one for one in self.accounts if one.age is None or one.age > limit)
 
+    def late(self, limit: timedelta) -> tuple[AccountSync, ...]:
+        """Synced once, but not within the limit; the worst first."""
+        return tuple(one for one in self.accounts if one.age is not None and one.age > limit)
+
+    @property
+    def never(self) -> tuple[AccountSync, ...]:
+        """Never synced, or without a single ad: the tables do not tell the two apart."""
+        return tuple(one for one in self.accounts if one.age is None)
+
     def stale_organizations(self, limit: timedelta) -> tuple[tuple[int, str], ...]:
         """Id and name, the worst first."""
         return tuple(
@@ -72,6 +84,19 @@ class LastSyncs(Facts):
             for one in self.accounts
         )
         return Table(("Organization", "Id", "Ad account", "Last sync", "Ago"), tuple(rows))
+
+    def plot(self, limit: timedelta) -> Plot:
+        """How far the accounts that are furthest behind have fallen back since their last sync."""
+        worst = [one for one in self.accounts if one.age is not None][:MOST_LINES]
+        lines = {f"{one.organization_name} {one.account}": self._lag(one) for one in worst}
+        return Plot("Since the last sync", "min", lines, limit / timedelta(minutes=1))
+
+    def _lag(self, one: AccountSync) -> tuple[tuple[AwareDatetime, float], ...]:
+        assert one.age is not None
+        begins = min(one.age, LONGEST_SHOWN)
+        lags = (one.age - begins, one.age)
+        times = (self.as_of - begins, self.as_of)
+        return tuple((at, lag / timedelta(minutes=1)) for at, lag in zip(times, lags, strict=True))
 
 
 class Failure(Facts):

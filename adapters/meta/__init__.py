@@ -11,11 +11,11 @@ from adapters.meta.facts import (
     TokenState,
     TokenTry,
 )
-from adapters.meta.usage import Headroom
+from adapters.meta.usage import Headroom, Headrooms, Usage
 from adapters.meta.versions import GraphVersion
 
 __all__ = [
-    "AdAccount", "Endpoint", "GraphVersion", "Headroom", "Hearings", "Meta", "StoredToken",
-    "Subscribe", "SubscribeApp", "Subscriptions", "TokenState", "TokenTry", "Unsubscribe",
-    "UnsubscribeApp",
+    "AdAccount", "Endpoint", "GraphVersion", "Headroom", "Headrooms", "Hearings", "Meta",
+    "StoredToken", "Subscribe", "SubscribeApp", "Subscriptions", "TokenState", "TokenTry",
+    "Unsubscribe", "UnsubscribeApp", "Usage",
 ]  # fmt: skip

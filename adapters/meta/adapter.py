@@ -28,7 +28,7 @@ from adapters.meta.facts import (
 )
 from adapters.meta.graph import Graph, checked
 from adapters.meta.reading import is_as_planned, subscription, token_state, told_of
-from adapters.meta.usage import Headroom
+from adapters.meta.usage import Headroom, Headrooms
 from adapters.plain import plain
 from bot.runbook import Adapter, Key, Seen, pair
 from bot.runbook.errors import Refused, Unreachable
@@ -109,6 +109,23 @@ class Meta(Adapter):
                 code=limit.trouble.code or None,
             )
         return Headroom(account=account.account, usages=answer.usages, unread=answer.unread)
+
+    async def headrooms(self, accounts: Sequence[AdAccount]) -> Headrooms:
+        """One call for each, at most so many at a time."""
+        gate = asyncio.Semaphore(AT_ONCE)
+
+        async def ask(one: AdAccount) -> Headroom | str:
+            try:
+                async with gate:
+                    return await self.headroom(one)
+            except (Unreachable, Refused) as error:
+                return f"{one.account}: {error}"
+
+        found = await asyncio.gather(*(ask(one) for one in accounts))
+        return Headrooms(
+            accounts=tuple(one for one in found if isinstance(one, Headroom)),
+            unread=tuple(one for one in found if isinstance(one, str)),
+        )
 
     async def subscriptions(self) -> Subscriptions:
         """Raises Unreachable, Refused."""

@@ -61,6 +61,27 @@ class Headroom(Facts):
         return Table(("Account", "Limit", "Used", "Regained in"), tuple(rows))
 
 
+class Headrooms(Facts):
+    """Of several ad accounts; one that could not be asked keeps none of the others."""
+
+    accounts: tuple[Headroom, ...] = ()
+    unread: tuple[str, ...] = ()  #: Why, by account.
+
+    @property
+    def limited(self) -> tuple[Headroom, ...]:
+        return tuple(one for one in self.accounts if one.limited)
+
+    @property
+    def fullest(self) -> Headroom | None:
+        """The one with the least room. None: Meta told nothing of its limits for any of them."""
+        told = [one for one in self.accounts if one.percent is not None]
+        return max(told, key=lambda one: one.percent or 0.0, default=None)
+
+    def table(self) -> Table:
+        rows = [row for one in self.accounts for row in one.table().rows]
+        return Table(("Account", "Limit", "Used", "Regained in"), tuple(rows))
+
+
 def longest(usages: tuple[Usage, ...]) -> timedelta | None:
     return max((one.regain for one in usages if one.regain), default=None)
 

@@ -77,9 +77,13 @@ class Engine:
         timing: ApplyTiming | None = None,
         expires_after_s: float = 900.0,
         channel: str = "",
+        declared: bool = True,
         on_commit: Callable[[], None] = lambda: None,
     ) -> None:
-        """`channel`: its id; where runs speak that a runbook's own schedule starts."""
+        """
+        `channel`: its id; where runs speak that a runbook's own schedule starts. `declared`:
+        whether there are such schedules.
+        """
         self.store, self.books, self.around = store, books, around
         self.outlines: Mapping[str, Outline] = {key: outline(book) for key, book in books.items()}
         self.clock = clock or Clock()
@@ -98,7 +102,7 @@ class Engine:
         self._wake = asyncio.Event()
         self.schedules = Schedules(
             store, books, self.outlines, self.access, self.taker, around.company.time_zone,
-            channel, self.follow, self._wake.set, self.is_being_replaced,
+            channel, declared, self.follow, self._wake.set, self.is_being_replaced,
         )  # fmt: skip
         self._loops: list[asyncio.Task[None]] = []
         self._stopping = False

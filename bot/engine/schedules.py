@@ -83,6 +83,7 @@ class Schedules:
     taker: Taker
     zone: str  #: The company's.
     channel: str  #: Where runs speak that a runbook's own schedule starts; empty: nowhere.
+    declared: bool  #: Whether runbooks' own schedules are made.
     follow: Callable[[Taken], Taken]
     wake: Callable[[], None]
     is_replaced: Callable[[], Awaitable[bool]]
@@ -127,7 +128,8 @@ class Schedules:
         """
         now, place = self.access.clock.now(), Origin(self.channel or None)
         beside = await self.is_replaced()
-        await self.store.tx(declare, now, self.books, self.zone, place, only_new=beside)
+        books = self.books if self.declared else {}
+        await self.store.tx(declare, now, books, self.zone, place, only_new=beside)
         self._declare_at = now + AGAIN_S["left"] if beside else math.inf
 
     async def _try(self, schedule_id: str) -> None:
