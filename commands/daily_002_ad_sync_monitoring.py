@@ -119,13 +119,15 @@ def _per_organization(syncs: LastSyncs, limits: Limits) -> Iterator[Concern]:
             says = f"{first.account} never synced, or without ads"
         else:
             verdict, says = "problem", f"{first.account} synced {duration_text(first.age)} ago"
-        more = f", and {len(accounts) - 1} more like it" if len(accounts) > 1 else ""
-        yield Concern(_of(organization), f"{first.organization_name}: {says}{more}", verdict)
+        more = f", and {len(accounts) - 1} more" if len(accounts) > 1 else ""
+        yield Concern(_of(organization), f"{first.organization_name}, {says}{more}", verdict)
 
 
 @points.check("Sync failure count (last 24 hours)")
 async def failed_syncs(company_data: CompanyData, limits: Limits) -> Found[FailedSyncs]:
     failed = await company_data.failed_syncs()
+    if not failed.failures:
+        return ok("None failed in 24 h", failed)
     times: dict[tuple[int, str], int] = defaultdict(int)
     codes: dict[int, list[str]] = defaultdict(list)
     for one in failed.failures:
@@ -138,8 +140,7 @@ async def failed_syncs(company_data: CompanyData, limits: Limits) -> Found[Faile
         if count >= limits.failures
     )
     often = f", {len(concerns)} of them {limits.failures} times or more" if concerns else ""
-    of = f" of {len(times)} organizations{often}" if times else ""
-    says = f"{failed.times} failed in 24 h{of}"
+    says = f"{failed.times} failed in 24 h, of {len(times)} organizations{often}"
     return as_bad_as(says, failed, concerns=concerns, table=failed.table())
 
 

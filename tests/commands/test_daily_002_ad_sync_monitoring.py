@@ -125,9 +125,9 @@ async def test_what_was_never_synced_is_a_warning_of_its_own_and_named_once() ->
     found = await last_sync(data(mixed), Limits())
     assert found.verdict == "problem" and found.facts == mixed
     assert found.details["concerns"] == (
-        Concern("organization 12", "Org 12: act_121 synced 3 h 00 min ago, and 1 more like it",
+        Concern("organization 12", "Org 12, act_121 synced 3 h 00 min ago, and 1 more",
                 "problem"),
-        Concern("organization 3", "Org 3: act_31 never synced, or without ads", "warning"),
+        Concern("organization 3", "Org 3, act_31 never synced, or without ads", "warning"),
     )  # fmt: skip
     assert found.details["table"].rows[0][3] == "never"
     only = await last_sync(data(syncs(sync(3, None), sync(7, MINUTE))), Limits())
@@ -171,7 +171,7 @@ async def test_failures_are_told_by_organization_and_code_from_an_hour_of_them_o
     many = failed(failure(12, "190", 3), failure(12, "", 2), failure(7, "17", 1))
     found = await failed_syncs(data(failed_syncs=many), Limits())
     assert found.verdict == "warning"
-    assert found.summary == "6 failed in 24 h of 2 organizations, 1 of them 4 times or more"
+    assert found.summary == "6 failed in 24 h, of 2 organizations, 1 of them 4 times or more"
     (told,) = found.details["concerns"]
     assert told.says == "Org 12: 3 with code 190, 2 with no code"
 
