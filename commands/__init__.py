@@ -2,6 +2,7 @@
 after them what the clock starts."""
 
 from bot.runbook import index
+from commands.daily_001_morning_health_check import book as daily_001
 from commands.daily_002_ad_sync_monitoring import book as daily_002
 from commands.rb_inc_001_service_outage import book as rb_inc_001
 from commands.rb_inc_003_database_performance import book as rb_inc_003
@@ -22,4 +23,6 @@ IN_PROSE = {
     "RB-REC-002": "Service Recovery from Scratch",
 }
 
-RUNBOOKS = index(rb_inc_001, rb_inc_003, rb_int_002, daily_002, in_prose=IN_PROSE)
+RUNBOOKS = index(
+    rb_inc_001, rb_inc_003, rb_int_002, daily_001, daily_002, in_prose=IN_PROSE
+)

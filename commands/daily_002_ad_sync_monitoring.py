@@ -238,7 +238,7 @@ async def tokens(
     useless = dict.fromkeys([*refused, *(one.organization for one in found.expired)])
     left = len(found.tokens) - len(found.expired)
     within = duration_text(limits.token_ends)
-    says = f"{len(found.expired)} tokens have expired, {left} end within {within}"
+    says = f"Tokens: {len(found.expired)} expired, {left} end within {within}"
     says += f"; Meta refuses {len(refused)} of {len(used)} that stale accounts use" if used else ""
     return as_bad_as(
         says,

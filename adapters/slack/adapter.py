@@ -1,5 +1,6 @@
 """
-Opens a run's channel once, whatever is lost on the way, and posts its timeline.
+Opens a run's channel once, whatever is lost on the way, and posts its timeline; reads what others
+post in a channel.
 
 A channel is ours when its purpose names our run; one that we just made and have not named yet is
 ours too. An older channel is never taken over, and a private one never becomes public.
@@ -7,7 +8,7 @@ ours too. An older channel is never taken over, and a private one never becomes 
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from adapters.slack.changes import CreateChannel, PostTimeline
@@ -19,6 +20,7 @@ from adapters.slack.channels import (
     channel,
     refused,
 )
+from adapters.slack.posts import Posts, read_posts
 from bot.runbook import Adapter, Key, Seen, pair
 from bot.runbook.errors import Refused
 from bot.store.deliveries import Delivery
@@ -63,6 +65,11 @@ class Slack(Adapter):
         #: call showed, for the look after it. Slack takes 20 looks a minute.
         self._found: dict[str, Channel] = {}
         self._shown: dict[str, Channel] = {}
+
+    async def posts(self, channel: str, since: datetime) -> Posts:
+        """Of others, in a channel that we are in. Raises Refused, Unreachable."""
+        us = await self._channels.who_we_are()
+        return await read_posts(self._calls, us, channel, since)
 
     async def _see_channel(self, change: CreateChannel) -> Seen:
         """Where the run may speak it does so at once, also while its channel is not furnished."""

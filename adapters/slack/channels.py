@@ -120,7 +120,7 @@ class Channels:
 
     async def _read(self, is_private: bool) -> Sequence[Channel]:
         """Of those we are in: we are in whatever we made."""
-        us, cursor = await self._who_we_are(), None
+        us, cursor = await self.who_we_are(), None
         found: list[Channel] = []
         while True:
             answer = await self._calls.do(
@@ -138,7 +138,7 @@ class Channels:
             if not cursor:
                 return found
 
-    async def _who_we_are(self) -> str:
+    async def who_we_are(self) -> str:
         if not self._our_id:
             self._our_id = str((await self._calls.do("auth.test", "user_id"))["user_id"])
         return self._our_id

@@ -233,7 +233,7 @@ async def test_tokens_that_end_are_a_warning_and_expired_ones_a_problem_that_lea
     ending = Tokens(tokens=(token(9, -HOUR), token(7, 48 * HOUR)), as_of=NOW)
     seen = await rehearsed(data=data(tokens=ending))
     assert seen.statuses["tokens"] == "problem"
-    assert seen.says["tokens"] == "1 tokens have expired, 1 end within 7 days"
+    assert seen.says["tokens"] == "Tokens: 1 expired, 1 end within 7 days"
     assert [(hop.book, hop.filled) for hop in seen.offered] == [
         ("RB-SYNC-002", {"organization": "9"})
     ]

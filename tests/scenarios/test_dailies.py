@@ -10,6 +10,7 @@ import pytest_asyncio
 from bot.slack.views import names
 from sandbox.box import Box
 from sandbox.postgres import Database
+from sandbox.slack.messages import Draft
 from tests.scenarios.company import bot_in, company_in
 from tests.scenarios.stage import Message, Person, has, until
 
@@ -63,3 +64,30 @@ async def test_a_stale_sync_and_dead_workers_are_found_and_lead_on(morning: Morn
     assert text.index("PROBLEM ·") < text.index("checks well: ")
     for name in ("stale-sync", "queue-backlog-dead-worker"):
         await box.switch(name, on=False)
+
+
+async def test_the_morning_is_one_report_with_the_worst_first(morning: Morning) -> None:
+    box = morning.box
+    for name in ("bad-deploy", "vendor-down"):
+        await box.switch(name, on=True)
+    author = {"user": "U0GRAFANA", "bot_id": "B0GRAFANA", "bot_profile": {"name": "Grafana"}}
+    for text in ("[FIRING:1] HighLatency core", "[FIRING:1] Disk api", "[RESOLVED] Disk api"):
+        box.slack.team.post(box.slack.channel("alerts"), Draft(author, text))
+    report = await morning.report("DAILY-001", "morning")
+    text, blocks = str(report["text"]), said(report)
+    order = (
+        "PROBLEM · Check service health dashboard: Not healthy: 1 of 4 services",
+        "service complyai-core: says 'unhealthy'",
+        "PROBLEM · Review CloudWatch alarms: Raised: 2 of 11 alarms; without data: 1",
+        "PROBLEM · Check error rates in monitoring",
+        "In trouble: Stripe",
+        "WARNING · Check #alerts Slack channel: Still standing: 1 of 2 alerts",
+        "alerts of Grafana: [FIRING:1] HighLatency core",
+        "checks well: ",
+    )
+    places = [text.index(words) for words in order]
+    assert places == sorted(places)
+    filled = "(brief_desc: complyai-core-down, services: complyai-core)"
+    assert filled in blocks and "Run RB-INC-001" in blocks
+    there = box.slack.channel("morning").messages
+    await until(box, lambda: "error_rates.png" in json.dumps([*there.values()]) or None)

@@ -140,8 +140,12 @@ def hops(run: RunRecord, step: StepRecord, in_full: str = "") -> Iterator[Block]
 
 
 def _leads(hop: NextHop) -> str:
-    filled = ", ".join(f"{name}: {value}" for name, value in hop.filled.items())
+    filled = ", ".join(f"{name}: {_listed(value)}" for name, value in hop.filled.items())
     return f"{hop.reason}" + (f" ({filled})" if filled else "")
+
+
+def _listed(value: object) -> str:
+    return " and ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _is_number(cell: object) -> bool:
