@@ -23,6 +23,4 @@ IN_PROSE = {
     "RB-REC-002": "Service Recovery from Scratch",
 }
 
-RUNBOOKS = index(
-    rb_inc_001, rb_inc_003, rb_int_002, daily_001, daily_002, in_prose=IN_PROSE
-)
+RUNBOOKS = index(rb_inc_001, rb_inc_003, rb_int_002, daily_001, daily_002, in_prose=IN_PROSE)

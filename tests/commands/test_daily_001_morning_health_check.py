@@ -137,7 +137,7 @@ async def test_a_service_that_is_down_leads_to_an_incident_that_is_filled_in(
     assert seen.says["service_health"] == f"Not healthy: {len(down)} of 4 services"
     (hop,) = seen.offered
     assert hop.book == "RB-INC-001" and "critical" in hop.reason
-    assert OutageInputs(**hop.filled) == OutageInputs(brief_desc=brief, services=down)
+    assert OutageInputs.model_validate(hop.filled) == OutageInputs(brief_desc=brief, services=down)
 
 
 async def test_what_stands_of_the_nights_alerts_is_a_warning_by_source() -> None:

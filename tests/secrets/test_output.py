@@ -78,7 +78,10 @@ def test_a_log_line_whose_arguments_do_not_fit_is_still_said(capsys: Capture) ->
 
 
 @pytest.mark.parametrize("name", [name for name in TALKATIVE if name != "httpx"])
-def test_no_library_logs_what_it_sends_and_receives(capsys: Capture, name: str) -> None:
+def test_no_library_logs_what_it_sends_and_receives(
+    capsys: Capture, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    caplog.set_level(logging.NOTSET, name)  # Kubernetes' client quiets urllib3 for all of us.
     with written():
         logging.getLogger(f"{name}.wire").debug("body: %s", "anything")
         logging.getLogger(f"{name}.wire").info("connected")
