@@ -323,7 +323,7 @@ class Engine:
 
 def _in_short(error: Exception) -> str:
     """Without the statement, which says nothing to whoever looks for the database."""
-    return str(getattr(error, "orig", None) or error).split("\n")[0]
+    return str(getattr(error, "orig", None) or error).split("\n")[0] or "no answer in time"
 
 
 def _bare(event: Event, report: Report) -> tuple[Event, Report]:

@@ -29,6 +29,8 @@ HEARD_EVERY_S = 10.0  #: Between two looks whether other replicas could still be
 #: or has no connection left.
 GONE = ("08", "57P", "53300", "25P03")
 
+UNHEARD = "the connection on which other replicas are heard has ended"
+
 
 class StoreAway(Exception):
     """The database does not answer; whether what was asked happened is not known."""
@@ -113,9 +115,11 @@ class Postgres:
                 while not await _happens(ended, HEARD_EVERY_S):  # hanging is no end
                     async with asyncio.timeout(ANSWERS_WITHIN_S):
                         await connection.exec_driver_sql("select 1")
+            except Exception as error:  # the driver's own kinds, too
+                raise ConnectionError(f"{UNHEARD}: {error}") from error
             finally:
                 await connection.invalidate()
-        raise ConnectionError("the connection on which other replicas are heard has ended")
+        raise ConnectionError(UNHEARD)
 
     async def close(self) -> None:
         await asyncio.gather(*self._given_up, return_exceptions=True)

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator
 
+import asyncpg
 import pytest
 import pytest_asyncio
 import sqlalchemy as sa
@@ -16,6 +17,10 @@ from sandbox.postgres.endpoint import Endpoint
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
 HANGS_S = 600.0  #: Longer than any test.
+OTHERS_END = """
+    select pg_terminate_backend(pid) from pg_stat_activity
+    where backend_type = 'client backend' and pid <> pg_backend_pid()
+"""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -88,6 +93,19 @@ async def test_other_replicas_are_heard_again_after_the_way_to_them_hung(
         await listening
     await store.close()
     await way.stop()
+
+
+async def test_a_connection_that_ended_while_nobody_used_it_is_a_database_that_is_away(
+    server: Database,
+) -> None:
+    store = Store(server.admin_dsn)
+    await store.open()
+    admin = await asyncpg.connect(server.admin_dsn)
+    await admin.execute(OTHERS_END)
+    await admin.close()
+    with pytest.raises(OSError, match="other replicas"):
+        await store.listen(lambda _: None)
+    await store.close()
 
 
 async def test_a_replica_that_stops_within_a_transaction_does_not_keep_its_locks(
