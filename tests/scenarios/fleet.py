@@ -60,6 +60,10 @@ class Fleet:
         """All at the same time."""
         return await asyncio.gather(*map(self.ask_to_end, list(self.living)))
 
+    def tracebacks(self) -> list[str]:
+        """What they say that they did not expect."""
+        return [line for line in self.log.read_text().splitlines() if "Traceback" in line]
+
     def cut(self) -> None:
         """Nothing of them outlives the test."""
         for one in self.living:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from bot.slack.listeners.lost import NOT_NOTED, TOO_SLOW
 from bot.slack.views import names
 from sandbox.box import Box
 from sandbox.slack.acks import Ack
@@ -24,6 +25,8 @@ PATIENCE_S = 90.0
 
 #: What a person is told who presses where the bot does not know that it has asked.
 NOT_HERE = "This is not where the bot asks for this"
+#: What they press again after: that, and that the store did not take it, or not in time.
+AGAIN = (NOT_HERE, NOT_NOTED, TOO_SLOW)
 #: What a person is told who cannot be let through because Slack does not say who they are.
 UNREADABLE = "Roles cannot be read now"
 
@@ -86,8 +89,8 @@ class Person:
 
     async def keeps_pressing(self, message: Message, channel: str, action: str) -> None:
         """
-        Again when Slack says that the app did not respond, or the app that it does not know yet
-        what it has asked, and the button is still there.
+        Again when Slack says that the app did not respond, or the app that it was not taken, and
+        the button is still there.
         """
         with suppress(CannotDo):
             while True:
@@ -103,7 +106,8 @@ class Person:
             now = [one for one in self.box.slack.messages(channel) if one["ts"] == message["ts"]]
             return said or (None if any(has(one, action) for one in now) else [""])
 
-        return any(NOT_HERE in one for one in await until(self.box, answer))
+        told = await until(self.box, answer)
+        return any(again in one for one in told for again in AGAIN)
 
     async def sees_form(self, callback: str) -> Mapping[str, Any]:
         def there() -> Mapping[str, Any] | None:

@@ -47,4 +47,4 @@ async def test_an_outage_is_ended_once_although_both_replicas_get_all_of_it_and_
         await until(box, lambda: box.slack.events.delivered or None)
         assert box.slack.events.missed == 1
         assert await fleet.end() == [0, 0]
-        assert "Traceback" not in fleet.log.read_text()
+        assert not fleet.tracebacks()
