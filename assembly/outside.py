@@ -5,15 +5,20 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import ValidationError
 
+from adapters.accounts import Accounts
+from adapters.accounts.sessions import SessionRows
 from adapters.auth0 import Auth0
 from adapters.auth0.token import ManagementToken
 from adapters.aws_calls import AwsCalls
 from adapters.calendar import Calendar
+from adapters.cloudtrail import CloudTrail
 from adapters.cloudwatch import CloudWatch
 from adapters.complyai import ComplyAi
 from adapters.ecr import Ecr
 from adapters.ecs import Ecs
+from adapters.evidence import Evidence
 from adapters.http_calls import HttpCalls
+from adapters.iam import Iam
 from adapters.kubernetes import KubeCalls, Kubernetes, token_reference
 from adapters.load_balancer import LoadBalancer
 from adapters.logs import Logs
@@ -21,6 +26,7 @@ from adapters.pager import Pager
 from adapters.parameters import Parameters
 from adapters.postgres import Postgres
 from adapters.postgres_calls import PostgresCalls
+from adapters.postgres_transactions import Database
 from adapters.rds import Rds
 from adapters.status_pages import StatusPages
 from adapters.stripe import Stripe
@@ -38,6 +44,10 @@ from commands import RUNBOOKS
 
 #: Seconds of one question for a service's health.
 HEALTH_TIMEOUT_S = 5.0
+#: Of one call that sends evidence: tens of megabytes.
+EVIDENCE_TIMEOUT_S = 25.0
+#: Where AWS records what belongs to no region, such as IAM and sign-ins.
+HOME_REGION = "us-east-1"
 
 
 def outside(
@@ -55,14 +65,18 @@ def outside(
         return http_calls(timeout_s, stack)
 
     return (
+        Accounts(customers(settings, vault)),
         auth0(settings, vault, http(settings.auth0.timeout_s)),
         *ads(settings, vault, http, keeper),
         Calendar(room),
+        CloudTrail([aws, *at_home(settings, stack)]),
         CloudWatch(aws),
         ComplyAi(http(HEALTH_TIMEOUT_S), settings.company.services),
         Ecr(aws),
         Ecs(aws, settings.company.cluster),
         kubernetes(settings, vault, stack),
+        evidence(settings, vault, stack),
+        Iam(aws),
         LoadBalancer(aws),
         Logs(aws),
         Pager(
@@ -71,6 +85,7 @@ def outside(
             room,
             vault.credential_if(pager.routing_key),
             vault.credential_if(pager.api_token),
+            vault.credential_if(pager.leaders_routing_key),
         ),
         Parameters(aws),
         postgres(settings, vault),
@@ -101,6 +116,29 @@ def kubernetes(settings: Settings, vault: Vault, stack: contextlib.AsyncExitStac
     calls = KubeCalls(settings.kubernetes, token)
     stack.push_async_callback(calls.close)
     return Kubernetes(calls, settings.kubernetes.namespace)
+
+
+def at_home(settings: Settings, stack: contextlib.AsyncExitStack) -> Sequence[AwsCalls]:
+    """Nothing more where the company's region is that one."""
+    if settings.aws.region == HOME_REGION:
+        return ()
+    told = settings.aws.model_copy(update={"region": HOME_REGION})
+    return (aws_calls(settings.model_copy(update={"aws": told}), stack),)
+
+
+def customers(settings: Settings, vault: Vault) -> Database:
+    told = settings.postgres
+    return Database(
+        vault.credential_if(told.security_dsn), told.timeout_s, "postgres.security_dsn"
+    )
+
+
+def evidence(settings: Settings, vault: Vault, stack: contextlib.AsyncExitStack) -> Evidence:
+    told = settings.aws.model_copy(
+        update={"timeout_s": max(settings.aws.timeout_s, EVIDENCE_TIMEOUT_S)}
+    )
+    calls = aws_calls(settings.model_copy(update={"aws": told}), stack)
+    return Evidence(calls, settings.evidence, SessionRows(customers(settings, vault)))
 
 
 def postgres(settings: Settings, vault: Vault) -> Postgres:

@@ -11,7 +11,9 @@ from datetime import timedelta
 
 from slack_bolt.async_app import AsyncApp
 
+from adapters.notices import Notices
 from adapters.slack import Slack
+from adapters.team import Team
 from assembly.anchors import anchoring
 from assembly.outside import deciders, outside, reviewers, thresholds
 from assembly.policy import check_announced, policy_of
@@ -84,7 +86,8 @@ async def running_bot(settings: Settings) -> AsyncIterator[Bot]:
         people = People(calls, policy.roles, policy.aliases)
         room = RunRoom(outbox)
         slack = Slack(calls, room, outbox, room.timeline)
-        systems = Systems(*outside(settings, vault, stack, room, keeper), slack)
+        ours = (slack, Team(people.holders), Notices(room))
+        systems = Systems(*outside(settings, vault, stack, room, keeper), *ours)
         systems.check(RUNBOOKS.values())
         engine = Engine(
             store,

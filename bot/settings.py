@@ -80,6 +80,7 @@ class PostgresSettings(Group):
     dsn: Kept = None  #: The path the applications use: postgresql://user:...@host/db
     replica_dsn: Kept = None  #: A replica to ask for its lag.
     maintenance_dsn: Kept = None  #: A role that may end sessions, vacuum and index.
+    security_dsn: Kept = None  #: A role that reads users and what they did, and keeps them out.
     timeout_s: float = 5.0
 
 
@@ -147,6 +148,9 @@ class PagerSettings(Group):
     #: Id of the Slack user group that is mentioned, S....
     on_call_group: str = Field(default="", pattern=r"^(S[A-Z0-9]{1,30})?$")
     people: dict[str, UserId] = Field(default_factory=dict)  #: E-mail there -> Slack user id.
+    #: Who must know of a breach: role, such as CEO -> Slack user id.
+    leaders: dict[str, UserId] = Field(default_factory=dict)
+    leaders_routing_key: Kept = None  #: Of the PagerDuty service that wakes them.
     timeout_s: float = 5.0
 
 
@@ -180,6 +184,13 @@ class Auth0Settings(Group):
     client_id: str = ""
     client_secret: Kept = None
     timeout_s: float = 10.0
+
+
+class EvidenceSettings(Group):
+    """Where what an incident left behind is kept: see RB-INC-002."""
+
+    bucket: str = ""  #: An S3 bucket with object lock; empty: nothing can be kept.
+    retain_days: int = Field(default=365, gt=0)  #: How long the bucket locks each object.
 
 
 class ApprovalSettings(Group):
@@ -224,6 +235,7 @@ class Settings(BaseSettings):
     tickets: TicketSettings = TicketSettings()
     stripe: StripeSettings = StripeSettings()
     auth0: Auth0Settings = Auth0Settings()
+    evidence: EvidenceSettings = EvidenceSettings()
     approvals: ApprovalSettings = ApprovalSettings()
     schedules: ScheduleSettings = ScheduleSettings()
     audit: AuditSettings = AuditSettings()

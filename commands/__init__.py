@@ -5,6 +5,7 @@ from bot.runbook import index
 from commands.daily_001_morning_health_check import book as daily_001
 from commands.daily_002_ad_sync_monitoring import book as daily_002
 from commands.rb_inc_001_service_outage import book as rb_inc_001
+from commands.rb_inc_002_data_breach_response import book as rb_inc_002
 from commands.rb_inc_003_database_performance import book as rb_inc_003
 from commands.rb_int_002_stripe_webhook_replay import book as rb_int_002
 
@@ -13,7 +14,6 @@ IN_PROSE = {
     "RB-SYNC-001": "Manual Ad Sync Trigger",
     "RB-SYNC-002": "Token Refresh",
     "RB-SYNC-003": "Webhook Resubscription",
-    "RB-INC-002": "Data Breach Response",
     "RB-DB-001": "Schema Migration",
     "RB-DB-002": "Data Backfill",
     "RB-DEPLOY-001": "Standard Service Deployment",
@@ -23,4 +23,6 @@ IN_PROSE = {
     "RB-REC-002": "Service Recovery from Scratch",
 }
 
-RUNBOOKS = index(rb_inc_001, rb_inc_003, rb_int_002, daily_001, daily_002, in_prose=IN_PROSE)
+RUNBOOKS = index(
+    rb_inc_001, rb_inc_002, rb_inc_003, rb_int_002, daily_001, daily_002, in_prose=IN_PROSE
+)

@@ -24,6 +24,7 @@ from bot.secrets.reference import Reference
 from bot.settings import (
     Auth0Settings,
     AwsSettings,
+    EvidenceSettings,
     KubernetesSettings,
     PagerSettings,
     PostgresSettings,
@@ -38,6 +39,7 @@ from bot.settings import (
 )
 from sandbox import people
 from sandbox.aws import AwsWorld
+from sandbox.aws.account import BUCKET
 from sandbox.aws.seed import DatabaseKind
 from sandbox.company.ads import Ads
 from sandbox.faults import BY_NAME, SCENES
@@ -168,6 +170,7 @@ class Box:
                 dsn=self._kept("database", self.database.dsn),
                 replica_dsn=self._kept("replica", self.database.replica_dsn),
                 maintenance_dsn=self._kept("maintenance", self.database.maintenance_dsn),
+                security_dsn=self._kept("security", self.database.dsn),
             ),
             kubernetes=KubernetesSettings(
                 url=self.kubernetes.url,
@@ -189,6 +192,7 @@ class Box:
                 api_url=self.pagerduty.url,
                 escalation_policy=POLICY,
                 on_call_group="S0ONCALL",
+                leaders=people.LEADERS,
                 people={one.email: one.id for one in people.COLLEAGUES},
             ),
             tickets=TicketSettings(
@@ -205,6 +209,7 @@ class Box:
                 webhook_secret=self._kept("stripe-webhook-secret", self.stripe.webhook_secret),
                 may_retry=True,
             ),
+            evidence=EvidenceSettings(bucket=BUCKET),
             auth0=Auth0Settings(
                 url=self.auth0.url,
                 client_id=self.auth0.client_id,

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sandbox import ads_faults
+from sandbox import ads_faults, breach
+from sandbox.aws.account import DEPLOYERS_KEY
 from sandbox.scene import Scene
 
 if TYPE_CHECKING:
@@ -278,6 +279,16 @@ SCENES: Sequence[Scene] = (
         " Making it anew cures it.",
         _invalid_index,
         _no_invalid_index,
+    ),
+    Scene(
+        "breach",
+        "A data breach",
+        f"Somebody signs in as user {breach.SUSPECT} from {breach.STRANGE}, takes data out, and"
+        f" with the stolen key {DEPLOYERS_KEY} makes two more. Containing it cures"
+        " it.",
+        breach.plant,
+        breach.clean,
+        breach.is_contained,
     ),
 )
 BY_NAME = {scene.name: scene for scene in SCENES}

@@ -41,13 +41,18 @@ COLLEAGUES = (
     Colleague("U0RAVI", "ravi", "Site reliability engineer", ("S0OPERATORS", "S0ONCALL")),
     Colleague("U0LENA", "lena", "Database administrator", ("S0OPERATORS", "S0DBAS")),
     Colleague("U0OMAR", "omar", "Security engineer", ("S0ENGINEERS", "S0SECURITY")),
+    Colleague("U0NINA", "nina", "Security engineer", ("S0ENGINEERS", "S0SECURITY")),
+    Colleague("U0THEO", "theo", "Head of security", ("S0SECURITY",)),
     Colleague("U0IRIS", "iris", "Chief technology officer", ("S0LEADERS",)),
+    Colleague("U0MARA", "mara", "General counsel", ("S0LEADERS",)),
     Colleague("U0VERA", "vera", "Customer support"),
     Colleague("U0GUY", "guy", "Contractor", ("S0OPERATORS",), is_guest=True),
     Colleague("U0EX", "ex", "Has left", ("S0OPERATORS",), deleted=True),
 )
 CHANNELS = ("general", "alerts", "support")
 ON_CALL = COLLEAGUES[1]
+#: Who must know of a breach.
+LEADERS = {"CTO": "U0IRIS", "Legal": "U0MARA"}
 
 
 def settle_in(workspace: Workspace) -> None:

@@ -22,6 +22,7 @@ from typing import get_args
 import pytest
 from pydantic import BaseModel
 
+import adapters.evidence
 import adapters.secrets
 import app
 from adapters.vault import PERMISSIONS
@@ -190,10 +191,12 @@ def test_every_role_is_described() -> None:
 
 def test_the_aws_policy_allows_what_the_adapters_call_and_no_more() -> None:
     policies = [json.loads(block)["Statement"] for block in blocks(INSTALL, "json")]
-    (look, change), (read_secrets, keep) = [[one["Action"] for one in p] for p in policies]
+    actions = [[one["Action"] for one in policy] for policy in policies]
+    (look, change), (evidence,), (read_secrets, keep) = actions
     reads, writes = aws_calls()
     assert set(look) == reads - writes - set(adapters.secrets.READS)
     assert set(change) == writes
+    assert tuple(evidence) == adapters.evidence.KEEPS
     assert (tuple(read_secrets), tuple(keep)) == (adapters.secrets.READS, adapters.secrets.KEEPS)
 
 

@@ -2,7 +2,7 @@
 
 from adapters.auth0.adapter import Auth0
 from adapters.auth0.changes import BlockUser, RevokeRefreshTokens, RevokeSessions, UnblockUser
-from adapters.auth0.facts import Grant, Grants, SignIn, SignIns, User, Users
+from adapters.auth0.facts import Grant, Grants, SignIn, SignIns, Standing, Standings, User, Users
 
 __all__ = [
     "Auth0",
@@ -13,6 +13,8 @@ __all__ = [
     "RevokeSessions",
     "SignIn",
     "SignIns",
+    "Standing",
+    "Standings",
     "UnblockUser",
     "User",
     "Users",

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 from adapters.auth0.changes import BlockUser, RevokeRefreshTokens, RevokeSessions, UnblockUser
-from adapters.auth0.facts import Grant, Grants, SignIn, SignIns, User, Users
+from adapters.auth0.facts import Grant, Grants, SignIn, SignIns, Standing, Standings, User, Users
 from adapters.auth0.reading import KINDS, entries_of, sessions_of, tokens_of, user_of, users_of
 from adapters.auth0.token import ManagementToken
 from adapters.http_calls import Answer, HttpCalls, NotFound, Query
@@ -50,6 +50,26 @@ class Auth0(Adapter):
         sessions = await self._all(f"{_path(user_id)}/sessions", sessions_of)
         tokens = await self._all(f"{_path(user_id)}/refresh-tokens", tokens_of)
         return Grants(user_id=user_id, grants=(*sessions, *tokens))
+
+    async def standings(self, emails: Sequence[str]) -> Standings:
+        """Of everybody with one of these addresses. Raises Unreachable, Refused."""
+        found: list[Standing] = []
+        missing = []
+        for email in emails:
+            users = (await self.users(email)).users
+            if not users:
+                missing.append(email)
+            for user in users:
+                held = await self.grants(user.id)
+                count = held.count
+                found.append(
+                    Standing(
+                        user=user,
+                        sessions=count("session"),
+                        refresh_tokens=count("refresh token"),
+                    )
+                )
+        return Standings(standings=tuple(found), missing=tuple(missing))
 
     async def sign_ins(
         self, since: datetime, until: datetime, user_id: str = "", ip: str = ""

@@ -64,6 +64,32 @@ class Grants(Facts):
         return Table(columns, tuple(rows))
 
 
+class Standing(Facts):
+    """What lets one user in."""
+
+    user: User
+    sessions: int
+    refresh_tokens: int
+
+    @property
+    def can_come_in(self) -> bool:
+        return not self.user.is_blocked or self.sessions > 0 or self.refresh_tokens > 0
+
+
+class Standings(Facts):
+    standings: tuple[Standing, ...]
+    missing: tuple[str, ...] = ()  #: Addresses that Auth0 has nobody of.
+
+    def table(self) -> Table:
+        columns = ("User", "E-mail", "Blocked", "Sessions", "Refresh tokens", "Last", "From")
+        rows = (
+            (one.user.id, one.user.email, one.user.is_blocked, one.sessions, one.refresh_tokens,
+             one.user.last_sign_in, one.user.last_ip)
+            for one in self.standings
+        )  # fmt: skip
+        return Table(columns, tuple(rows))
+
+
 class SignIn(Facts):
     """One entry of Auth0's log."""
 
@@ -82,6 +108,11 @@ class SignIns(Facts):
 
     entries: tuple[SignIn, ...]
     is_cut: bool = False  #: There are more, which Auth0 does not give out by search.
+
+    @property
+    def ips(self) -> tuple[str, ...]:
+        """Of those that succeeded."""
+        return tuple(dict.fromkeys(one.ip for one in self.entries if one.ip and one.succeeded))
 
     def table(self) -> Table:
         columns = ("At", "What", "User", "Name", "From", "Country", "By")

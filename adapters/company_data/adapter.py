@@ -32,8 +32,8 @@ from adapters.company_data.facts import (
     WebhookEvents,
 )
 from adapters.company_data.sealing import Seal, fingerprint
-from adapters.company_data.session import Database
 from adapters.plain import plain
+from adapters.postgres_transactions import Database
 from bot.runbook import Adapter, Key, Secret, Seen, pair
 from bot.runbook.errors import Refused
 from bot.secrets.vault import Credential

@@ -1,8 +1,14 @@
 """Amazon RDS: what kind of database it is, who writes, and how to make another one write."""
 
 from adapters.rds.adapter import READS, Rds
-from adapters.rds.changes import FailOver, ModifyClass, RebootWithFailover, TakeSnapshot
-from adapters.rds.facts import Database, Instance, LargerClasses
+from adapters.rds.changes import (
+    FailOver,
+    ModifyClass,
+    RebootWithFailover,
+    StartSnapshot,
+    TakeSnapshot,
+)
+from adapters.rds.facts import Database, Instance, LargerClasses, Snapshot
 
 __all__ = [
     "READS",
@@ -13,5 +19,7 @@ __all__ = [
     "ModifyClass",
     "Rds",
     "RebootWithFailover",
+    "Snapshot",
+    "StartSnapshot",
     "TakeSnapshot",
 ]

@@ -7,8 +7,14 @@ change is recognised by what it leaves: who writes, an event since, a snapshot w
 
 from adapters.aws_calls import Answer, AwsCalls, answered_at
 from adapters.aws_errors import NotThere
-from adapters.rds.changes import FailOver, ModifyClass, RebootWithFailover, TakeSnapshot
-from adapters.rds.facts import Database, LargerClasses
+from adapters.rds.changes import (
+    FailOver,
+    ModifyClass,
+    RebootWithFailover,
+    StartSnapshot,
+    TakeSnapshot,
+)
+from adapters.rds.facts import Database, LargerClasses, Snapshot
 from adapters.rds.reading import of_cluster, of_instance, writer_of
 from adapters.rds.sizes import larger, of_class
 from bot.runbook import Adapter, Key, Seen, pair
@@ -82,6 +88,12 @@ class Rds(Adapter):
             DBInstanceClass=change.instance_class,
             ApplyImmediately=True,
         )
+
+    async def snapshot(self, taken: TakeSnapshot) -> Snapshot:
+        """How far it is. Raises Unreachable, Refused."""
+        found = await self._snapshot(taken)
+        percent = found.get("PercentProgress", 0)
+        return Snapshot(name=taken.snapshot, status=found["Status"], percent=percent)
 
     async def _see_fail_over(self, change: FailOver) -> Seen:
         answer = await self._cluster(change.database)
@@ -174,6 +186,10 @@ class Rds(Adapter):
             return Seen("applied", now)
         return Seen("applying" if status == "creating" else "drifted", now)
 
+    async def _see_started(self, change: StartSnapshot) -> Seen:
+        seen = await self._see_snapshot(change)
+        return Seen("applied", seen.now) if seen.state == "applying" else seen
+
     async def _snapshot(self, change: TakeSnapshot) -> Answer:
         if change.is_cluster:
             answer = await self._calls.read(
@@ -228,6 +244,16 @@ class Rds(Adapter):
         pair(
             TakeSnapshot,
             observe=_see_snapshot,
+            apply=_take_snapshot,
+            permissions=(
+                "rds:CreateDBSnapshot",
+                "rds:CreateDBClusterSnapshot",
+                "rds:AddTagsToResource",
+            ),
+        ),
+        pair(
+            StartSnapshot,
+            observe=_see_started,
             apply=_take_snapshot,
             permissions=(
                 "rds:CreateDBSnapshot",

@@ -123,3 +123,10 @@ class TakeSnapshot(Change):
 
     def then(self) -> str:
         return f"{self.snapshot} holds what {self.database} has now"
+
+
+class StartSnapshot(TakeSnapshot):
+    """
+    The same, and done once RDS is at it: it holds what was there when it began, so whoever only
+    wants that kept need not wait until it is available.
+    """

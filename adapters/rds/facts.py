@@ -8,7 +8,13 @@ single instance has nowhere to go. They are told apart by what RDS says, never b
 from datetime import datetime
 from typing import Literal
 
-from adapters.rds.changes import FailOver, ModifyClass, RebootWithFailover, TakeSnapshot
+from adapters.rds.changes import (
+    FailOver,
+    ModifyClass,
+    RebootWithFailover,
+    StartSnapshot,
+    TakeSnapshot,
+)
 from bot.runbook import Facts, Table
 
 #: `cluster` is a Multi-AZ DB cluster, which fails over as Aurora does.
@@ -31,6 +37,12 @@ class LargerClasses(Facts):
     database: str
     now: str
     larger: tuple[str, ...] = ()
+
+
+class Snapshot(Facts):
+    name: str
+    status: str  #: As RDS says: creating, available, failed.
+    percent: int  #: Of what is to be copied.
 
 
 class Database(Facts):
@@ -92,6 +104,11 @@ class Database(Facts):
 
     def take_snapshot(self, snapshot: str, run: str) -> TakeSnapshot:
         return TakeSnapshot(
+            database=self.name, is_cluster=self.is_cluster, snapshot=snapshot, run=run
+        )
+
+    def start_snapshot(self, snapshot: str, run: str) -> StartSnapshot:
+        return StartSnapshot(
             database=self.name, is_cluster=self.is_cluster, snapshot=snapshot, run=run
         )
 

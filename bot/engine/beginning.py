@@ -57,7 +57,8 @@ def begin_run(
             dry=int(start.dry), started_at=now, updated_at=now,
         )
     )  # fmt: skip
-    begin_room(c, run_id, start.origin.channel_id, not start.dry and _opens_a_room(start.book))
+    opens = not start.dry and _opens_a_room(start.book)
+    begin_room(c, run_id, start.origin.channel_id, opens, start.outline.confidential)
     started = Event("started", by=start.by.user_id, team=start.by.team_id)
     taken = taker.take(c, now, run_id, start.key, started)
     if not taken.is_new:

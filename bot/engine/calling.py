@@ -228,14 +228,20 @@ def _without_secrets(plan: Plan[Change]) -> Plan[Change]:
 
 def _todo(asked: Todo) -> dict[str, Any]:
     owner = asked.owner.user_id if asked.owner else ""
-    by = asked.by.timestamp() if asked.by else None
-    body = {"kind": "confirm", "text": asked.text, "by": by, "owner": owner}
-    return body if by is None else body | {"remind": reminders(by, asked.remind)}
+    return {"kind": "confirm", "text": asked.text, "owner": owner, **_clock(asked)}
+
+
+def _clock(asked: Todo | Question[Any]) -> dict[str, Any]:
+    if asked.by is None:
+        return {"by": None}
+    by = asked.by.timestamp()
+    return {"by": by, "remind": reminders(by, asked.remind)}
 
 
 def _question(asked: Question[Any]) -> dict[str, Any]:
     proposed = asked.proposed.model_dump(mode="json") if asked.proposed else None
     return {
+        **_clock(asked),
         "kind": "ask",
         "text": asked.text,
         "schema": asked.answer.model_json_schema(),

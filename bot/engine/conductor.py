@@ -21,7 +21,17 @@ from bot.engine.state import (
     Event,
     RunState,
 )
-from bot.engine.turns import AT_WORK, UNDO, is_past, may_pick, open_pick, ready, spec_of, undoable
+from bot.engine.turns import (
+    AT_WORK,
+    UNDO,
+    is_past,
+    is_to_be_done,
+    may_pick,
+    open_pick,
+    ready,
+    spec_of,
+    undoable,
+)
 from bot.runbook.outline import Outline, StepOutline
 
 
@@ -247,7 +257,7 @@ class _Score:
             for key in batch:
                 self._start(key)
         at_work = any(step.status in AT_WORK for step in self.run.steps.values())
-        done = not (self.run.is_on_errand or at_work)
+        done = not (self.run.is_on_errand or at_work or is_to_be_done(self.outline, self.run))
         if done and all(is_past(section, self.run) for section in self.outline.sections):
             for key, step in self.run.steps.items():
                 if step.status in NOT_OVER and step.status != "waiting":

@@ -99,6 +99,7 @@ def _due(outline: Outline, run: RunState) -> Iterator[str]:
         return
     for section in outline.sections:
         if is_past(section, run):
+            yield from (step.key for step in section.steps if _has_waited(step, section, run))
             continue
         mode = "in order" if run.dry and section.mode == "pick" else section.mode
         if mode == "together":
@@ -120,7 +121,7 @@ def _asked_again(outline: Outline, run: RunState) -> Iterator[str]:
 def _next_in_order(section: SectionOutline, run: RunState) -> Iterator[str]:
     for step in section.steps:
         status = run.status_of(step.key)
-        if status == "waiting":
+        if status == "waiting" and not _waits_for_an_answer(step, run):
             yield step.key
         if status in NOT_OVER and not step.meanwhile:
             return
@@ -139,10 +140,30 @@ def is_past(section: SectionOutline, run: RunState) -> bool:
 def _is_settled(step: StepOutline, section: SectionOutline, run: RunState) -> bool:
     status = run.status_of(step.key)
     if step.meanwhile:
-        return status != "waiting"
+        return status != "waiting" or _waits_for_an_answer(step, run)
     if status in NOT_OVER:
         return False
     return not (section.holds and not run.dry and run.holds(step.key))
+
+
+def _waits_for_an_answer(step: StepOutline, run: RunState) -> bool:
+    """Nobody waits for it, and it waits for what nobody waits for either."""
+    needed = (key for key, must in step.after.items() if must)
+    return step.meanwhile and any(run.status_of(key) in NOT_OVER for key in needed)
+
+
+def _has_waited(step: StepOutline, section: SectionOutline, run: RunState) -> bool:
+    """For an answer, while the run went on."""
+    had_its_turn = section.mode in ("in order", "together")
+    return had_its_turn and step.meanwhile and run.status_of(step.key) == "waiting"
+
+
+def is_to_be_done(outline: Outline, run: RunState) -> bool:
+    """Something that a person must tick off before the run may end, or will be asked to."""
+    return any(
+        step.kind == "confirm" and step.meanwhile and run.status_of(step.key) in NOT_OVER
+        for step in _all(outline)
+    )
 
 
 def _all(outline: Outline) -> Iterator[StepOutline]:

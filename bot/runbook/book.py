@@ -59,6 +59,8 @@ class Runbook:
     when: tuple[str, ...] = ()  #: "When to use" or "Symptoms".
     speaks: Speaks = "as it goes"
     schedule: str = ""  #: A cron, in the company's time zone: by which the bot starts it.
+    #: A run speaks in the channel that it opens and nowhere else, and is shown to few.
+    confidential: bool = False
     sections: dict[str, Section] = field(default_factory=dict)
     steps: dict[str, Step] = field(default_factory=dict)
     hops: list[Hop] = field(default_factory=list)

@@ -41,7 +41,7 @@ class StepOutline:
     every_s: float | None = None
     lasting_s: float | None = None
     until: str | None = None
-    meanwhile: bool = False  #: An ask that nobody waits for, but the steps that need it.
+    meanwhile: bool = False  #: An ask or confirm that the steps after it do not wait for.
     includes: str | None = None
     answer: dict[str, Any] | None = None  #: JSON schema of what a person fills in.
     about: str = ""  #: Of a check: its topic.
@@ -69,6 +69,8 @@ class Outline:
     when: tuple[str, ...] = ()  #: "When to use" or "Symptoms", as in the prose.
     speaks: Speaks = "as it goes"
     schedule: str = ""  #: By which the bot starts it, in the company's time zone.
+    #: Its runs speak in their own channels alone, and are shown to few.
+    confidential: bool = False
 
     def step(self, key: str) -> StepOutline:
         return next(step for section in self.sections for step in section.steps if step.key == key)
@@ -103,6 +105,7 @@ def outline(book: Runbook) -> Outline:
         when=book.when,
         speaks=book.speaks,
         schedule=book.schedule,
+        confidential=book.confidential,
         sections=tuple(_stretches(book)),
     )
 
@@ -156,7 +159,8 @@ HOW = {"in order": "", "together": " (together)", "pick": " (pick)", "standby": 
 
 def text(plan: Outline) -> Iterator[str]:
     """The outline as a reviewer reads it; the golden files in docs/outlines are this."""
-    yield f"{plan.book} {plan.title} ({plan.severity}, {plan.category})"
+    kind = ", confidential" if plan.confidential else ""
+    yield f"{plan.book} {plan.title} ({plan.severity}, {plan.category}{kind})"
     if plan.schedule:
         yield f"starts by itself: {plan.schedule}, in the company's time zone"
     if plan.speaks != "as it goes":

@@ -134,11 +134,16 @@ class Section:
 
         return declare
 
-    def confirm(self, title: str) -> Callable[[ConfirmF], ConfirmF]:
-        """Something only a person can do. The function says how; the person ticks it off."""
+    def confirm(self, title: str, *, meanwhile: bool = False) -> Callable[[ConfirmF], ConfirmF]:
+        """
+        Something only a person can do. The function says how; the person ticks it off. With
+        `meanwhile` the run goes on, and does not end before it is ticked off.
+        """
 
         def declare(run: ConfirmF) -> ConfirmF:
-            self._add(run, "confirm", title)
+            if meanwhile and self.on_demand:
+                raise BookError(f"{self._where(run)}: meanwhile is for what surely has its turn")
+            self._add(run, "confirm", title, meanwhile=meanwhile)
             return run
 
         return declare

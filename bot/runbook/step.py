@@ -72,6 +72,6 @@ class Step:
     gate: Gate | None = None
     suggested_by: tuple[str, ...] = ()
     proves: tuple[str, ...] = ()
-    meanwhile: bool = False  #: An ask that nobody waits for, but the steps that need it.
+    meanwhile: bool = False  #: An ask or confirm that the steps after it do not wait for.
     includes: str | None = None  #: The id of the runbook whose steps follow under this key.
     about: str = ""  #: Of a check: its topic. Checks of one topic tell a finding once.

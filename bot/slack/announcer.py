@@ -203,7 +203,7 @@ def _said(
 def _room(run: RunRecord) -> Iterator[Delivery]:
     """Its topic and purpose are the change's that opened it: by them it is found again."""
     yield Delivery(f"{run.id}/card/pin", "pin", {"message": f"{run.id}/card"})
-    if run.origin.channel_id:
+    if run.origin.channel_id and not run.outline.confidential:
         yield _said(f"{run.id}/started", started(run), place="origin")
         bookmark = {
             "title": one_line(f"Started in #{run.origin.channel_name or 'another channel'}")[:100],
@@ -217,7 +217,7 @@ def _result(run: RunRecord) -> Iterator[Delivery]:
         yield from _report(run)
         return
     yield _said(f"{run.id}/result", finished(run), Priority.FINAL)
-    if run.room_name and run.origin.channel_id:
+    if run.room_name and run.origin.channel_id and not run.outline.confidential:
         yield _said(f"{run.id}/result/origin", finished(run), Priority.FINAL, place="origin")
 
 

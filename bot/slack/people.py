@@ -49,6 +49,15 @@ class People:
         """To show: at most a minute old. Raises Unreachable."""
         return await self._member(user_id, SHOWS_FOR_S)
 
+    async def holders(self, role: str) -> Sequence[str]:
+        """Everybody who has this role, each once; perhaps nobody. Raises Unreachable."""
+        told = self._roles.get(role)
+        if told is None:
+            return ()
+        members = await self._reader.groups(set(told.groups), SHOWS_FOR_S)
+        found = (*told.users, *(one for group in told.groups for one in members[group]))
+        return tuple(dict.fromkeys(found))
+
     async def _member(self, user_id: str, for_s: float) -> Member:
         named = {group for role in self._roles.values() for group in role.groups}
         user, members, team = await asyncio.gather(

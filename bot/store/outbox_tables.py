@@ -60,7 +60,8 @@ rooms = sa.Table(
     metadata,
     sa.Column("run", sa.Text, primary_key=True),
     sa.Column("origin", sa.Text),  #: The channel it was started in; none for the terminal.
-    sa.Column("opens", sa.Integer, nullable=False),  #: 1: it opens a channel of its own.
+    #: 1: it opens a channel of its own; 2: and speaks nowhere else.
+    sa.Column("opens", sa.Integer, nullable=False),
     sa.Column("channel", sa.Text),
     sa.Column("name", sa.Text, nullable=False),
 )

@@ -17,18 +17,28 @@ class Room:
     opens: bool  #: The run opens a channel of its own.
     channel: str | None = None
     name: str = ""
+    only_there: bool = False  #: What it says is for that channel, and for no other.
+
+
+OPENS, ONLY_THERE = 1, 2
 
 
 def room_from(row: sa.Row[Any]) -> Room:
-    return Room(row.origin, bool(row.opens), row.channel, row.name)
+    only_there = row.opens == ONLY_THERE
+    return Room(row.origin, bool(row.opens), row.channel, row.name, only_there)
 
 
-def begin_room(connection: sa.Connection, run_id: str, origin: str | None, opens: bool) -> None:
+def begin_room(
+    connection: sa.Connection,
+    run_id: str,
+    origin: str | None,
+    opens: bool,
+    only_there: bool = False,
+) -> None:
     """In the transaction that starts a run. `opens`: its runbook opens a channel of its own."""
+    how = ONLY_THERE if opens and only_there else OPENS if opens else 0
     if room_of(connection, run_id) is None:
-        connection.execute(
-            sa.insert(rooms).values(run=run_id, origin=origin, opens=int(opens), name="")
-        )
+        connection.execute(sa.insert(rooms).values(run=run_id, origin=origin, opens=how, name=""))
 
 
 def remember_room(connection: sa.Connection, run_id: str, channel: str, name: str) -> None:
@@ -42,8 +52,11 @@ def remember_room(connection: sa.Connection, run_id: str, channel: str, name: st
 
 
 def keep_to_origin(connection: sa.Connection, run_id: str) -> None:
-    """The run's channel could not be opened: it speaks where it was started, and nothing waits."""
-    mine = sa.and_(rooms.c.run == run_id, rooms.c.channel.is_(None))
+    """
+    The run's channel could not be opened: it speaks where it was started, and nothing waits; but
+    for what is meant for that channel alone.
+    """
+    mine = sa.and_(rooms.c.run == run_id, rooms.c.channel.is_(None), rooms.c.opens == OPENS)
     connection.execute(sa.update(rooms).where(mine).values(opens=0))
 
 

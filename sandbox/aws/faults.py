@@ -7,6 +7,7 @@ the people at the sandbox's page; nothing here happens by chance.
 
 import threading
 from dataclasses import asdict, dataclass
+from fnmatch import fnmatchcase
 from typing import Any, Literal, get_args
 
 from sandbox.aws.wire import ACCOUNT, REGION, AwsError, Params, Request
@@ -36,7 +37,10 @@ RESOURCES = {
 
 @dataclass
 class Fault:
-    """`service` as boto3 names it, `operation` as AWS does: ("ecs", "UpdateService"); or `*`."""
+    """
+    `service` as boto3 names it, `operation` as AWS does: ("ecs", "UpdateService"); or `*`. Of S3
+    an operation is method and path: ("s3", "PUT /bucket/*").
+    """
 
     name: FaultName
     service: str = "*"
@@ -48,10 +52,8 @@ class Fault:
     message: str = "The request processing has failed because of an internal error."
 
     def strikes(self, request: Request) -> bool:
-        return self.service in ("*", request.service) and self.operation in (
-            "*",
-            request.operation,
-        )
+        is_meant = fnmatchcase(request.operation, self.operation)
+        return self.service in ("*", request.service) and is_meant
 
     def refusal(self, request: Request, params: Params) -> AwsError | None:
         """What it answers instead; None when it does not answer."""

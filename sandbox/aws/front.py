@@ -54,4 +54,5 @@ def by_service(parts: Parts) -> Mapping[str, Part]:
             MetricApi(timeline, Catalogue(parts)), Locked.under(timeline, AlarmApi(parts.alarms))
         ),
         "logs": parts.logs,
+        "cloudtrail": parts.trail,
     }

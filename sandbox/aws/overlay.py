@@ -62,8 +62,13 @@ class Overlay:
         parts: Mapping[str, Part],
         faults: Faults,
         tell: Callable[[], None] = lambda: None,
+        furnish: Callable[[], None] = lambda: None,
     ) -> None:
-        """`tell` is called, in any thread, when a call has come and when it is carried out."""
+        """
+        `tell` is called, in any thread, when a call has come and when it is carried out;
+        `furnish` puts into moto what is there, before it answers for the first time.
+        """
+        self._furnish = furnish
         self._timeline, self._parts, self._faults, self._tell = timeline, parts, faults, tell
         self.calls: deque[AwsCall] = deque(maxlen=MOST_CALLS)
         self._stopping = threading.Event()
@@ -81,6 +86,10 @@ class Overlay:
         if fault is None:
             return self._answer(environ, self._dated(start), request, params)
         return self._struck(fault, environ, self._dated(start), request, params)
+
+    def load(self) -> None:
+        """What moto answers for is there from now on."""
+        self._by_moto()
 
     def stop(self) -> None:
         """Ends the waits of calls that are delayed; what moto remembers is forgotten."""
@@ -152,6 +161,7 @@ class Overlay:
                     create_backend_app,
                 )
 
+                self._furnish()
                 self._moto = DomainDispatcherApplication(create_backend_app)
             return self._moto
 

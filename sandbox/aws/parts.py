@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from bot.runbook.company import Company
+from sandbox.aws.cloudtrail import CloudTrail
 from sandbox.aws.cloudwatch.alarms import Alarms
 from sandbox.aws.ecr import REGISTRY, Registry
 from sandbox.aws.ecs.cloud import EcsCloud
@@ -38,6 +39,7 @@ class Parts:
         self.load = LoadRecord()
         self.alarms = Alarms(timeline)
         self.logs = LogApi(timeline)
+        self.trail = CloudTrail(timeline)
         self.ecs.rollouts.crashed = self.logs.note_crash
 
     def service(self, name: str) -> Service:

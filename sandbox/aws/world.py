@@ -12,8 +12,9 @@ from contextlib import suppress
 from datetime import timedelta
 
 from bot.runbook.company import Company
-from sandbox.aws import seed
+from sandbox.aws import account, seed
 from sandbox.aws.clock import Clock, RunningClock
+from sandbox.aws.cloudtrail import CloudTrail
 from sandbox.aws.ecs.cloud import TaskState
 from sandbox.aws.ecs.state import Behaviour
 from sandbox.aws.faults import Faults
@@ -49,7 +50,11 @@ class AwsWorld:
         self._timeline = Timeline(self.clock, scale)
         self._parts = Parts(self._timeline, self.company, self._tell_writer_moved)
         self._overlay = Overlay(
-            self._timeline, by_service(self._parts), self.faults, self._tell_asked
+            self._timeline,
+            by_service(self._parts),
+            self.faults,
+            self._tell_asked,
+            lambda: account.furnish(self.company.service_names),
         )
         self._server: Server | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -163,6 +168,15 @@ class AwsWorld:
         """Such as `storage-full`, in which it cannot take over; `available` is well."""
         with self._timeline.up_to_date():
             self._parts.rds.instance(instance).status = status
+
+    def load_account(self) -> None:
+        """Users, keys, roles and buckets are there from now on, and not from the first call."""
+        self._overlay.load()
+
+    @property
+    def trail(self) -> CloudTrail:
+        """What was done to the account, and can be recorded as done."""
+        return self._parts.trail
 
     def load_database(self, load: DatabaseLoad, ago: timedelta = timedelta()) -> None:
         """What the writer has to do from then on; DatabaseLoad() is a usual day."""

@@ -15,6 +15,7 @@ from typing import Any
 from aiohttp import web
 
 from sandbox.peers.auth0_answers import (
+    BROWSER,
     Entry,
     User,
     entry_shape,
@@ -82,9 +83,17 @@ class Auth0(Peer):
         self.users.append(user)
         return user
 
-    def sign_in(self, user: User, ip: str, ago: timedelta = timedelta(0), kind: str = "s") -> None:
+    def sign_in(
+        self,
+        user: User,
+        ip: str,
+        ago: timedelta = timedelta(0),
+        kind: str = "s",
+        user_agent: str = BROWSER,
+    ) -> None:
         """An entry of the log; one that succeeds opens a session and gives a refresh token."""
-        self.entries.append(Entry(datetime.now(UTC) - ago, kind, user.id, user.email, ip))
+        at = datetime.now(UTC) - ago
+        self.entries.append(Entry(at, kind, user.id, user.email, ip, user_agent))
         self.entries.sort(key=lambda one: one.at, reverse=True)
         if kind == "s":
             user.sessions.append(secrets.token_hex(12))

@@ -9,6 +9,7 @@ from typing import Any
 from aiohttp import web
 
 LIMIT = 50  #: Calls a second.
+BROWSER = "Chrome 141.0.0 / Mac OS X 10.15.7"
 
 
 @dataclass
@@ -28,6 +29,7 @@ class Entry:
     user_id: str
     user_name: str
     ip: str
+    user_agent: str = BROWSER
 
 
 def user_shape(user: User) -> dict[str, Any]:
@@ -66,7 +68,7 @@ def entry_shape(entry: Entry) -> dict[str, Any]:
         "user_id": entry.user_id,
         "user_name": entry.user_name,
         "ip": entry.ip,
-        "user_agent": "Chrome 141.0.0 / Mac OS X 10.15.7",
+        "user_agent": entry.user_agent,
         "client_name": "ComplyAI",
         "location_info": {"country_code": "DE", "city_name": "Berlin"},
     }

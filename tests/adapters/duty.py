@@ -68,7 +68,7 @@ def changed(
         pager._calls,
         pager._settings.model_copy(update=settings),
         pager._room,
-        _other(pager._routing_key, routing_key),
+        _other(pager._routing_keys["on-call"], routing_key),
         _other(pager._api_token, api_token),
     )
 

@@ -1,6 +1,7 @@
 """The line of a change is what an operator would type: pasted, it is that call and no other."""
 
 import importlib
+import json
 import pkgutil
 import re
 import shlex
@@ -13,6 +14,7 @@ from pydantic import ValidationError
 
 import adapters
 from adapters.ecs import RestartService, ScaleService, UpdateService
+from adapters.iam import DenyOlderSessions
 from adapters.parameters import PLACES, SetParameter
 from adapters.plain import plain
 from adapters.postgres import Postgres
@@ -107,7 +109,19 @@ def test_every_change_that_aws_is_told_is_among_them() -> None:
 
 def test_an_ordinary_line_needs_no_quotes() -> None:
     for kind in every_change():
+        if kind is DenyOlderSessions:
+            continue  # A document of JSON has quotes of its own: see below.
         assert "'" not in filled(kind, PUT_IN).command()
+
+
+def test_the_document_of_a_policy_is_one_word_of_the_line() -> None:
+    change = DenyOlderSessions(role="core", incident="7F3K", before=AT)
+    *line, document = shlex.split(change.command())
+    assert line[:3] == ["aws", "iam", "put-role-policy"] and line[-1] == "--policy-document"
+    assert json.loads(document) == change.document
+    (deny,) = change.document["Statement"]
+    issued = {"DateLessThan": {"aws:TokenIssueTime": "2026-09-01T03:00:00Z"}}
+    assert (deny["Effect"], deny["Condition"]) == ("Deny", issued)
 
 
 def test_a_value_that_the_aws_cli_would_read_from_elsewhere_is_given_as_it_is() -> None:

@@ -19,6 +19,7 @@ from tests.credentials import given
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 INSTALL = Path(__file__).parents[2] / "docs/install.md"
 PASSWORD = "rights-password"
+OTHERS = ("runbook_bot_maintenance", "runbook_bot_security")  #: Roles of their own.
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -28,7 +29,7 @@ async def admin() -> AsyncIterator[Any]:
         connection = await asyncpg.connect(database.admin_dsn)
         await connection.execute("DROP SCHEMA runbook_bot CASCADE")
         for block in re.findall(r"```sql\n(.*?)```", INSTALL.read_text(), re.DOTALL):
-            if "runbook_bot_maintenance" not in block:  # A role of its own, for maintenance.
+            if not any(one in block for one in OTHERS):
                 await connection.execute(block.replace("'...'", f"'{PASSWORD}'"))
         yield connection
         await connection.close()

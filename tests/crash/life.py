@@ -102,6 +102,9 @@ class Everybody:
     async def member(self, user_id: str) -> Member:
         return Member(user_id, user_id, frozenset({"operator", "responder"}))
 
+    async def holders(self, role: str) -> tuple[str, ...]:
+        return ()
+
 
 class Inputs(RunbookInputs):
     pass

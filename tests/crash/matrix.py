@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import tests.crash.ads_cases
+import tests.crash.breach_cases
 import tests.crash.database_cases
 import tests.crash.kubernetes_cases
 import tests.crash.vendor_cases  # noqa: F401 - their cases are declared there

@@ -8,9 +8,10 @@ import pytest
 import sqlalchemy as sa
 
 from bot.engine.record import QuestionRecord
-from bot.runbook import Person, Run, Runbook, RunbookInputs, Todo
+from bot.runbook import Person, Question, Run, Runbook, RunbookInputs, Todo
 from bot.runbook.durations import hours
 from bot.runbook.errors import BookError
+from bot.runbook.words import question as ask
 from bot.runbook.words import todo
 from bot.store.tables import waits
 from tests.engine.small_world import RAVI, Bot, SetClock, living_bot
@@ -32,6 +33,17 @@ def clocked() -> Runbook:
     def told(run: Run) -> Todo:
         by = run.started_at + DUE_IN
         return todo("Tell it", by=by, remind=BEFORE, owner=Person(user_id="U2"))
+
+    return book
+
+
+def asking() -> Runbook:
+    book = Runbook(id="RB-T-9", title="Clocks", severity="P1", category="Test", inputs=Nothing)
+    section = book.section("Tell")
+
+    @section.ask("Who tells the authority?")
+    def owner(run: Run) -> Question[Person]:
+        return ask(Person, "Who?", by=run.started_at + DUE_IN, remind=BEFORE)
 
     return book
 
@@ -83,6 +95,22 @@ async def test_days_that_nobody_was_there_for_are_not_caught_up_on(tmp_path: Pat
         clock.ahead = 67 * HOUR
         await reminded(bot, run_id, 2)
         assert len(said(bot)) == 2
+
+
+async def test_a_question_that_nobody_answers_is_asked_again_also_after_a_restart(
+    tmp_path: Path,
+) -> None:
+    clock, book = SetClock(), asking()
+    async with living_bot(tmp_path, book=book, clock=clock) as bot:
+        run_id = await bot.begin()
+        question = await asked(bot, run_id)
+        assert question.due and question.kind == "ask"
+    clock.ahead = 25 * HOUR
+    async with living_bot(tmp_path, book=book, clock=clock) as bot:
+        question = await reminded(bot, run_id, 1)
+        assert question.left_s == pytest.approx(47 * HOUR, abs=60)
+        await bot.desk.answer(question.id, RAVI, {"user_id": "U2"}, "answer")
+        await bot.until(run_id, lambda run: run.status == "finished")
 
 
 async def test_what_is_ticked_off_is_not_said_again(tmp_path: Path) -> None:

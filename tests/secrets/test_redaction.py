@@ -38,8 +38,10 @@ SHAPED = {
     "ghp_AbCdEfGhIjKlMnOpQrStUvWxYz0123456789": SHOWN,
     "github_pat_11ABCDEFG0abcdefghij_KLMNOPqrstuvw": SHOWN,
     "ATATT3xFfGF0abcdefghijklmnop=12AB": SHOWN,
-    "AKIAIOSFODNN7EXAMPLE": SHOWN,
-    "ASIAIOSFODNN7EXAMPLE, wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY": f"{SHOWN}, {SHOWN}",
+    "AKIAIOSFODNN7EXAMPLE": "AKIAIOSFODNN7EXAMPLE",
+    "ASIAIOSFODNN7EXAMPLE, wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY": (
+        f"ASIAIOSFODNN7EXAMPLE, {SHOWN}"
+    ),
     "EAAGm0PX4ZCpsBAKZCZAbCdEfGhIjKl": SHOWN,
     "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.dozjgNryP4J3": SHOWN,
     "postgresql://bot:s3cr@t!@db.internal:5432/prod": f"postgresql://bot:{SHOWN}@db.internal:5432/prod",

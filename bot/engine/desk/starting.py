@@ -22,6 +22,11 @@ from bot.runbook.mrkdwn import named
 from bot.runbook.outline import Outline
 from bot.store.tables import runs
 
+NOT_HERE = (
+    "A dry run shows what it finds where it is started, and what this runbook finds is not for"
+    " everybody. Nothing was started: type it in a message to the bot."
+)
+
 
 class Starting(Hearing):
     @property
@@ -56,6 +61,8 @@ class Starting(Hearing):
             return may_at_all
         if not is_known:
             return await self._no_such_book(book_id)
+        if self._engine.outlines[book_id].confidential and intent.dry and not _is_alone(intent):
+            return Refusal(NOT_HERE)
         inputs = await self._checked(intent)
         if isinstance(inputs, Refusal):
             return inputs
@@ -113,3 +120,8 @@ class Starting(Hearing):
             answer, due = await engine.write(begin)
         engine.start_work(due)
         return answer
+
+
+def _is_alone(intent: StartRun) -> bool:
+    """In a conversation with the bot."""
+    return (intent.origin.channel_id or "").startswith("D")

@@ -7,7 +7,7 @@ from dataclasses import replace
 from bot.access.acts import Read
 from bot.engine.intents import Refusal
 from bot.slack.listeners.front import Front
-from bot.slack.listeners.offered import closed_books, own_card
+from bot.slack.listeners.offered import closed_books, may_see, own_card, shown
 from bot.slack.listeners.starting import start_form
 from bot.slack.listeners.visit import Answer, Instead, Later, Next, Open, Private, Redraw, Visit
 from bot.slack.views import names
@@ -63,14 +63,14 @@ async def submitted(front: Front, visit: Visit) -> Answer:
 
 async def show_run(front: Front, visit: Visit) -> Answer:
     run = await front.desk.record(visit.pressed.id)
-    if run is None:
+    if run is None or not may_see(front, visit, run):
         return Private(sentence(f"There is no run {visit.pressed.id} any more."))
     return Private(own_card(front, visit, run))
 
 
 async def show_timeline(front: Front, visit: Visit) -> Answer:
     run = await front.desk.record(visit.pressed.id)
-    if run is None:
+    if run is None or not may_see(front, visit, run):
         return Private(sentence(f"There is no run {visit.pressed.id} any more."))
     return Private(timeline(run))
 
@@ -86,14 +86,16 @@ async def opened_home(front: Front, visit: Visit) -> Answer:
 async def _home(front: Front, visit: Visit) -> View:
     if isinstance(who := await front.desk.judge(visit.actor, Read(), "home"), Refusal):
         return {"type": "home", "blocks": refused(who).blocks}
-    running = await front.desk.recent(LOOKED_THROUGH, active=True)
+    running = shown(front, visit, await front.desk.recent(LOOKED_THROUGH, active=True), who)
+    lately = shown(front, visit, await front.desk.recent(ON_HOME), who)
     frozen, reviews = await front.desk.freezes(), await front.desk.reviews()
-    return home(running, await front.desk.recent(ON_HOME), frozen, reviews)
+    return home(running, lately, frozen, reviews)
 
 
 async def _catalogue(front: Front, visit: Visit, kept: Metadata, chosen: str | None) -> View:
     closed = closed_books(front, visit)
-    books = summaries(front.desk.books, await front.desk.recent(LOOKED_THROUGH), closed)
+    recent = shown(front, visit, await front.desk.recent(LOOKED_THROUGH))
+    books = summaries(front.desk.books, recent, closed)
     return catalogue_modal(books, kept.search, chosen, kept)
 
 

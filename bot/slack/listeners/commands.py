@@ -11,7 +11,7 @@ from bot.slack.listeners.breaking import list_reviews
 from bot.slack.listeners.browsing import open_catalogue
 from bot.slack.listeners.front import Front
 from bot.slack.listeners.leading import said
-from bot.slack.listeners.offered import closed_books, own_card, own_words
+from bot.slack.listeners.offered import closed_books, may_see, own_card, own_words, shown
 from bot.slack.listeners.scheduling import schedule
 from bot.slack.listeners.starting import begin_later, begin_now, no_such_book, start_form
 from bot.slack.listeners.typed import Order, Verb, read_order
@@ -86,17 +86,18 @@ async def _show(front: Front, visit: Visit, order: Order) -> Answer:
     book = front.desk.books.get(order.subject)
     if book is None:
         return await no_such_book(front, visit, order.subject)
-    recent, closed = await front.desk.recent(LOOKED_THROUGH), closed_books(front, visit)
+    recent = shown(front, visit, await front.desk.recent(LOOKED_THROUGH))
+    closed = closed_books(front, visit)
     return Private(whole_book(summaries({order.subject: book}, recent, closed)[0]))
 
 
 async def _status(front: Front, visit: Visit, order: Order) -> Answer:
     if not order.subject:
-        running = await front.desk.recent(LOOKED_THROUGH, active=True)
+        running = shown(front, visit, await front.desk.recent(LOOKED_THROUGH, active=True))
         frozen, reviews = await front.desk.freezes(), await front.desk.reviews()
         return Private(status(running, frozen, reviews))
     run = await front.desk.record(order.subject)
-    if run is None:
+    if run is None or not may_see(front, visit, run):
         return Private(sentence(_no_run(order.subject)))
     return Private(own_card(front, visit, run))
 
@@ -106,7 +107,9 @@ async def _cancel(front: Front, visit: Visit, order: Order) -> Answer:
 
 
 async def _history(front: Front, visit: Visit, order: Order) -> Answer:
-    runs = await front.desk.recent(LOOKED_THROUGH if order.subject else HISTORY)
+    runs = shown(
+        front, visit, await front.desk.recent(LOOKED_THROUGH if order.subject else HISTORY)
+    )
     wanted = [run for run in runs if order.subject in ("", run.outline.book)]
     if order.subject and not wanted and order.subject not in front.desk.books:
         return await no_such_book(front, visit, order.subject)

@@ -1,8 +1,9 @@
 """What a person is offered in what only they see: nothing that they may not do."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from bot.access.acts import Act, Freeze, Lead, Schedule, Start
+from bot.access.acts import Act, Freeze, Lead, ReadAudit, Schedule, Start
+from bot.access.member import Member
 from bot.engine.record import RunRecord
 from bot.slack.listeners.front import Front
 from bot.slack.listeners.visit import Visit
@@ -29,6 +30,26 @@ def own_words(front: Front, visit: Visit) -> frozenset[str]:
     if _why_not(front, visit, Freeze()):
         words -= {"freeze", "thaw"}
     return frozenset(words)
+
+
+def may_see(front: Front, visit: Visit, run: RunRecord, who: Member | None = None) -> bool:
+    """
+    A confidential run is shown to whoever started it, to those who may read the audit log, and to
+    everybody within its own channel. `who`: where the front has not looked them up.
+    """
+    who = who or visit.who
+    assert who, "the front has looked them up"
+    if not run.outline.confidential or run.started_by == who.user_id:
+        return True
+    is_there = bool(run.room_id) and visit.channel.channel_id == run.room_id
+    return is_there or not front.desk.why_not(who, ReadAudit())
+
+
+def shown(
+    front: Front, visit: Visit, runs: Sequence[RunRecord], who: Member | None = None
+) -> Sequence[RunRecord]:
+    """Those that this person may see."""
+    return [run for run in runs if may_see(front, visit, run, who)]
 
 
 def own_card(front: Front, visit: Visit, run: RunRecord) -> Rendered:

@@ -125,7 +125,7 @@ class Router:
             return origin or channel or self._fallback
         if row.place != "run":
             return row.place
-        if channel:
+        if channel or (room and room.only_there):
             return channel
         waits = room is None or room.opens
         if waits and now - self._known.setdefault(row.seq, now) < ROOM_PATIENCE_S:
@@ -137,5 +137,7 @@ def elsewhere(route: Route, board: Board, fallback: str | None) -> str | None:
     """Another channel of the run that was not tried yet."""
     room = board.rooms.get(route.row.run)
     tried = {*route.row.tried.split(","), route.channel}
+    if room and room.only_there:
+        return None
     known = (room.channel, room.origin, fallback) if room else (fallback,)
     return next((channel for channel in known if channel and channel not in tried), None)

@@ -8,17 +8,16 @@ fact, not an error: it must not keep anybody from being paged.
 """
 
 import re
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
-from pydantic import AwareDatetime
-
 from adapters.http_calls import Answer, HttpCalls, Query
+from adapters.pager.changes import Page, Whom, dedup_key
+from adapters.pager.facts import Leader, Leaders, OnCall
 from adapters.plain import plain
-from bot.runbook import CHANGE, Adapter, Change, Facts, Key, Person, Run, Seen, pair
+from bot.runbook import Adapter, Key, Person, Run, Seen, pair
 from bot.runbook.errors import Refused, Unreachable
 from bot.runbook.mrkdwn import inert
 from bot.secrets.vault import Credential, NotAccepted
@@ -31,18 +30,15 @@ LONGEST_SOURCE, MOST_SERVICES = 255, 100
 MOST_INCIDENTS = 100
 #: PagerDuty says no to a wrong routing key as it does to any wrong event, with HTTP 400.
 OF_THE_KEY = re.compile("routing.key", re.IGNORECASE)
+WHO: Mapping[Whom, str] = {"on-call": "on-call group", "leaders": "leadership"}
 NOBODY = (
     "Nobody can be paged: neither pager.routing_key nor pager.on_call_group is set."
     " Nobody was told. Call whoever is on call by other means"
 )
-
-
-def dedup_key(run: str, since: datetime) -> str:
-    """
-    What makes every page of one run the same open incident. With the time, as after a lost store
-    an id may come again: an incident of back then would pass for the page of now.
-    """
-    return f"runbook-run:{run}/{int(since.timestamp())}"
+NO_LEADERS = (
+    "No leader can be paged: neither pager.leaders_routing_key nor pager.leaders is set."
+    " Nobody was told. Call CEO, CTO and Legal by other means"
+)
 
 
 class Room(Protocol):
@@ -53,42 +49,6 @@ class Room(Protocol):
     ) -> None: ...
 
     async def state(self, op: str) -> Literal["absent", "queued", "delivered", "dead"]: ...
-
-
-class OnCall(Facts):
-    person: Person | None = None  #: In the workspace; None: not known, or has no account there.
-    name: str = ""  #: As PagerDuty names them.
-    is_engaged: bool = False  #: Is at it already: acknowledged it, or started the run.
-    says: str = ""  #: How that is known.
-    unread: str = ""  #: Why it could not be found out, if so. Page then: it is never wrong.
-
-
-class Page(Change):
-    """Wakes whoever is on call. Made twice for one run, it is still one open incident."""
-
-    effect = CHANGE
-    ours = True
-    repeatable = True
-
-    run: str
-    since: AwareDatetime  #: When the run was started.
-    message: str
-    services: tuple[str, ...] = ()  #: What it is about.
-    severity: Literal["critical", "error", "warning", "info"] = "critical"
-
-    def target(self) -> str:
-        return f"pager/{self.run}"
-
-    def command(self) -> str:
-        return f"page on-call {shlex.quote(plain(self.message))}"
-
-    @property
-    def dedup_key(self) -> str:
-        return dedup_key(self.run, self.since)
-
-    @property
-    def op(self) -> str:
-        return f"{self.run}/page"
 
 
 @dataclass(frozen=True)
@@ -107,9 +67,14 @@ class Pager(Adapter):
         room: Room,
         routing_key: Credential | None,
         api_token: Credential | None,
+        leaders_routing_key: Credential | None = None,
     ) -> None:
         self._calls, self._settings, self._room = calls, settings, room
-        self._routing_key, self._api_token = routing_key, api_token
+        self._api_token = api_token
+        self._routing_keys: Mapping[Whom, Credential | None] = {
+            "on-call": routing_key,
+            "leaders": leaders_routing_key,
+        }
         self._people = {email.lower(): user for email, user in settings.people.items()}
         #: Keys that PagerDuty has accepted, for when it may not be read. Lost on a restart, which
         #: costs one more event under the same key.
@@ -138,6 +103,11 @@ class Pager(Adapter):
                 unread = "Without pager.escalation_policy nobody can say who is on call"
         person = Person(user_id=user) if user else None
         return OnCall(person=person, name=name, is_engaged=bool(says), says=says, unread=unread)
+
+    async def leaders(self) -> Leaders:
+        """As the settings name them; perhaps nobody."""
+        named = self._settings.leaders.items()
+        return Leaders(leaders=tuple(Leader(role=role, user_id=user) for role, user in named))
 
     async def _on_duty(self) -> _OnDuty | None:
         """Of the first level that has somebody; of those, one we know by their e-mail."""
@@ -193,7 +163,7 @@ class Pager(Adapter):
         return listed
 
     async def _see(self, change: Page) -> Seen:
-        if not self._routing_key:
+        if not self._routing_keys[change.whom]:
             return await self._see_said(change)
         if not self._api_token:
             return self._remembered(change)
@@ -216,18 +186,20 @@ class Pager(Adapter):
 
     async def _see_said(self, change: Page) -> Seen:
         state = await self._room.state(change.op)
+        who = WHO[change.whom]
         if state == "absent":
-            return Seen("before", "The on-call group was not mentioned yet")
+            return Seen("before", f"The {who} was not mentioned yet")
         if state == "dead":
-            return Seen("unreadable", "Slack refused to mention the on-call group: call them")
+            return Seen("unreadable", f"Slack refused to mention the {who}: call them")
         if state == "queued":
-            return Seen("applying", "The mention of the on-call group is on its way")
-        return Seen("applied", "The on-call group was mentioned in the channel")
+            return Seen("applying", f"The mention of the {who} is on its way")
+        return Seen("applied", f"The {who} was mentioned in the channel")
 
     async def _page(self, change: Page, key: Key) -> None:
-        if not self._routing_key:
+        key_of = self._routing_keys[change.whom]
+        if not key_of:
             return await self._mention(change)
-        await self._routing_key.use(lambda routing_key: self._send(change, routing_key))
+        await key_of.use(lambda routing_key: self._send(change, routing_key))
         self._accepted.add(change.dedup_key)
 
     async def _send(self, change: Page, routing_key: str) -> None:
@@ -243,10 +215,14 @@ class Pager(Adapter):
             raise Unreachable(f"{PAGERDUTY} did not say that it took the page")
 
     async def _mention(self, change: Page) -> None:
-        group = self._settings.on_call_group
-        if not group:
-            raise Refused(NOBODY)
-        text = f"<!subteam^{group}> {inert(plain(change.message, 1000))}"
+        group, leaders = self._settings.on_call_group, self._settings.leaders
+        if change.whom == "leaders":
+            called = [f"{inert(plain(role, 40))} <@{user}>" for role, user in leaders.items()]
+        else:
+            called = [f"<!subteam^{group}>"] if group else []
+        if not called:
+            raise Refused(NO_LEADERS if change.whom == "leaders" else NOBODY)
+        text = f"{', '.join(called)} {inert(plain(change.message, 1000))}"
         await self._room.say(change.op, change.run, text)
 
     def _event(self, change: Page, routing_key: str) -> dict[str, Any]:

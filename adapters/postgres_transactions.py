@@ -32,10 +32,12 @@ T = TypeVar("T")
 
 
 class Database:
-    """`timeout_s` is for one question, or one transaction."""
+    """`timeout_s` is for one question, or one transaction. `setting`: what gives the DSN."""
 
-    def __init__(self, dsn: Credential | None, timeout_s: float) -> None:
-        self._dsn, self._timeout_s = dsn, timeout_s
+    def __init__(
+        self, dsn: Credential | None, timeout_s: float, setting: str = "postgres.dsn"
+    ) -> None:
+        self._dsn, self._timeout_s, self._setting = dsn, timeout_s, setting
 
     async def rows(self, query: str, *values: object) -> Sequence[Row]:
         """Raises Unreachable, Refused."""
@@ -75,5 +77,5 @@ class Database:
 
     def _asked(self) -> Credential:
         if not self._dsn:
-            raise Refused("The company's database was not asked: postgres.dsn is not set.")
+            raise Refused(f"The company's database was not asked: {self._setting} is not set.")
         return self._dsn
