@@ -8,10 +8,10 @@ from commands.rb_inc_001_service_outage import book as rb_inc_001
 from commands.rb_inc_002_data_breach_response import book as rb_inc_002
 from commands.rb_inc_003_database_performance import book as rb_inc_003
 from commands.rb_int_002_stripe_webhook_replay import book as rb_int_002
+from commands.rb_sync_001_manual_ad_sync import book as rb_sync_001
 
 #: In the company's prose index and not executable yet; other runbooks lead to them all the same.
 IN_PROSE = {
-    "RB-SYNC-001": "Manual Ad Sync Trigger",
     "RB-SYNC-002": "Token Refresh",
     "RB-SYNC-003": "Webhook Resubscription",
     "RB-DB-001": "Schema Migration",
@@ -24,5 +24,12 @@ IN_PROSE = {
 }
 
 RUNBOOKS = index(
-    rb_inc_001, rb_inc_002, rb_inc_003, rb_int_002, daily_001, daily_002, in_prose=IN_PROSE
+    rb_sync_001,
+    rb_inc_001,
+    rb_inc_002,
+    rb_inc_003,
+    rb_int_002,
+    daily_001,
+    daily_002,
+    in_prose=IN_PROSE,
 )

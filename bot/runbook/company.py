@@ -26,6 +26,16 @@ class Vendor(Value):
     circuit_parameter: str
 
 
+class AdSync(Value):
+    """How the ads are kept up to date, and the parameters that its workers read."""
+
+    queue: str = "ad_sync"
+    backoff_parameter: str = "/complyai/meta/backoff"  #: `on` or `off`.
+    interval_parameter: str = "/complyai/ad-sync/interval-minutes"
+    #: Ids of the organizations that are synced first, separated by commas, or `none`.
+    first_parameter: str = "/complyai/ad-sync/first-organizations"
+
+
 class Company(Value):
     name: str = "ComplyAI"
     time_zone: str = "UTC"
@@ -41,6 +51,7 @@ class Company(Value):
     )
     database: str = "complyai-prod"
     workers: str = "celery-worker"  #: The deployment that works off the queues.
+    ad_sync: AdSync = AdSync()
     vendors: tuple[Vendor, ...] = (
         Vendor(name="Meta", circuit_parameter="/complyai/circuit/meta"),
         Vendor(name="Stripe", circuit_parameter="/complyai/circuit/stripe"),

@@ -124,6 +124,13 @@ def fill(parts: Parts, database: DatabaseKind) -> None:
     _database(parts, database)
     for vendor in parts.company.vendors:
         parts.parameters.put(vendor.circuit_parameter, CLOSED)
+    ads = parts.company.ad_sync
+    for name, value in (
+        (ads.backoff_parameter, "off"),
+        (ads.interval_parameter, "15"),
+        (ads.first_parameter, "none"),
+    ):
+        parts.parameters.put(name, value)
     watch(parts)
 
 
