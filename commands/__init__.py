@@ -7,6 +7,7 @@ from commands.daily_002_ad_sync_monitoring import book as daily_002
 from commands.rb_inc_001_service_outage import book as rb_inc_001
 from commands.rb_inc_002_data_breach_response import book as rb_inc_002
 from commands.rb_inc_003_database_performance import book as rb_inc_003
+from commands.rb_int_001_meta_rate_limit import book as rb_int_001
 from commands.rb_int_002_stripe_webhook_replay import book as rb_int_002
 from commands.rb_sync_001_manual_ad_sync import book as rb_sync_001
 
@@ -18,7 +19,6 @@ IN_PROSE = {
     "RB-DB-002": "Data Backfill",
     "RB-DEPLOY-001": "Standard Service Deployment",
     "RB-DEPLOY-002": "Database Migration Deployment",
-    "RB-INT-001": "Meta API Rate Limit Recovery",
     "RB-REC-001": "Full Database Restore",
     "RB-REC-002": "Service Recovery from Scratch",
 }
@@ -28,6 +28,7 @@ RUNBOOKS = index(
     rb_inc_001,
     rb_inc_002,
     rb_inc_003,
+    rb_int_001,
     rb_int_002,
     daily_001,
     daily_002,

@@ -27,9 +27,12 @@ class AdsCompany:
 
     async def picks(self, room: Incident, step: str, words: str) -> Message:
         """The step's plan, which has these words."""
-        action = f"{names.PICK}:{step}"
-        await self.dana.presses(await room.offers(action), room.channel, action)
+        await self.presses(room, f"{names.PICK}:{step}")
         return await room.asks_for_approval(words)
+
+    async def presses(self, room: Incident, action: str) -> None:
+        """Once it is offered."""
+        await self.dana.presses(await room.offers(action), room.channel, action)
 
     async def approves(self, room: Incident, asked: Message) -> None:
         await Person(self.box, "U0RAVI").presses(asked, room.channel, names.APPROVE)
