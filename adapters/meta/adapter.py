@@ -131,7 +131,12 @@ class Meta(Adapter):
         """Raises Unreachable, Refused."""
         app = self._app()
         listed = await self._as_app(lambda ours: self._list(f"{app}/subscriptions", ours))
-        return Subscriptions(app=app, listed=tuple(subscription(one) for one in listed))
+        return Subscriptions(
+            app=app,
+            listed=tuple(subscription(one) for one in listed),
+            wanted_callback=self._settings.callback_url,
+            wanted_fields=self._settings.fields,
+        )
 
     async def hearings(self, accounts: Sequence[AdAccount]) -> Hearings:
         """Each is asked with its own token; one that cannot be keeps none of the others."""

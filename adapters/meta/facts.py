@@ -73,10 +73,33 @@ class Subscription(Facts):
 class Subscriptions(Facts):
     app: str
     listed: tuple[Subscription, ...]
+    #: What settings say it should be.
+    wanted_callback: str
+    wanted_fields: tuple[str, ...]
 
     @property
     def of_accounts(self) -> Subscription | None:
         return next((one for one in self.listed if one.about == OBJECT), None)
+
+    @property
+    def trouble(self) -> str:
+        """Why Meta does not tell us what it should; empty: it does."""
+        there = self.of_accounts
+        if there is None:
+            return f"Our app is not subscribed to {OBJECT}"
+        wrong = []
+        if not there.is_active:
+            wrong.append("it is not active")
+        if there.callback != self.wanted_callback:
+            wrong.append(f"it goes to {there.callback}, not to {self.wanted_callback}")
+        if set(there.fields) != set(self.wanted_fields):
+            told, wanted = ", ".join(there.fields), ", ".join(self.wanted_fields)
+            wrong.append(f"it is about {told or 'nothing'}, not about {wanted}")
+        return f"Of our app's subscription: {'; '.join(wrong)}" if wrong else ""
+
+    def needed(self) -> Subscribe | None:
+        """None when it is so already."""
+        return self.moved_to(self.wanted_callback, self.wanted_fields)
 
     def moved_to(self, callback: str, fields: Sequence[str]) -> Subscribe | None:
         """None when it is so already."""
