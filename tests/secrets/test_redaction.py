@@ -102,7 +102,11 @@ def test_what_looks_like_a_secret_is_taken_out_and_the_rest_stays(
     assert redactor.text(SHAPED[text]) == SHAPED[text]
 
 
-@pytest.mark.parametrize("text", SHAPED, ids=lambda text: re.sub(r"\W+", "-", text)[:24])
+@pytest.mark.parametrize(
+    "text",
+    [text for text, shown in SHAPED.items() if shown != text],
+    ids=lambda text: re.sub(r"\W+", "-", text)[:24],
+)
 def test_what_looks_like_a_secret_is_found_within_json_which_stays_json(
     redactor: Redactor, text: str
 ) -> None:
