@@ -77,8 +77,8 @@ async def last_sync(company_data: CompanyData, limits: Limits) -> Found[LastSync
     if not syncs.accounts:
         return unknown("The database knows no active ad account, so nothing can be said of syncs")
     late = syncs.late(limits.stale)
-    organizations = dict.fromkeys(one.organization for one in late)
-    hops = tuple(sync_by_hand(organization=str(one)) for one in [*organizations][:OFFERED])
+    organizations = dict.fromkeys(one.organization_name for one in late)
+    hops = tuple(sync_by_hand(organization=one) for one in [*organizations][:OFFERED])
     return as_bad_as(
         _say_syncs(syncs, limits),
         syncs,
@@ -234,8 +234,9 @@ async def tokens(
         asyncio.gather(*(_by_meta(meta, one) for one in used)),
     )
     pairs = zip(used, told, strict=True)
-    refused = [one.organization for one, wrong in pairs if wrong and wrong.verdict == "problem"]
-    useless = dict.fromkeys([*refused, *(one.organization for one in found.expired)])
+    bad = [one for one, wrong in pairs if wrong and wrong.verdict == "problem"]
+    refused = [one.organization_name for one in bad]
+    useless = dict.fromkeys([*refused, *(one.organization_name for one in found.expired)])
     left = len(found.tokens) - len(found.expired)
     within = duration_text(limits.token_ends)
     says = f"Tokens: {len(found.expired)} expired, {left} end within {within}"
@@ -245,7 +246,7 @@ async def tokens(
         found,
         concerns=(*(one for one in told if one), *map(_ending, found.tokens)),
         table=found.table(),
-        next_hops=tuple(new_token(organization=str(one)) for one in [*useless][:OFFERED]),
+        next_hops=tuple(new_token(organization=one) for one in [*useless][:OFFERED]),
     )
 
 

@@ -115,7 +115,7 @@ async def test_a_stale_organization_is_a_problem_and_leads_to_a_sync_by_hand() -
     assert seen.statuses["last_sync"] == "problem"
     assert seen.says["last_sync"].startswith("2 of 3 ad accounts not synced for 30 min")
     assert [(hop.book, hop.filled) for hop in seen.offered] == [
-        ("RB-SYNC-001", {"organization": "12"})
+        ("RB-SYNC-001", {"organization": "Org 12"})
     ]
 
 
@@ -235,7 +235,7 @@ async def test_tokens_that_end_are_a_warning_and_expired_ones_a_problem_that_lea
     assert seen.statuses["tokens"] == "problem"
     assert seen.says["tokens"] == "Tokens: 1 expired, 1 end within 7 days"
     assert [(hop.book, hop.filled) for hop in seen.offered] == [
-        ("RB-SYNC-002", {"organization": "9"})
+        ("RB-SYNC-002", {"organization": "Org 9"})
     ]
     soon = data(tokens=Tokens(tokens=(token(7, 48 * HOUR),), as_of=NOW))
     seen = await rehearsed(data=soon)

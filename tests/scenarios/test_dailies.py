@@ -57,7 +57,7 @@ async def test_a_stale_sync_and_dead_workers_are_found_and_lead_on(morning: Morn
     text, blocks = str(report["text"]), said(report)
     assert text.startswith("DAILY-002 Ad Sync Monitoring, run ")
     assert "organization 12: " in text and "synced 3 h 00 min ago" in text
-    assert "Sync it by hand (organization: 12)" in blocks and "Run RB-SYNC-001" in blocks
+    assert "Sync it by hand (organization: " in blocks and "Run RB-SYNC-001" in blocks
     assert "celery-worker has 0 of 3 pods ready" in text and "CrashLoopBackOff" in text
     if box.ads.work.is_there:
         assert "140 jobs wait in ad_sync" in text
