@@ -10,11 +10,11 @@ from commands.rb_inc_003_database_performance import book as rb_inc_003
 from commands.rb_int_001_meta_rate_limit import book as rb_int_001
 from commands.rb_int_002_stripe_webhook_replay import book as rb_int_002
 from commands.rb_sync_001_manual_ad_sync import book as rb_sync_001
+from commands.rb_sync_002_token_refresh import book as rb_sync_002
 from commands.rb_sync_003_webhook_resubscription import book as rb_sync_003
 
 #: In the company's prose index and not executable yet; other runbooks lead to them all the same.
 IN_PROSE = {
-    "RB-SYNC-002": "Token Refresh",
     "RB-DB-001": "Schema Migration",
     "RB-DB-002": "Data Backfill",
     "RB-DEPLOY-001": "Standard Service Deployment",
@@ -25,6 +25,7 @@ IN_PROSE = {
 
 RUNBOOKS = index(
     rb_sync_001,
+    rb_sync_002,
     rb_sync_003,
     rb_inc_001,
     rb_inc_002,

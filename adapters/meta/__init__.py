@@ -4,6 +4,7 @@ from adapters.meta.adapter import Meta
 from adapters.meta.changes import Subscribe, SubscribeApp, Unsubscribe, UnsubscribeApp
 from adapters.meta.facts import (
     AdAccount,
+    AskedToken,
     Endpoint,
     Hearings,
     StoredToken,
@@ -15,7 +16,7 @@ from adapters.meta.usage import Headroom, Headrooms, Usage
 from adapters.meta.versions import GraphVersion
 
 __all__ = [
-    "AdAccount", "Endpoint", "GraphVersion", "Headroom", "Headrooms", "Hearings", "Meta",
-    "StoredToken", "Subscribe", "SubscribeApp", "Subscriptions", "TokenState", "TokenTry",
+    "AdAccount", "AskedToken", "Endpoint", "GraphVersion", "Headroom", "Headrooms", "Hearings",
+    "Meta", "StoredToken", "Subscribe", "SubscribeApp", "Subscriptions", "TokenState", "TokenTry",
     "Unsubscribe", "UnsubscribeApp", "Usage",
 ]  # fmt: skip

@@ -17,9 +17,11 @@ from adapters.meta.endpoint import probe
 from adapters.meta.errors import META, Limited
 from adapters.meta.facts import (
     AdAccount,
+    AskedToken,
     Endpoint,
     Hearing,
     Hearings,
+    StoredToken,
     Subscriptions,
     TokenPlace,
     TokenState,
@@ -82,6 +84,20 @@ class Meta(Adapter):
 
         told = await self._as_app(ask)
         return token_state(told.get("data"), self._app(), self._settings.scopes)
+
+    async def tokens(self, business_accounts: Sequence[int]) -> tuple[AskedToken, ...]:
+        """Of many; one that cannot be asked about keeps none of the others."""
+        gate = asyncio.Semaphore(AT_ONCE)
+
+        async def ask(one: int) -> AskedToken:
+            try:
+                async with gate:
+                    state = await self.token(StoredToken(business_account=one))
+            except (Unreachable, Refused) as error:
+                return AskedToken(business_account=one, state=None, says=str(error))
+            return AskedToken(business_account=one, state=state)
+
+        return tuple(await asyncio.gather(*(ask(one) for one in business_accounts)))
 
     async def try_token(self, place: TokenPlace, account: str) -> TokenTry:
         """A token that does not work is a fact. Raises Unreachable, Limited among it."""

@@ -56,6 +56,12 @@ class TokenState(Facts):
         return ""
 
 
+class AskedToken(Facts):
+    business_account: int
+    state: TokenState | None  #: None: not known; then `says` why.
+    says: str = ""
+
+
 class TokenTry(Facts):
     """One call of /me and one for an ad account, made with the token itself."""
 
