@@ -16,6 +16,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from pydantic import ValidationError
 
+from adapters.accounts import Accounts
 from adapters.ecs import Ecs
 from adapters.kubernetes import is_said_where
 from adapters.rds import Rds
@@ -23,7 +24,16 @@ from assembly import asking, audit_command, logs
 from assembly.ads import ads
 from assembly.ads import looks as looks_of_ads
 from assembly.anchors import bucket
-from assembly.outside import auth0, aws_calls, http_calls, kubernetes, postgres, stripe
+from assembly.outside import (
+    auth0,
+    aws_calls,
+    customers,
+    evidence,
+    http_calls,
+    kubernetes,
+    postgres,
+    stripe,
+)
 from assembly.policy import check_announced, policy_of
 from assembly.secrets import open_vault, slack_token, store_url
 from assembly.serving import serve
@@ -126,6 +136,10 @@ def vendors(
     if settings.auth0.client_secret:
         calls = http_calls(settings.auth0.timeout_s, stack)
         looks["Auth0"] = auth0(settings, vault, calls).users(NOBODY)
+    if settings.evidence.bucket:
+        looks["the evidence's bucket"] = evidence(settings, vault, stack).check()
+    if settings.postgres.security_dsn:
+        looks["PostgreSQL, as security"] = Accounts(customers(settings, vault)).find([NOBODY])
     return looks
 
 

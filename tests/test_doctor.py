@@ -13,11 +13,13 @@ from app import undelivered, vendors
 from assembly.secrets import open_vault
 from bot.runbook.errors import Refused, Unreachable
 from bot.secrets.vault import Vault
-from bot.settings import Settings
+from bot.settings import AwsSettings, EvidenceSettings, Settings
 from bot.store import outbox
 from bot.store.deliveries import message
 from bot.store.delivering import mark_dead
 from bot.store.store import Store
+from sandbox.aws import AwsWorld
+from sandbox.aws.account import BUCKET
 from sandbox.peers.auth0 import Auth0
 from sandbox.peers.stripe import Stripe
 
@@ -97,3 +99,23 @@ async def test_vendors_that_settings_give_a_key_to_are_asked_whether_they_take_i
 def test_vendors_without_a_key_are_not_asked() -> None:
     settings = Settings()
     assert not vendors(settings, Vault({}), contextlib.AsyncExitStack())
+
+
+@pytest.mark.slow
+async def test_where_evidence_is_kept_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not-a-secret")
+    world = AwsWorld()
+    await world.start()
+    world.load_account()
+
+    async def looked(bucket: str) -> None:
+        aws, kept = AwsSettings(endpoint_url=world.endpoint_url), EvidenceSettings(bucket=bucket)
+        told = Settings(aws=aws, evidence=kept)
+        async with contextlib.AsyncExitStack() as stack:
+            await vendors(told, Vault({}), stack)["the evidence's bucket"]
+
+    await looked(BUCKET)
+    with pytest.raises(Refused, match="s3:GetBucketObjectLockConfiguration"):
+        await looked("no-such-bucket")
+    await world.stop()

@@ -46,6 +46,10 @@ class Evidence(Adapter):
         self._calls, self._sessions = calls, sessions
         self._bucket = Bucket(calls, settings)
 
+    async def check(self) -> None:
+        """Whether its bucket is there and locks. Raises Refused, Unreachable."""
+        await self._bucket.check()
+
     async def kept(self, run: Run) -> KeptEvidence:
         """All that this run has kept. Raises Unreachable, Refused."""
         folder = folder_of(run.id, run.started_at)
