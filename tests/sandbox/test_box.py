@@ -11,6 +11,8 @@ import pytest
 
 from assembly.outside import kubernetes
 from assembly.secrets import open_vault
+from sandbox import breach
+from sandbox.aws import account
 from sandbox.aws.clock import RunningClock
 from sandbox.box import Box
 from sandbox.faults import BROKEN, MENDED, MISSED
@@ -77,3 +79,20 @@ async def test_missed_webhooks_are_over_once_our_endpoint_has_processed_them(box
         await box.webhooks.process(json.loads(box.stripe.body(event)))
     assert len(box.webhooks.handled) == len(set(box.webhooks.handled)) == len(MISSED) + 2
     assert await on_at_the_page(box) == set()
+
+
+async def test_a_breach_is_over_once_keys_and_logins_are_worthless_and_can_happen_again(
+    box: Box,
+) -> None:
+    for _ in range(2):
+        await box.switch("breach", on=True)
+        assert await on_at_the_page(box) == {"breach"}
+        suspect, second = box.auth0.users
+        assert len(suspect.sessions) == 4 and len(second.sessions) == 2
+        suspect.is_blocked = True
+        suspect.sessions.clear()
+        suspect.refresh_tokens.clear()
+        assert await on_at_the_page(box) == {"breach"}
+        for key in (account.DEPLOYERS_KEY, *breach.MADE.values()):
+            account.activate(key, is_active=False)
+        assert await on_at_the_page(box) == set()

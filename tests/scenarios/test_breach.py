@@ -15,13 +15,14 @@ import boto3
 import pytest
 import pytest_asyncio
 
+from bot.slack.outbox import routing
 from bot.slack.views import names
 from sandbox import breach
 from sandbox.aws.account import BUCKET, CIS_KEY, DEPLOYERS_KEY, access_keys, denied_roles
 from sandbox.box import Box
 from sandbox.postgres import Database
 from tests.scenarios.company import bot_in, company_in
-from tests.scenarios.stage import Incident, Message, Person, has, incident, until
+from tests.scenarios.stage import GENERAL, Incident, Message, Person, has, incident, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -221,3 +222,25 @@ async def _ends_only_when_all_are_notified(company: Company, room: Incident) -> 
         assert "FINISHED" not in room.card["text"]
         await company.omar.presses(asked, room.channel, names.DONE)
     await room.says("FINISHED")
+
+
+async def test_a_run_whose_private_channel_cannot_be_opened_is_said_nowhere_else(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waits there, and whoever started it finds it."""
+    monkeypatch.setattr(routing, "ROOM_PATIENCE_S", 0.0)
+    box = company.box
+    box.slack.faults.refuse("conversations.create", "restricted_action")
+    told = await company.omar.asks("RB-INC-002 brief_desc=no-room")
+    (run,) = set(re.findall(r"Run ([2-9A-Z]{4}) of RB-INC-002 has begun", told))
+    shown = ""
+    while "FAILED" not in shown:
+        await asyncio.sleep(0.1)  # Nothing is said that could be waited for.
+        shown = await _answer(company.omar, f"status {run}")
+    assert "Open a private channel for those who must know" in shown
+    dana = company.person("dana")
+    await dana.insists("dry RB-INC-001 brief_desc=afterwards")
+    general = Incident(box, GENERAL, "general")
+    await general.says("RB-INC-001")
+    said = [one for place in box.slack.channels() for one in place.messages.values()]
+    assert run not in json.dumps(said)

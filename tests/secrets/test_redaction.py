@@ -38,7 +38,6 @@ SHAPED = {
     "ghp_AbCdEfGhIjKlMnOpQrStUvWxYz0123456789": SHOWN,
     "github_pat_11ABCDEFG0abcdefghij_KLMNOPqrstuvw": SHOWN,
     "ATATT3xFfGF0abcdefghijklmnop=12AB": SHOWN,
-    "AKIAIOSFODNN7EXAMPLE": "AKIAIOSFODNN7EXAMPLE",
     "ASIAIOSFODNN7EXAMPLE, wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY": (
         f"ASIAIOSFODNN7EXAMPLE, {SHOWN}"
     ),
@@ -66,6 +65,8 @@ SHAPED = {
     "*Password:* `hunter2x`": f"*Password:* `{SHOWN}`",
 }
 HARMLESS = (
+    "the key AKIAIOSFODNN7EXAMPLE of deployer",
+    "aws iam update-access-key --access-key-id AKIAIOSFODNN7EXAMPLE --status Inactive",
     "complyai-core runs 2 of 4 tasks; complyai-core:5 was deployed 11 min ago",
     "token: expired",
     '"token": null, "next": "none"',

@@ -167,3 +167,13 @@ async def test_a_name_is_short_and_can_be_seen_whatever_somebody_calls_themselve
     slack.users["U-DANA"] = {"profile": {"display_name": malice, "real_name": malice}}
     name = (await people.member("U-DANA")).name
     assert 0 < len(name) <= 80 and name.isprintable()
+
+
+async def test_everybody_who_has_a_role_is_told_once(people: People, slack: Workspace) -> None:
+    slack.groups["S-OPS"] = ["U-LENA", "U-DANA"]
+    assert await people.holders("operator") == ("U-DANA", "U-LENA")
+    assert await people.holders("dba") == ("U-LENA",)
+    assert await people.holders("nobody-has-it") == ()
+    slack.is_down = True
+    with pytest.raises(Unreachable):
+        await People(slack, ROLES).holders("operator")

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -129,3 +130,26 @@ def test_many_callers_at_once_are_all_answered(account: Account) -> None:
     with ThreadPoolExecutor(16) as pool:
         counts = list(pool.map(lambda _: account.service()["runningCount"], range(64)))
     assert counts == [4] * 64
+
+
+def test_cloudtrail_takes_two_calls_a_second_one_attribute_and_keeps_90_days(
+    account: Account,
+) -> None:
+    trail, now = account.world.trail, [0.0]
+    trail._clock = lambda: now[0]
+    for number in range(70):
+        trail.record("ListUsers", "ana", ago=timedelta(days=number * 2))
+    asked = account.client("cloudtrail")
+    found = asked.lookup_events()["Events"]
+    times = [one["EventTime"] for one in found]
+    assert len(found) == 46 and times == sorted(times, reverse=True)
+    page = asked.lookup_events(MaxResults=10)
+    assert len(page["Events"]) == 10 and page["NextToken"]
+    with pytest.raises(ClientError, match="Rate exceeded"):
+        asked.lookup_events()
+    now[0] = 1.0
+    two = [{"AttributeKey": key, "AttributeValue": "x"} for key in ("Username", "EventName")]
+    with pytest.raises(ClientError, match="one attribute"):
+        asked.lookup_events(LookupAttributes=two)
+    with pytest.raises(ClientError, match="StartTime is after EndTime"):
+        asked.lookup_events(StartTime=START, EndTime=START - timedelta(days=1))
