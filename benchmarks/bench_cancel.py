@@ -15,6 +15,7 @@ import asyncpg
 
 from benchmarks.measuring import median, p99, postgres, print_table
 from benchmarks.small_bot import DANA, SmallBot, small_bot
+from bot.engine.intents import Noted
 
 AIM_MS = 50.0
 ROUNDS = 60
@@ -30,7 +31,8 @@ async def cut(at_work: SmallBot, pressed: SmallBot, number: int) -> float:
     at_work.levers.holding.clear()
     let_go = at_work.levers.let_go = asyncio.get_running_loop().create_future()
     began = time.perf_counter()
-    await pressed.desk.cancel(run_id, DANA, f"cancel {run_id}")
+    said = await pressed.desk.cancel(run_id, DANA, f"cancel {run_id}")
+    assert isinstance(said, Noted), said
     async with asyncio.timeout(30):
         let_go_at: float = await let_go
     return (let_go_at - began) * 1000

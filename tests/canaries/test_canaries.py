@@ -366,7 +366,10 @@ def assert_it_was_written(written: Mapping[str, bytes]) -> None:
         ("log", "cannot log in at [secret env:EXCEPTION]"),
         ("log", "in a task that nobody looks at: [secret]"),
         ("stdout", "debug: [secret]"),
-        ("stdout", "AWS refused ecs:DescribeServices: key [secret], password: [secret]"),
+        (
+            "stdout",
+            "AWS refused ecs:DescribeServices: key AKIA0123456789ABCDEF, password: [secret]",
+        ),
         ("stderr", "in a thread: [secret]"),
         ("runbook-bot.db", "password=[secret]"),
         ("backup.db", "password=[secret]"),

@@ -25,8 +25,11 @@ class LocalRunner:
                 self._tasks[work_id] = task
 
     def cancel(self, work_id: str) -> None:
-        """Asks the work to stop where it is. It reports for itself."""
-        if task := self._tasks.get(work_id):
+        """
+        Asks the work to stop where it is. It reports for itself; asked again, as by the echo of
+        what this replica has told the others, it goes on with that.
+        """
+        if (task := self._tasks.get(work_id)) and not task.cancelling():
             task.cancel()
 
     async def stop(self, grace_s: float) -> None:
