@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -88,6 +89,17 @@ async def test_what_somebody_added_starts_at_its_time_as_theirs_and_where_they_a
         (entry,) = await bot.noted("schedule fired")
         assert (entry.run, entry.about, entry.by) == (run.id, schedule, "U1")
         assert json.loads(entry.body)["due"] == "2026-03-06T08:00:00+00:00"
+
+
+async def test_what_is_confidential_is_not_put_where_everybody_reads_its_inputs(
+    tmp_path: Path,
+) -> None:
+    secret = replace(LIGHT, confidential=True)
+    async with living_bot(tmp_path, book=secret, clock=SetByHand()) as bot:
+        wanted = NewSchedule(secret.id, {"room": "attic"}, "0 8 * * *", "", DANA, HERE, "k")
+        told = await bot.desk.add_schedule(wanted)
+        assert isinstance(told, Refusal) and "confidential" in told.why
+        assert not await bot.desk.schedules()
 
 
 async def test_however_often_one_looks_a_moment_starts_one_run(tmp_path: Path) -> None:

@@ -23,6 +23,8 @@ MOST = 100  #: Schedules; each of them starts runs for as long as it is there.
 SHOWN = 3  #: Firings, when one is added.
 Change = Callable[[sa.Connection, Any, Actor, str], Noted | Refusal]
 ADDED = "`/runbook schedule` lists all of them."
+#: The list shows everybody with which inputs a schedule starts its runs.
+NOT_BY_THE_CLOCK = "{book} is confidential: a person starts it when there is something to it."
 
 
 class Scheduling(Starting):
@@ -39,6 +41,8 @@ class Scheduling(Starting):
             return may_at_all
         if book is None:
             return await self._no_such_book(wanted.book)
+        if book.confidential:
+            return Refusal(f"{NOT_BY_THE_CLOCK.format(book=book.id)} Nothing was added.")
         try:
             cron = read_cron(wanted.cron, wanted.zone or self._engine.around.company.time_zone)
         except BadCron as error:
