@@ -10,6 +10,7 @@ from adapters.cloudwatch.facts import (
     Point,
     Response,
 )
+from adapters.cloudwatch.traffic import Traffic
 
 __all__ = [
     "READS",
@@ -21,4 +22,5 @@ __all__ = [
     "ErrorRates",
     "Point",
     "Response",
+    "Traffic",
 ]

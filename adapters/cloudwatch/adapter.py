@@ -30,6 +30,7 @@ from adapters.cloudwatch.metrics import (
     lines,
     places,
 )
+from adapters.cloudwatch.traffic import Traffic
 from bot.runbook import Adapter
 from bot.runbook.errors import Refused, Unreachable
 
@@ -80,6 +81,24 @@ class CloudWatch(Adapter):
             for service in services
         )
         return ErrorRates(rates=tuple(rates), as_of=until)
+
+    async def traffic(self, services: Sequence[str]) -> Traffic:
+        """Requests of all of them together, now and in the hours of the past 7 days."""
+        where, until = await places(self._calls, services), self._last_minute()
+        at = tuple(place for service in where.values() for place in service)
+        hour = until.replace(minute=0)
+        recent, past = await asyncio.gather(
+            lines(self._calls, [_requests(at, MINUTE)], until - RECENT, until),
+            lines(self._calls, [_requests(at, HOUR)], hour - COMPARED, hour),
+        )
+        line = recent[REQUESTS]
+        has_come = bool(_after(line, until - STOPPED_AFTER))
+        return Traffic(
+            services=tuple(services),
+            now=sum(line.values()) / (RECENT / MINUTE) if has_come else None,
+            hours=_points({at: count / (HOUR / MINUTE) for at, count in past[REQUESTS].items()}),
+            as_of=until,
+        )
 
     async def response(self, service: str, since: datetime) -> Response:
         """
@@ -157,6 +176,10 @@ def _traffic(where: Mapping[str, tuple[Dimensions, ...]], period: timedelta) -> 
         for service, at in where.items()
         for what, metric in (("errors", SERVER_ERRORS), ("requests", REQUESTS))
     ]
+
+
+def _requests(at: tuple[Dimensions, ...], period: timedelta) -> Query:
+    return Query(REQUESTS, BALANCER, REQUESTS, at, "Sum", period)
 
 
 def _alarm(alarm: dict[str, Any], now: datetime) -> Alarm:

@@ -1,6 +1,7 @@
 """Alarms, error rates and load, against the company's AWS in a box."""
 
 from datetime import UTC, datetime, timedelta
+from statistics import median
 
 import pytest
 
@@ -140,3 +141,29 @@ async def test_the_load_of_the_database_is_of_the_instance_asked_for(
 async def test_an_instance_without_data_is_refused_and_not_idle(cloudwatch: CloudWatch) -> None:
     with pytest.raises(Refused, match=r"no CPUUtilization, .* of complyai-prod-9"):
         await cloudwatch.database_load("complyai-prod-9")
+
+
+async def test_the_traffic_of_now_is_beside_the_hours_of_the_past_week(
+    cloudwatch: CloudWatch, world: AwsWorld
+) -> None:
+    traffic = await cloudwatch.traffic([CORE, API])
+    alone = await cloudwatch.traffic([CORE])
+    assert traffic.now and alone.now and traffic.now > alone.now
+    assert len(traffic.hours) == 7 * 24
+    values = [hour.value for hour in traffic.hours]
+    assert traffic.busiest == max(values)
+    assert traffic.share == traffic.now / max(values)
+    by_hour = {h: [one.value for one in traffic.hours if one.at.hour == h] for h in range(24)}
+    assert traffic.quietest_hour == min(by_hour, key=lambda h: median(by_hour[h]))
+    assert "of the week's busiest hour; usually quietest at" in str(traffic)
+
+
+async def test_a_service_nobody_can_reach_is_not_called_quiet(
+    cloudwatch: CloudWatch, world: AwsWorld, calls: AwsCalls, clock: StandingClock
+) -> None:
+    await calls.write("ecs", "update_service", cluster="production", service=CORE, desiredCount=0)
+    clock.advance(8 * 60)
+    traffic = await cloudwatch.traffic([CORE])
+    assert (traffic.now, traffic.share) == (None, None)
+    assert str(traffic) == "no requests are counted now"
+    assert (await cloudwatch.traffic(["a-stranger"])).busiest is None
