@@ -16,11 +16,11 @@ import tempfile
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 
 import redis.asyncio
 
 from sandbox.guard import dismiss, guard
+from sandbox.running import Running
 
 HOST, USER, DATABASE = "127.0.0.1", "default", 0
 START_LIMIT_S = STOP_LIMIT_S = 20.0
@@ -43,24 +43,12 @@ def find(program: str = "redis-server") -> Path | None:
     return Path(on_path) if on_path else None
 
 
-class RedisServer:
+class RedisServer(Running):
     def __init__(self) -> None:
         self.port, self.password = 0, secrets.token_hex(12)
         self._folder = Path()
         self._process: Process | None = None
         self._guard: Process | None = None
-
-    async def __aenter__(self) -> "RedisServer":
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.stop()
 
     @property
     def url(self) -> str:

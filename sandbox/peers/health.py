@@ -7,12 +7,12 @@ How each is doing is asked of `state` at every call, so that it can follow what 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Literal
 
 from aiohttp import web
 
 from sandbox.peers.peer import PAGE, Peer
+from sandbox.running import Running
 
 Condition = Literal[
     "well",
@@ -67,7 +67,7 @@ class HealthService(Peer):
         return body | {"status": "healthy", "checks": checks}
 
 
-class HealthServices:
+class HealthServices(Running):
     """All of them. `state`: how each is doing; by default all are well."""
 
     def __init__(
@@ -79,18 +79,6 @@ class HealthServices:
         self.by_name: Mapping[str, HealthService] = {
             name: HealthService(name, state, slow_s) for name in names
         }
-
-    async def __aenter__(self) -> "HealthServices":
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.stop()
 
     async def start(self) -> None:
         await asyncio.gather(*(one.start() for one in self.by_name.values()))

@@ -9,10 +9,11 @@ import json
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
 from aiohttp import web
+
+from sandbox.running import Running
 
 HOST = "127.0.0.1"
 FOREVER = 1_000_000_000
@@ -21,7 +22,6 @@ PAGE = (
 )
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-P = TypeVar("P", bound="Peer")
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Call:
 CALL = web.RequestKey("call", Call)
 
 
-class Peer:
+class Peer(Running):
     """
     `faults` every peer knows: slow, error (503), html, lost request (nothing was done), lost
     response (it was done), half an answer. A peer adds its own.
@@ -55,18 +55,6 @@ class Peer:
         self._site: web.TCPSite | None = None
         self._port = 0
         self._tls: ssl.SSLContext | None = None  #: Of those that are spoken to over TLS.
-
-    async def __aenter__(self: P) -> P:
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.stop()
 
     @property
     def url(self) -> str:

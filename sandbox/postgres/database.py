@@ -10,7 +10,6 @@ import secrets
 import shutil
 import tempfile
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import asyncpg
@@ -19,13 +18,14 @@ from sandbox.postgres.binaries import Binaries, find
 from sandbox.postgres.data import Accounts, fill
 from sandbox.postgres.endpoint import Endpoint, Mishap
 from sandbox.postgres.server import HOST, Server
+from sandbox.running import Running
 
 NAME = "complyai"
 ADMIN, APPLICATION, OWNER = "postgres", "complyai", "complyai_owner"
 PROMOTE_LIMIT_S = 30
 
 
-class Database:
+class Database(Running):
     """
     `organizations`: how many the company has, and so how large its data is; 0: no tables at all.
     `connections`: how many there may be.
@@ -45,18 +45,6 @@ class Database:
         self._write, self._read = Endpoint(), Endpoint()
         self._held: list[Any] = []
         self._made = 0
-
-    async def __aenter__(self) -> "Database":
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.stop()
 
     @property
     def dsn(self) -> str:
