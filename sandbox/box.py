@@ -8,6 +8,7 @@ bot in it is the real one: only endpoints differ.
 import asyncio
 import base64
 import contextlib
+import itertools
 import json
 import os
 import secrets
@@ -105,6 +106,7 @@ class Box:
         self._mode: Literal["socket", "http"] = "http" if over_http else "socket"
         self.on: set[str] = set()  #: The faults that are.
         self.html_pages: set[str] = set()  #: Services whose /health answers a web page.
+        self._asked = itertools.count()
         self._moving: set[asyncio.Task[None]] = set()
         self._access_key = f"AKIA{secrets.token_hex(8).upper()}"
         self._access_secret = base64.b64encode(secrets.token_bytes(30)).decode()
@@ -255,12 +257,14 @@ class Box:
         return sum(str(one.params.get("service", "")).endswith(service) for one in asked)
 
     def _health_of(self, service: str) -> ServiceState:
-        version = next(iter(self.aws.version_of(service)), "")
+        """As one of its tasks says it, another one each time."""
+        versions = self.aws.running_versions(service)
+        version = versions[next(self._asked) % len(versions)] if versions else ""
         if service in self.html_pages:
             return ServiceState("html", version)
         if not self.database.writer.is_running:
             return ServiceState("failing", version, "database")
-        if not self.aws.is_well(service):
+        if not self.aws.passes_health_checks(service):
             return ServiceState("failing", version, "capacity")
         return ServiceState("well", version)
 

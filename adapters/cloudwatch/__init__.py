@@ -1,6 +1,6 @@
 """Amazon CloudWatch: alarms, error rates and load, beside what is usual at this hour."""
 
-from adapters.cloudwatch.adapter import READS, CloudWatch
+from adapters.cloudwatch.adapter import READS, CloudWatch, NoRequests
 from adapters.cloudwatch.facts import (
     Alarm,
     Alarms,
@@ -20,6 +20,7 @@ __all__ = [
     "DatabaseLoad",
     "ErrorRate",
     "ErrorRates",
+    "NoRequests",
     "Point",
     "Response",
     "Traffic",

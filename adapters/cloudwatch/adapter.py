@@ -47,6 +47,10 @@ MOST_ALARMS = 2000
 NOWHERE: tuple[Dimensions, ...] = ()
 
 
+class NoRequests(Refused):
+    """The load balancer has counted no request, so it cannot be said how a service answers."""
+
+
 class CloudWatch(Adapter):
     def __init__(self, calls: AwsCalls) -> None:
         self._calls = calls
@@ -103,7 +107,7 @@ class CloudWatch(Adapter):
     async def response(self, service: str, since: datetime) -> Response:
         """
         Since that moment, beside the hour before it; p95 is the median of each minute's. Raises
-        Refused when the load balancer has counted no request since then.
+        NoRequests when the load balancer has counted none since then.
         """
         where, until = await places(self._calls, [service]), self._last_minute()
         latency = Query("p95", BALANCER, LATENCY, where.get(service, NOWHERE), "p95", MINUTE)
@@ -114,7 +118,7 @@ class CloudWatch(Adapter):
         now = _per_minute(_after(errors, since), _after(requests, since))
         slow = _p95(_after(p95, since))
         if now is None or slow is None:
-            raise Refused(
+            raise NoRequests(
                 f"The load balancer has counted no request of {service} since"
                 f" {since:%H:%M} UTC, so it cannot be said how it answers."
             )

@@ -3,13 +3,16 @@
 from adapters.ecs.adapter import READS, Ecs
 from adapters.ecs.changes import RestartService, ScaleService, UpdateService
 from adapters.ecs.facts import Deployment, Deployments, Service, Services
+from adapters.ecs.rolling import Registered, RollingDeployment
 
 __all__ = [
     "READS",
     "Deployment",
     "Deployments",
     "Ecs",
+    "Registered",
     "RestartService",
+    "RollingDeployment",
     "ScaleService",
     "Service",
     "Services",

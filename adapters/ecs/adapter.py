@@ -18,6 +18,14 @@ from adapters.ecs.changes import RestartService, ScaleService, UpdateService
 from adapters.ecs.facts import Deployments, Service, Services
 from adapters.ecs.history import READS as HISTORY_READS
 from adapters.ecs.history import History, primary_of, short_name
+from adapters.ecs.rolling import READS as ROLLING_READS
+from adapters.ecs.rolling import (
+    Registered,
+    RollingDeployment,
+    newest_rollout,
+    registered,
+    rollout,
+)
 from bot.runbook import Adapter, Key, Seen, pair
 from bot.runbook.errors import Refused
 
@@ -27,6 +35,7 @@ READS: tuple[str, ...] = (
     "ecs:ListTasks",
     "ecs:DescribeTasks",
     *HISTORY_READS,
+    *ROLLING_READS,
 )
 MOST_NAMES_PER_CALL = 10
 MOST_SERVICES, MOST_STOPPED_TASKS = 200, 100
@@ -63,6 +72,18 @@ class Ecs(Adapter):
             missing=tuple(name for name in names if name not in described),
             as_of=as_of,
         )
+
+    async def registered(self, service: str, version: str, digest: str) -> Registered:
+        """Raises Refused for a service that ECS does not deploy."""
+        return await registered(self._calls, self._cluster, service, version, digest)
+
+    async def newest_rollout(self, service: str, task_definition: str) -> RollingDeployment:
+        """The newest deployment of that; without an `arn` there is none. Raises NotThere."""
+        return await newest_rollout(self._calls, self._cluster, service, task_definition)
+
+    async def rollout(self, of: RollingDeployment) -> RollingDeployment:
+        """The same deployment, as it is now. Raises NotThere when the service is gone."""
+        return await rollout(self._calls, of)
 
     async def _see_update(self, change: UpdateService) -> Seen:
         seen = await self._primary(change)

@@ -74,13 +74,13 @@ class History:
 
     async def of(self, service: Answer, newest: int) -> tuple[Deployment, ...]:
         """Newest first. `service` is as describe_services gives it."""
-        entries = await self._entries(service["serviceName"])
+        entries = await self.entries(service["serviceName"])
         current = _current(service, entries)
         shown = entries[:newest]
         if current and current not in shown:
             shown.append(current)
         details, authors = await asyncio.gather(
-            self._details([entry.arn for entry in shown if entry.arn]),
+            self.details([entry.arn for entry in shown if entry.arn]),
             self._authors({entry.task_definition for entry in shown}),
         )
         deployments = [
@@ -127,7 +127,8 @@ class History:
             circuit_breaker=bool(breaker.get("enable") and breaker.get("rollback")),
         )
 
-    async def _entries(self, service: str) -> list[_Entry]:
+    async def entries(self, service: str) -> list[_Entry]:
+        """Its record, newest first."""
         listed = await self.calls.read(
             "ecs",
             "list_service_deployments",
@@ -160,7 +161,7 @@ class History:
         )
         return {one["serviceRevisionArn"]: one for one in answer["serviceRevisions"]}
 
-    async def _details(self, arns: list[str]) -> dict[str, Answer]:
+    async def details(self, arns: list[str]) -> dict[str, Answer]:
         if not arns:
             return {}
         answer = await self.calls.read(
@@ -175,7 +176,7 @@ class History:
 
     async def _author(self, task_definition: str) -> str:
         try:
-            answer = await self._task_definition(task_definition)
+            answer = await self.task_definition(task_definition)
         except NotThere:
             return "unknown"
         tags = {tag["key"]: tag["value"] for tag in answer.get("tags", [])}
@@ -196,7 +197,7 @@ class History:
     async def _unfit(self, task_definition: str) -> str:
         """Why a service cannot be moved to it; empty when it can."""
         try:
-            answer = (await self._task_definition(task_definition))["taskDefinition"]
+            answer = (await self.task_definition(task_definition))["taskDefinition"]
         except NotThere:
             return f"{task_definition} is gone"
         if answer["status"] != "ACTIVE":
@@ -223,7 +224,7 @@ class History:
             return False
         return True
 
-    async def _task_definition(self, name: str) -> Answer:
+    async def task_definition(self, name: str) -> Answer:
         if name not in self._read:
             self._read[name] = await self.calls.read(
                 "ecs", "describe_task_definition", taskDefinition=name, include=["TAGS"]

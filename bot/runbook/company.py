@@ -58,6 +58,7 @@ class Company(Value):
         Vendor(name="Auth0", circuit_parameter="/complyai/circuit/auth0"),
     )
     alerts_channel: str = "alerts"
+    support_channel: str = "support"  #: Where users' trouble is reported.
 
     @field_validator("time_zone")
     @classmethod

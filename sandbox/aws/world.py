@@ -123,6 +123,12 @@ class AwsWorld:
         with self._timeline.up_to_date():
             return self._parts.ecs.versions(self._parts.service(service))
 
+    def running_versions(self, service: str) -> tuple[str, ...]:
+        """Of each running task, one after the other."""
+        with self._timeline.up_to_date():
+            running = self._parts.service(service).running()
+            return tuple(task.definition.version for task in running)
+
     def rollouts(self, service: str) -> int:
         """How many deployments it has had, whoever asked for them and however often."""
         with self._timeline.up_to_date():
@@ -139,6 +145,12 @@ class AwsWorld:
         """Its tasks answer, and without errors. A good deployment does not make it unwell."""
         with self._timeline.up_to_date():
             return self._parts.health[service].at(self._timeline.now).is_well
+
+    def passes_health_checks(self, service: str) -> bool:
+        """Its tasks answer /health, whatever else they answer with errors."""
+        with self._timeline.up_to_date():
+            found = self._parts.health[service].at(self._timeline.now)
+            return found.is_well or found.capacity == 1.0
 
     def writer(self) -> str:
         """The instance of the company's database that writes."""

@@ -29,6 +29,7 @@ async def test_what_is_named_for_reading_is_what_reading_uses(
     await services.names()
     described = await services.services([CORE])
     await services.deployments([CORE])
+    await services.registered(CORE, "2.14.1", "sha256:00")
     await load_balancer.LoadBalancer(calls).targets(described.target_groups)
     database = await databases.database("complyai-prod")
     await databases.larger_classes(database)
