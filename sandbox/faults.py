@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sandbox import ads_faults, breach
+from sandbox import ads_faults, breach, deploy_faults
 from sandbox.aws.account import DEPLOYERS_KEY
 from sandbox.scene import Scene
 
@@ -240,6 +240,7 @@ SCENES: Sequence[Scene] = (
         _no_missed_events,
         _is_replayed,
     ),
+    *deploy_faults.SCENES,
     *ads_faults.SCENES,
     Scene(
         "lock-pileup",

@@ -14,6 +14,8 @@ class Clock(Protocol):
         """Seconds since the epoch."""
         ...
 
+    def advance(self, seconds: float) -> None: ...
+
 
 class RunningClock:
     """Goes on by itself, and can be moved on."""

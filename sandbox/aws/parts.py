@@ -51,6 +51,14 @@ class Parts:
         definition = self.register(service, version, by)
         self.ecs.rollouts.deploy(self.service(service), definition)
 
+    def build(self, service: str, how: Behaviour = "well") -> str:
+        """A next version is pushed and registered, and rolled out by nobody. Which one it is."""
+        version = self._next_version(service)
+        self.ecs.behaviours[image(service, version)] = how
+        self.registry.push(service, version, {"LOW": 3, "MEDIUM": 1})
+        self.register(service, version, by="ci")
+        return version
+
     def deploy_bad(self, service: str, how: Behaviour, version: str | None) -> str:
         if self.service(service).primary.created_at > self.timeline.now:
             raise ValueError(f"{service} was deployed after that moment")

@@ -87,6 +87,18 @@ class AwsWorld:
         with self._timeline.up_to_date():
             self._parts.deploy(service, version, by)
 
+    def build(self, service: str, how: Behaviour = "well") -> str:
+        """
+        As a pipeline does that stops there: pushes and registers a next version, and returns it.
+        """
+        with self._timeline.up_to_date():
+            return self._parts.build(service, how)
+
+    def advance(self, seconds: float) -> None:
+        """What is still to happen within that time has happened."""
+        self.clock.advance(seconds)
+        self._timeline.catch_up()
+
     def deploy_bad(
         self,
         service: str,
@@ -128,6 +140,11 @@ class AwsWorld:
         with self._timeline.up_to_date():
             running = self._parts.service(service).running()
             return tuple(task.definition.version for task in running)
+
+    def newest_image(self, service: str) -> str:
+        """The tag that was pushed last."""
+        with self._timeline.up_to_date():
+            return self._parts.registry.tags(service)[-1]
 
     def rollouts(self, service: str) -> int:
         """How many deployments it has had, whoever asked for them and however often."""

@@ -1,0 +1,62 @@
+"""What can be made to go wrong with a deployment, by a name."""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from sandbox.scene import Scene
+
+if TYPE_CHECKING:
+    from sandbox.box import Box
+
+DEPLOYED, AGO, MENDED = "complyai-api", timedelta(minutes=6), "1.39.0"
+
+
+async def _bad_version(box: "Box") -> None:
+    """After whatever was deployed last."""
+    age, _ = box.aws.newest_deployment(DEPLOYED)
+    box.aws.deploy_bad(DEPLOYED, "errors", ago=min(AGO, age))
+
+
+async def _good_version(box: "Box") -> None:
+    """Whoever deployed the bad version deploys a good one: not how the bot cures it."""
+    if not box.aws.is_well(DEPLOYED):
+        box.aws.deploy(DEPLOYED, MENDED)
+
+
+def _is_rolled_back(box: "Box") -> bool:
+    _, does_well = box.aws.newest_deployment(DEPLOYED)
+    return does_well and box.aws.is_well(DEPLOYED)
+
+
+async def _not_begun(box: "Box") -> None:
+    box.aws.build(DEPLOYED)
+
+
+async def _begun(box: "Box") -> None:
+    box.aws.deploy(DEPLOYED, box.aws.newest_image(DEPLOYED))
+
+
+def _is_rolled_out(box: "Box") -> bool:
+    return box.aws.newest_image(DEPLOYED) in box.aws.version_of(DEPLOYED)
+
+
+SCENES = (
+    Scene(
+        "bad-version",
+        "A version that answers with errors",
+        f"The newest version of {DEPLOYED} came up 6 minutes ago, passes its health checks, and"
+        " fails most requests. Rolling back cures it.",
+        _bad_version,
+        _good_version,
+        _is_rolled_back,
+    ),
+    Scene(
+        "rollout-not-begun",
+        "A deployment that the pipeline did not begin",
+        f"A new version of {DEPLOYED} is pushed and registered, and nobody rolls it out."
+        " RB-DEPLOY-001 does.",
+        _not_begun,
+        _begun,
+        _is_rolled_out,
+    ),
+)
