@@ -10,15 +10,13 @@ Then what a person waits for, from the command leaving Slack.
 """
 
 import asyncio
-import contextlib
-import sqlite3
 import tempfile
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.measuring import FAR_S, bot_in, median, print_table
+from benchmarks.rows import Rows, slowest_s, together_s
 from bot.runbook.outline import outline
 from bot.slack.views import names
 from commands.rb_inc_001_service_outage import book
@@ -30,8 +28,6 @@ AIM = 1.15
 ROUNDS = 10
 (DIAGNOSIS,) = (section for section in outline(book).sections if section.key == "diagnosis_steps")
 CHECKS = tuple(step.key for step in DIAGNOSIS.steps)
-
-Times = tuple[float, float]
 
 
 @dataclass
@@ -46,28 +42,6 @@ class Waits:
     shown: list[float] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class Rows:
-    """The bot's own file, read by somebody else."""
-
-    path: Path
-
-    def newest_run(self) -> str:
-        with contextlib.closing(sqlite3.connect(self.path)) as connection:
-            query = "select id from runs order by started_at desc limit 1"
-            return str(connection.execute(query).fetchone()[0])
-
-    def checks(self, run: str, attempt: int) -> Mapping[str, Times]:
-        """Start and end of those whose attempt is over."""
-        with contextlib.closing(sqlite3.connect(self.path)) as connection:
-            query = (
-                "select key, started_at, ended_at from steps"
-                " where run = ? and attempt = ? and ended_at is not null"
-            )
-            found = connection.execute(query, (run, attempt)).fetchall()
-        return {key: (began, ended) for key, began, ended in found if key in CHECKS}
-
-
 async def one_run(box: Box, rows: Rows, waits: Waits, number: int) -> None:
     dana = Person(box, "U0DANA")
     name = f"bench-{number}"
@@ -78,11 +52,11 @@ async def one_run(box: Box, rows: Rows, waits: Waits, number: int) -> None:
     card = await room.offers(names.CLOSE)
     shown_at = time.time()
     run = rows.newest_run()
-    first = rows.checks(run, 1)
+    first = rows.times(run)
     assert set(first) == set(CHECKS), first
     ended_at = max(ended for _, ended in first.values())
-    waits.together.append(ended_at - min(began for began, _ in first.values()))
-    waits.slowest.append(max(ended - began for began, ended in first.values()))
+    waits.together.append(together_s(first))
+    waits.slowest.append(slowest_s(first))
     waits.channel.append(opened_at - typed_at)
     waits.done.append(ended_at - typed_at)
     waits.shown.append(shown_at - typed_at)
@@ -103,15 +77,15 @@ async def alone(box: Box, rows: Rows, room: Incident, run: str, check: str) -> f
     await Person(box, "U0DANA").presses(
         room.card, room.channel, f"{names.AGAIN}:menu", names.value(run, check)
     )
-    await box.slack.wait_for(lambda: check in rows.checks(run, 2), 60)
-    began, ended = rows.checks(run, 2)[check]
+    await box.slack.wait_for(lambda: check in rows.times(run, 2), 60)
+    began, ended = rows.times(run, 2)[check]
     return ended - began
 
 
 async def bench() -> None:
     waits = Waits()
     with tempfile.TemporaryDirectory() as folder:
-        box, rows = Box(Path(folder)), Rows(Path(folder) / "runbook-bot.db")
+        box, rows = Box(Path(folder)), Rows(Path(folder) / "runbook-bot.db", CHECKS)
         box.aws.faults.delay("*", "*", FAR_S, times=FOREVER)
         async with box.running(), bot_in(box):
             await one_run(box, rows, Waits(), 0)
