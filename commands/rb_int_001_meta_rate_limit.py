@@ -19,7 +19,6 @@ from bot.runbook import (
     Facts,
     Found,
     Nothing,
-    Person,
     Plan,
     Question,
     Run,
@@ -27,7 +26,6 @@ from bot.runbook import (
     RunbookInputs,
     Table,
     Thresholds,
-    Todo,
     Watched,
 )
 from bot.runbook.durations import hours, minutes
@@ -39,13 +37,11 @@ from bot.runbook.words import (
     plan,
     problem,
     question,
-    todo,
     unknown,
     warning,
 )
 
-REMIND = minutes(5)
-BY_SCHEDULE = "schedule"  #: Who started a run that no person did.
+LATE = minutes(5)  #: After its time, what is not set back is a problem.
 
 
 class Limits(Thresholds):
@@ -58,7 +54,7 @@ class Limits(Thresholds):
 class Inputs(RunbookInputs):
     back_after_minutes: int = Field(
         title="Set back after (minutes)",
-        description="when whoever started the run is told to set back what was changed",
+        description="from when a change is planned until it is taken back by itself",
         default=60,
         ge=15,
         le=1440,
@@ -155,7 +151,7 @@ remediation = book.section("Remediation", pick=True)
 
 @remediation.action("Enable rate limit backoff (if not already)", suggested_by=rate_limit)
 async def back_off(
-    rate_limit: Limitation | None, company: Company, parameters: Parameters
+    inputs: Inputs, rate_limit: Limitation | None, company: Company, parameters: Parameters
 ) -> Plan[SetParameter] | Nothing:
     there = await parameters.get(company.ad_sync.backoff_parameter)
     if there.value is None:
@@ -165,13 +161,18 @@ async def back_off(
         *((move,) if move else ()),
         because=_because(rate_limit),
         beware="Syncs wait for Meta, and ads become stale meanwhile",
+        back_after=minutes(inputs.back_after_minutes),
         if_none="It is on already",
     )
 
 
 @remediation.action("Reduce sync frequency temporarily", suggested_by=rate_limit)
 async def sync_less(
-    rate_limit: Limitation | None, company: Company, parameters: Parameters, limits: Limits
+    inputs: Inputs,
+    rate_limit: Limitation | None,
+    company: Company,
+    parameters: Parameters,
+    limits: Limits,
 ) -> Plan[SetParameter] | Nothing:
     there = await parameters.get(company.ad_sync.interval_parameter)
     if there.value is None:
@@ -184,6 +185,7 @@ async def sync_less(
         *((move,) if move else ()),
         because=_because(rate_limit),
         beware=f"Ads are up to {wanted} min old then, and are said to be stale",
+        back_after=minutes(inputs.back_after_minutes),
         if_none=f"{there.value} min between two syncs is as long as it may be",
     )
 
@@ -195,6 +197,7 @@ def first() -> Question[First]:
 
 @remediation.action("Prioritize high-value accounts", suggested_by=rate_limit)
 async def prioritize(
+    inputs: Inputs,
     first: First,
     rate_limit: Limitation | None,
     company: Company,
@@ -215,6 +218,7 @@ async def prioritize(
         *((move,) if move else ()),
         because=f"First are {named}. {_because(rate_limit)}",
         beware="All others are synced later",
+        back_after=minutes(inputs.back_after_minutes),
         if_none=f"First are {named} already",
     )
 
@@ -244,47 +248,39 @@ async def regained(
     return ok(f"Meta lets calls of {len(found.heads)} ad accounts through", found)
 
 
-@waiting.confirm("Set back what was changed, typically after 1 hour")
-def set_back(
-    run: Run,
+@waiting.watch(
+    "See what was changed set back, typically after 1 hour",
+    every=minutes(1),
+    lasting=hours(25),
+    until="ok",
+)
+async def returned(
     inputs: Inputs,
     back_off: Done[SetParameter] | None,
     sync_less: Done[SetParameter] | None,
     prioritize: Done[SetParameter] | None,
-) -> Todo | Nothing:
-    changed = _changed(back_off, sync_less, prioritize)
-    if not changed:
-        return nothing("Nothing was changed")
-    last = max(one.at for one in (back_off, sync_less, prioritize) if one)
-    which = "; ".join(f"{one.name} to {one.replacing} (made {one.value})" for one in changed)
-    return todo(
-        f"Undo it on this run's card, unless that is done: {which}. Nothing does so by itself",
-        by=last + minutes(inputs.back_after_minutes),
-        remind=(REMIND,),
-        owner=Person(user_id=run.started_by) if run.started_by != BY_SCHEDULE else None,
-    )
-
-
-@waiting.check("Check that it was only temporary")
-async def is_back(
-    back_off: Done[SetParameter] | None,
-    sync_less: Done[SetParameter] | None,
-    prioritize: Done[SetParameter] | None,
+    company_data: CompanyData,
     parameters: Parameters,
-) -> Found[Back] | Nothing:
-    changed = _changed(back_off, sync_less, prioritize)
+) -> Watched[Back] | Nothing:
+    """By itself, at the time that was approved with it; or earlier, by whoever takes it back."""
+    done = [one for one in (back_off, sync_less, prioritize) if one]
+    changed = [change for one in done for change in one.changes]
     if not changed:
         return nothing("Nothing was changed")
     now = [(one, (await parameters.get(one.name)).value) for one in changed]
-    still = [
+    still = tuple(
         f"{one.name} is {there}, and was {one.replacing}"
         for one, there in now
         if there != one.replacing
-    ]
-    found = Back(still=tuple(still))
-    if still:
-        return problem(f"Not set back: {'; '.join(still)}", found)
-    return ok(f"Set back: {', '.join(one.name for one in changed)}", found)
+    )
+    if not still:
+        found = Back(still=())
+        return ok(f"Set back: {', '.join(one.name for one in changed)}", found)
+    says = f"Not set back: {'; '.join(still)}"
+    at = max(one.at for one in done) + minutes(inputs.back_after_minutes)
+    if await company_data.now() > at + LATE:
+        return problem(f"{says}. Take it back on this run's card, or by hand", Back(still=still))
+    return not_yet(f"{says}. That happens by itself by {at:%H:%M} UTC", Back(still=still))
 
 
 prevention = book.section("Prevention", pick=True)
@@ -308,10 +304,6 @@ def cache_ticket(run: Run) -> Plan[CreateTicket]:
 def _ticket(run: Run, number: int, title: str) -> CreateTicket:
     text = f"Meta limited us. Run {run.id} of {book.id} {book.title}."
     return CreateTicket(run=run.id, number=number, since=run.started_at, title=title, text=text)
-
-
-def _changed(*done: Done[SetParameter] | None) -> tuple[SetParameter, ...]:
-    return tuple(change for one in done if one for change in one.changes)
 
 
 def _because(found: Limitation | None) -> str:

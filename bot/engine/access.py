@@ -122,7 +122,10 @@ class Access:
         """Each is judged as at their click, as roles, rules and aliases are now."""
         valid: list[str] = []
         refused: list[str] = []
+        agreed_at = {one.by: one.at for one in approval.decisions if one.approves}
         for member in members:
+            if approval.takes_back:  # Its time was agreed to: rules' hours are those of then.
+                now = replace(now, at=agreed_at[member.user_id], stopped=None)
             answer = may(self.policy, member, to_approve(approval, valid), now)
             if isinstance(answer, Allowed):
                 valid.append(member.user_id)

@@ -15,6 +15,7 @@ from typing import Any
 from bot.engine.reminding import reminders
 from bot.engine.reports import Draft, Report
 from bot.engine.results import Results
+from bot.engine.returning import check_returns
 from bot.engine.systems import Systems
 from bot.runbook import Company, Findings, Found, Nothing, Plan, RunbookInputs, Seen, Thresholds
 from bot.runbook.changes import Change
@@ -202,6 +203,7 @@ def is_cancelled_here() -> bool:
 
 
 async def _planned(plan: Plan[Change], systems: Systems, gate: Gate | None) -> Answered:
+    check_returns(plan)
     plan = _without_secrets(plan)
     seen = [await look(change, systems) for change in plan.changes]
     if all(one.state == "applied" for one in seen):

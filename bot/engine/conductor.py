@@ -23,6 +23,7 @@ from bot.engine.state import (
 )
 from bot.engine.turns import (
     AT_WORK,
+    ON_ITS_WAY,
     UNDO,
     is_past,
     is_to_be_done,
@@ -79,7 +80,7 @@ class _Score:
         key, spec = event.about, spec_of(self.outline, event.about)
         if self.run.status_of(key) != "working" or self.run.step(key).naps:
             return False
-        if self.run.status == "cancelling":
+        if self.run.status == "cancelling" and not self.run.step(key).returns:
             self._settle(key, "cancelled")
         elif event.outcome == "not yet":
             self.run = self.run.with_step(key, naps=True)
@@ -95,10 +96,10 @@ class _Score:
 
     def _planned(self, key: str, spec: StepOutline) -> None:
         self.run = self.run.with_step(key, plans=self.run.step(key).plans + 1)
-        unattended = spec.unattended is not None
-        self._become(key, "applying" if unattended else "planned")
+        agreed = spec.unattended is not None or self.run.step(key).returns
+        self._become(key, "applying" if agreed else "planned")
         self._effect("propose", key)
-        if unattended:
+        if agreed:
             self._effect("apply", key)
 
     def _decided(self, event: Event) -> bool:
@@ -122,7 +123,12 @@ class _Score:
             self._effect("doubt", key)
             return True
         self._effect("free", key)
-        if event.outcome == "outdated":
+        if event.lends:
+            self.run = replace(self.run, lent=self.run.lent | {key})
+            self._effect("lend", key)
+        if key.endswith(UNDO) and event.outcome == "given":
+            self._keep(key.removesuffix(UNDO))
+        if event.outcome == "outdated" and not self.run.step(key).returns:
             self._plan_again(key)
         else:
             ends: dict[str, StepStatus] = {"given": "given", "cancelled": "cancelled"}
@@ -146,7 +152,24 @@ class _Score:
             self._settle(key, "failed")
         return True
 
+    def _return(self, key: str) -> bool:
+        """Beside whatever is under way: it was agreed to, and so was its time."""
+        undo, is_led = key + UNDO, self.run.status in ("running", "cancelling")
+        busy = {self.run.status_of(key), self.run.status_of(undo)} & ON_ITS_WAY
+        if key not in self.run.lent or not is_led or busy:
+            return False
+        self._keep(key)
+        self.run = self.run.with_step(undo, plans=0, by="", returns=True)
+        self._call(undo)
+        return True
+
+    def _keep(self, key: str) -> None:
+        if key in self.run.lent:
+            self.run = replace(self.run, lent=self.run.lent - {key})
+            self._effect("keep", key)
+
     def _plan_again(self, key: str) -> None:
+        self.run = self.run.with_step(key, returns=False)  # People are asked for another plan.
         if self.run.status == "cancelling":
             self._settle(key, "cancelled")
         elif self.run.step(key).plans >= PLANS_AT_MOST:
@@ -181,6 +204,8 @@ class _Score:
 
     def _told(self, event: Event) -> bool:
         run, key = self.run, event.about
+        if event.kind == "return due":
+            return self._return(key)
         if run.status != "running":
             return False
         if event.kind == "cancelled":
@@ -216,7 +241,7 @@ class _Score:
     def _undo(self, key: str, by: str) -> bool:
         if self.run.is_on_errand or key not in undoable(self.outline, self.run):
             return False
-        self.run = self.run.with_step(key + UNDO, plans=0, by=by)
+        self.run = self.run.with_step(key + UNDO, plans=0, by=by, returns=False)
         self._errand(Errand((key + UNDO,), self.outline.step(key).proofs))
         return True
 
@@ -257,7 +282,8 @@ class _Score:
             for key in batch:
                 self._start(key)
         at_work = any(step.status in AT_WORK for step in self.run.steps.values())
-        done = not (self.run.is_on_errand or at_work or is_to_be_done(self.outline, self.run))
+        waits = self.run.lent or is_to_be_done(self.outline, self.run)
+        done = not (self.run.is_on_errand or at_work or waits)
         if done and all(is_past(section, self.run) for section in self.outline.sections):
             for key, step in self.run.steps.items():
                 if step.status in NOT_OVER and step.status != "waiting":
@@ -266,8 +292,13 @@ class _Score:
             self.run = replace(self.run, status="finished")
 
     def _wind_down(self) -> None:
-        """What is being applied is finished and told apart; everything else stops here."""
+        """
+        What is being applied is finished and told apart, and what is to be taken back by itself
+        is; everything else stops here.
+        """
         for key, step in self.run.steps.items():
+            if step.returns and step.status in AT_WORK:
+                continue
             if step.status in ("planned", "asked"):
                 self._effect("close", key)
                 self._become(key, "cancelled")
@@ -277,7 +308,8 @@ class _Score:
                 self._become(key, "cancelled")
             elif step.status == "applying":
                 self._effect("stop", key)
-        if not any(step.status in ("applying", "unsure") for step in self.run.steps.values()):
+        left = any(step.status in AT_WORK for step in self.run.steps.values())
+        if not (left or self.run.lent):
             self.run = replace(self.run, status="cancelled", errand=(), proofs=(), later=())
 
     def _start(self, key: str) -> None:

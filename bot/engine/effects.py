@@ -17,7 +17,8 @@ from bot.engine.glass import REVIEW
 from bot.engine.plans import Kinds, compose, parse
 from bot.engine.record import Said
 from bot.engine.reminding import next_reminder
-from bot.engine.reports import Report
+from bot.engine.reports import Draft, Report
+from bot.engine.returning import BACK, approved_before, back_at
 from bot.engine.state import Effect, RunState
 from bot.engine.turns import spec_of
 from bot.engine.versions import strictest
@@ -84,11 +85,15 @@ class Effects:
 
     def propose(self, effect: Effect, report: Report) -> None:
         assert report.draft
+        if self.run.step(effect.step).returns:
+            self._propose_return(effect, report.draft)
+            return
         spec = strictest(spec_of(self.outline, effect.step), report.draft.gate)
-        composed = compose(self.run_id, self.outline, effect.step, report.draft.plan)
+        after = report.draft.plan.back_after
+        back = {"back_at": self.now + after.total_seconds()} if after else {}
+        composed = compose(self.run_id, self.outline, effect.step, report.draft.plan, **back)
         worst = max(change.effect for change in report.draft.plan.changes)
         unattended = spec.unattended is not None
-        plan_id = secrets.token_urlsafe(16)
         expires_at = self.now + (spec.expires_s or self.expires_after_s)
         asked = {
             "step": effect.step,
@@ -100,22 +105,54 @@ class Effects:
             "requested_by": self._requester(effect.step),
             "expires_at": expires_at,
         }
-        self.c.execute(
-            sa.insert(plans).values(
-                id=plan_id, run=self.run_id, text=composed.text, asked_at=self.now,
-                status="approved" if unattended else "pending", outcome="", **asked,
-            )
-        )  # fmt: skip
+        plan_id = self._put_plan(composed.text, asked, report.draft, unattended)
+        asked |= back
         self.notes.append(entries.of_request(plan_id, asked, report.draft, spec.unattended))
-        for number, seen in enumerate(report.draft.now, start=1):
+        if not unattended:
+            self._wait(f"plan:{plan_id}", effect, "approval", {"plan": plan_id}, expires_at)
+            self.said.append(Said("approval asked", plan_id))
+
+    def _propose_return(self, effect: Effect, draft: Draft) -> None:
+        """Nobody is asked: it rests on what was approved with the change, and is judged by it."""
+        given = approved_before(self.c, self.run_id, effect.step)
+        composed = compose(self.run_id, self.outline, effect.step, draft.plan, takes_back=given.id)
+        asked = {
+            "step": effect.step,
+            "attempt": effect.attempt,
+            "digest": composed.digest,
+            "effect": max(change.effect for change in draft.plan.changes).name,
+            "people": 0,
+            "role": given.role,
+            "requested_by": given.requested_by,
+            "expires_at": self.now + self.expires_after_s,
+        }
+        plan_id = self._put_plan(composed.text, asked, draft, approved=True)
+        self.notes.append(entries.of_return(plan_id, asked, draft, given))
+
+    def _put_plan(self, text: str, asked: Mapping[str, Any], draft: Draft, approved: bool) -> str:
+        plan_id = secrets.token_urlsafe(16)
+        status = "approved" if approved else "pending"
+        row = {"id": plan_id, "run": self.run_id, "text": text, "asked_at": self.now}
+        self.c.execute(sa.insert(plans), {**row, "status": status, "outcome": "", **asked})
+        for number, seen in enumerate(draft.now, start=1):
             self.c.execute(
                 sa.insert(changes).values(
                     plan=plan_id, number=number, state="planned", now=seen, seen=seen, at=self.now
                 )
             )
-        if not unattended:
-            self._wait(f"plan:{plan_id}", effect, "approval", {"plan": plan_id}, expires_at)
-            self.said.append(Said("approval asked", plan_id))
+        return plan_id
+
+    def lend(self, effect: Effect, report: Report) -> None:
+        self.keep(effect, report)
+        at = back_at(self._plan(effect).text)
+        wait_id = f"{self.run_id}/{effect.step}.{BACK}#{effect.attempt}"
+        self._wait(wait_id, effect, BACK, {"at": at}, at)
+
+    def keep(self, effect: Effect, _report: Report) -> None:
+        mine = sa.and_(
+            waits.c.run == self.run_id, waits.c.step == effect.step, waits.c.kind == BACK
+        )
+        self.c.execute(sa.delete(waits).where(mine))
 
     def ask(self, effect: Effect, report: Report) -> None:
         question = dict(report.question or {})
@@ -162,7 +199,7 @@ class Effects:
             waits.c.run == self.run_id,
             waits.c.step == effect.step,
             waits.c.attempt == effect.attempt,
-            waits.c.kind != REVIEW,
+            waits.c.kind.not_in((REVIEW, BACK)),
         )
         for row in self.c.execute(sa.select(waits.c.id, waits.c.kind, waits.c.body).where(mine)):
             if row.kind == "approval":

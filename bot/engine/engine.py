@@ -34,6 +34,7 @@ from bot.engine.reading import QUESTIONS
 from bot.engine.record import Announcer, Said
 from bot.engine.reminding import remind_of
 from bot.engine.reports import Report
+from bot.engine.returning import BACK, BACK_AGAIN_S
 from bot.engine.runners import Runner
 from bot.engine.schedules import Schedules
 from bot.engine.state import Event
@@ -306,6 +307,12 @@ class Engine:
         if row.kind in QUESTIONS:
             remind_of(c, now, wait_id, self.taker.tell)
             return Taken(is_new=False)
+        if row.kind == BACK:
+            due, tried = Event("return due", row.step, row.attempt), f"{key}@{row.deadline}"
+            taken = self.taker.take(c, now, row.run, tried, due)
+            if not taken.moved:  # its action is just being made anew, or taken back
+                _put_off(c, wait_id, now + BACK_AGAIN_S)
+            return taken
         if row.kind == "tick":
             c.execute(sa.delete(waits).where(waits.c.id == wait_id))
             return self.taker.take(c, now, row.run, key, Event("due", row.step, row.attempt))

@@ -63,10 +63,21 @@ def of_request(
     ]
     said = {"because": draft.plan.because, "beware": draft.plan.beware, "unattended": unattended}
     until = moment(asked["expires_at"]) if unattended is None else None
-    told = _told({**asked, **said, "expires_at": until})
+    back = {"back_at": moment(asked["back_at"])} if "back_at" in asked else {}
+    told = _told({**asked, **said, **back, "expires_at": until})
     what = "approval asked" if unattended is None else "unattended"
     body = {"plan": plan_id, **told, "shown": shown}
     return Note(what, asked["step"], asked["requested_by"], body)
+
+
+def of_return(plan_id: str, asked: Mapping[str, Any], draft: Draft, given: Any) -> Note:
+    """`given`: the row of the plan with which it was approved."""
+    shown = [
+        _shown(change, now) for change, now in zip(draft.plan.changes, draft.now, strict=True)
+    ]
+    approved = {"approved_with": given.id, "approved_digest": given.digest}
+    body = {"plan": plan_id, "digest": asked["digest"], **approved, "shown": shown}
+    return Note("taken back by itself", asked["step"], asked["requested_by"], body)
 
 
 def _shown(change: Any, now: str) -> dict[str, object]:

@@ -4,7 +4,7 @@ number of times for the same work, anywhere; what it alters goes through bot/eng
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -30,6 +30,13 @@ from bot.engine.reading import run_record
 from bot.engine.record import ApprovalRecord
 from bot.engine.reports import Report
 from bot.engine.results import Results, read_results, undo_of
+from bot.engine.returning import (
+    NOT_BACK,
+    back_at,
+    resting_on,
+    something_was_made,
+    takes_back,
+)
 from bot.engine.state import Event
 from bot.engine.turns import UNDO
 from bot.engine.versions import (
@@ -71,8 +78,8 @@ class Performer:
         cannot do it.
         """
         if work.phase == "apply":
-            ended = await self._apply(work)
-            event = Event("applied", work.step, work.attempt, ended.outcome)
+            ended, lends = await self._apply(work)
+            event = Event("applied", work.step, work.attempt, ended.outcome, lends=lends)
             return event, ended.report
         try:
             answered = await self._call(work)
@@ -89,7 +96,9 @@ class Performer:
         assert work.plan
         text = (await self.store.read(_plan_row, work.plan)).text
         ended = unread(await self.applier.rows(work.plan), calls_of(text), why)
-        return Event("applied", work.step, work.attempt, ended.outcome), ended.report
+        ended, lends = await self._with_return(work.plan, text, ended)
+        event = Event("applied", work.step, work.attempt, ended.outcome, lends=lends)
+        return event, ended.report
 
     async def _call(self, work: Claimed) -> Answered:
         row = await self.store.read(_run_row, work.run)
@@ -140,11 +149,13 @@ class Performer:
             return Answered(final.verdict, report_of(final))
         return Answered("not yet", so_far.report(reading))
 
-    async def _apply(self, work: Claimed) -> Ended:
+    async def _apply(self, work: Claimed) -> tuple[Ended, bool]:
+        """And whether what was made of it is to be taken back by itself."""
         assert work.plan
         row = await self.store.read(_plan_row, work.plan)
         if digest(row.text) != row.digest:
-            return Ended("failed", Report("Not applied: the stored plan is not what was approved"))
+            says = "Not applied: the stored plan is not what was approved"
+            return Ended("failed", Report(says)), False
         try:
             plan = parse(row.text, self.around.systems.kinds)
         except Outdated as error:
@@ -154,7 +165,13 @@ class Performer:
             return await self._permit(work)
 
         job = Job(work.id, work.fence, work.plan, plan, work.targets, permit)
-        return await self.applier.carry_out(job)
+        return await self._with_return(work.plan, row.text, await self.applier.carry_out(job))
+
+    async def _with_return(self, plan: str, text: str, ended: Ended) -> tuple[Ended, bool]:
+        if takes_back(text):
+            return _of_return(ended), False
+        is_over = ended.outcome != "unsure" and back_at(text) is not None
+        return ended, is_over and await self.store.read(something_was_made, plan)
 
     async def _permit(self, work: Claimed) -> Ended | None:
         """Why the next change of the plan may not be made any more; asked before each of them."""
@@ -185,7 +202,8 @@ class Performer:
         assert work.plan
         record = await self.store.read(run_record, work.run, self.around.systems.kinds)
         assert record
-        return record.approvals[work.plan]
+        own = record.approvals[work.plan]
+        return resting_on(record.approvals[own.takes_back], own) if own.takes_back else own
 
     async def _lapsed(self, approval: ApprovalRecord) -> Lapsed | None:
         """A directory that is away for a moment does not cost an approval."""
@@ -197,6 +215,13 @@ class Performer:
                 if self.clock.monotonic() >= until:
                     return Lapsed(f"roles cannot be read ({error})")
             await self.clock.sleep(DIRECTORY_AGAIN_S)
+
+
+def _of_return(ended: Ended) -> Ended:
+    """Why it was not made stands on a message of its own, long after the change."""
+    if ended.outcome in ("given", "unsure"):
+        return ended
+    return replace(ended, report=replace(ended.report, says=f"{NOT_BACK} {ended.report.says}"))
 
 
 def _run_row(c: sa.Connection, run_id: str) -> Any:

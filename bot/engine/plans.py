@@ -25,7 +25,10 @@ class PlanText:
     digest: str
 
 
-def compose(run_id: str, outline: Outline, step: str, plan: Plan[Change]) -> PlanText:
+def compose(
+    run_id: str, outline: Outline, step: str, plan: Plan[Change], **more: object
+) -> PlanText:
+    """`more`: when it is taken back by itself, or what it takes back."""
     version = digest(json.dumps(outline.as_json(), sort_keys=True))
     text = json.dumps(
         {
@@ -34,6 +37,7 @@ def compose(run_id: str, outline: Outline, step: str, plan: Plan[Change]) -> Pla
             "version": version,
             "step": step,
             "plan": json.loads(dump(plan)),
+            **more,
         },
         sort_keys=True,
     )

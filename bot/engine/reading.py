@@ -22,6 +22,7 @@ from bot.engine.record import (
     RunRecord,
     StepRecord,
 )
+from bot.engine.returning import moment_back, returns_of, takes_back
 from bot.engine.state import RunState
 from bot.engine.turned import news_of
 from bot.engine.turns import UNDO, held_at, open_pick, spec_of, suggested, undoable
@@ -93,6 +94,7 @@ def _run(c: sa.Connection, row: Any, kinds: Kinds, frozen: tuple[Frozen, ...]) -
         suggested=suggested(outline, state),
         open_pick=open_pick(outline, state),
         undoable=tuple(_undoable(c, row.id, outline, state, kinds)),
+        returns=returns_of(c, row.id) if state.lent else {},
         ended_at=_moment(row.ended_at),
         updated_at=_moment(row.updated_at),
         room_name=room.name if room else "",
@@ -200,6 +202,8 @@ def _approvals(
             touches=touches,
             frozen=next((one for one in frozen if any(map(one.covers, touches))), None),
             glass=glass_of(c, row.id),
+            back_at=moment_back(row.text),
+            takes_back=takes_back(row.text),
         )
 
 

@@ -147,6 +147,8 @@ class ApprovalRecord:
     touches: tuple[Touched, ...] = ()  #: What its changes are done to, as the policy judges them.
     frozen: Frozen | None = None  #: Why it cannot be approved now.
     glass: Glass | None = None  #: It was broken for this.
+    back_at: datetime | None = None  #: It is taken back by itself then.
+    takes_back: str = ""  #: The id of the plan whose approval it rests on, as its return.
 
     @property
     def missing(self) -> int:
@@ -228,6 +230,8 @@ class RunRecord:
     suggested: tuple[str, ...] = ()  #: Actions to offer, because a check found something wrong.
     open_pick: str | None = None  #: The section that a person is to pick from or to close.
     undoable: tuple[str, ...] = ()  #: Actions that were applied and can be taken back.
+    #: Actions whose changes are taken back by themselves, and when; the next one first.
+    returns: Mapping[str, datetime] = field(default_factory=dict)
     ended_at: datetime | None = None
     ended_because: str = ""
     updated_at: datetime | None = None

@@ -130,7 +130,7 @@ class _Stage:
         while True:
             while self._todo:
                 await self._do(self._todo.pop(0))
-            event = self._decision(picks, go_on)
+            event = self._decision(picks, go_on) or self._return()
             if event is None:
                 break
             self._send(event)
@@ -156,6 +156,10 @@ class _Stage:
                 return Event("go on", key)
         return Event("closed", section) if section and not held else None
 
+    def _return(self) -> Event | None:
+        """When nothing else is waited for, the time comes at which things are taken back."""
+        return next((Event("return due", key) for key in sorted(self._run.lent)), None)
+
     async def _do(self, effect: Effect) -> None:
         key, attempt = effect.step, effect.attempt
         if effect.what == "call":
@@ -167,7 +171,8 @@ class _Stage:
             self._send(Event("decided", key, attempt, outcome))
         elif effect.what == "apply":
             self._results.apply(key, self._plans[key], RUN.started_at)
-            self._send(Event("applied", key, attempt, "given"))
+            lends = self._plans[key].back_after is not None
+            self._send(Event("applied", key, attempt, "given", lends=lends))
         elif effect.what == "ask" and self._results.given.get(key) is not None:
             self._send(Event("answered", key, attempt))
 
@@ -221,7 +226,7 @@ class _Stage:
         self._plans[key] = plan
         self.seen.commands[key] = [change.command() for change in plan.changes]
         gate = self._gate(key)
-        if not gate.unattended:
+        if not (gate.unattended or self._run.step(key).returns):
             worst = max(change.effect for change in plan.changes)
             self.seen.people[key] = max(gate.people, worst.people)
 

@@ -26,6 +26,7 @@ EventKind = Literal[
     "due",  # the next reading of a watch
     "picked",
     "undo",
+    "return due",  # the time at which what was made is taken back by itself
     "again",
     "go on",
     "closed",  # nothing more is picked from a section; `about` is its key
@@ -54,6 +55,7 @@ class Event:
     outcome: str = ""
     by: str = ""
     team: str = ""  #: The workspace of whoever did it.
+    lends: bool = False  #: Of a plan that ended: what was made of it is taken back by itself.
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ class StepState:
     naps: bool = False  #: Of a watch: it waits for its next reading.
     plans: int = 0  #: Of an action: how many were made since it was last begun by a person.
     by: str = ""  #: The person who asked for it; '': it came up by itself.
+    returns: bool = False  #: Of an undo: it was approved together with what it takes back.
 
 
 NOT_BEGUN = StepState()
@@ -87,6 +90,8 @@ class RunState:
     errand: tuple[str, ...] = ()  #: What is left to do of the errand that is under way.
     proofs: tuple[str, ...] = ()  #: What runs after it was applied, to see whether it helped.
     later: tuple[Errand, ...] = ()  #: Errands that wait for this one to be over.
+    #: Actions of which something is to be taken back by itself: no run ends before.
+    lent: frozenset[str] = frozenset()
 
     def step(self, key: str) -> StepState:
         return self.steps.get(key, NOT_BEGUN)
@@ -118,6 +123,7 @@ class RunState:
             **asdict(self),
             "waved": sorted(self.waved),
             "closed": sorted(self.closed),
+            "lent": sorted(self.lent),
         }
 
     @classmethod
@@ -130,6 +136,7 @@ class RunState:
             closed=frozenset(stored["closed"]),
             errand=tuple(stored["errand"]),
             proofs=tuple(stored["proofs"]),
+            lent=frozenset(stored.get("lent", ())),
             later=tuple(
                 Errand(tuple(one["steps"]), tuple(one["proofs"])) for one in stored["later"]
             ),
@@ -146,11 +153,24 @@ class Effect:
     doubt    ask a person what happened        tick     call a watch again after its interval
     stop     stop the work that is out         close    nobody is waited for any more
     free     let go of the locks of its plan
+    lend     take it back by itself at the time that its plan says
+    keep     do not: it is taken back already, or about to be
     vouch    a person says that the change which was under way happened
     """
 
     what: Literal[
-        "call", "apply", "propose", "ask", "doubt", "tick", "stop", "close", "free", "vouch"
+        "call",
+        "apply",
+        "propose",
+        "ask",
+        "doubt",
+        "tick",
+        "stop",
+        "close",
+        "free",
+        "vouch",
+        "lend",
+        "keep",
     ]
     step: str
     attempt: int

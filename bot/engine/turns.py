@@ -74,7 +74,9 @@ def undoable(outline: Outline, run: RunState) -> tuple[str, ...]:
 
 
 def may_pick(outline: Outline, run: RunState, key: str) -> bool:
-    if run.is_on_errand or run.status != "running" or run.status_of(key) in ON_ITS_WAY:
+    if run.is_on_errand or run.status != "running":
+        return False
+    if ON_ITS_WAY & {run.status_of(key), run.status_of(key + UNDO)}:
         return False
     for section in outline.sections:
         if any(step.key == key and step.kind == "action" for step in section.steps):

@@ -12,7 +12,7 @@ from adapters.meta import AdAccount, Headroom, Meta
 from adapters.meta.usage import Usage
 from adapters.parameters import Parameter, Parameters, SetParameter
 from bot.engine.rehearsal import RUN, Rehearsal, canned, rehearse
-from bot.runbook import Adapter, Company, Done, Nothing, Plan, Todo
+from bot.runbook import Adapter, Company, Done, Found, Nothing, Plan
 from bot.runbook.errors import Refused, Unreachable
 from commands.rb_int_001_meta_rate_limit import (
     First,
@@ -22,9 +22,8 @@ from commands.rb_int_001_meta_rate_limit import (
     batch_ticket,
     book,
     cache_ticket,
-    is_back,
     rate_limit,
-    set_back,
+    returned,
     sync_less,
 )
 
@@ -63,6 +62,7 @@ def world(
             CompanyData,
             requests=requests or calls(),
             last_syncs=LastSyncs(accounts=(synced(1),), as_of=NOW),
+            now=NOW,
         ),
         canned(Meta, headroom=headroom),
         canned(Parameters, get=parameter),
@@ -76,7 +76,8 @@ async def rehearsed(systems: list[Adapter], *picks: str, **more: Any) -> Rehears
 async def test_a_limit_suggests_three_ways_and_is_waited_for_and_what_was_changed_set_back() -> (
     None
 ):
-    back = [BACKOFF, Parameter(name=BACKOFF.name, value="off")]
+    on = Parameter(name=BACKOFF.name, value="on")
+    back = [BACKOFF, on, on, BACKOFF]
     systems = world([LIMITED, LIMITED, LIMITED, FREE], back)
     seen = await rehearsed(systems, "back_off")
     assert seen.suggested == ["back_off", "sync_less", "prioritize"]
@@ -90,17 +91,18 @@ async def test_a_limit_suggests_three_ways_and_is_waited_for_and_what_was_change
     assert seen.people == {"back_off": 1}
     assert seen.statuses["regained"] == "ok"
     assert seen.says["regained"] == "Meta lets calls of 1 ad accounts through"
-    assert seen.says["set_back"] == (
-        "Undo it on this run's card, unless that is done: /complyai/meta/backoff to off (made on)."
-        " Nothing does so by itself"
-    )
+    assert seen.says["returned"] == "Set back: /complyai/meta/backoff"
+    assert seen.commands["back_off.undo"] == [
+        "aws ssm put-parameter --overwrite --name /complyai/meta/backoff --value off"
+    ]
+    assert seen.is_over
 
 
 async def test_when_meta_limits_nobody_nothing_is_suggested() -> None:
     seen = await rehearsed(world())
     assert (seen.statuses["rate_limit"], seen.suggested) == ("ok", [])
     assert seen.says["rate_limit"] == (f"Calls are let through. act_1: 28 % of {BUSINESS} is used")
-    assert seen.statuses["set_back"] == "nothing" and seen.statuses["is_back"] == "nothing"
+    assert seen.statuses["returned"] == "nothing"
 
 
 @pytest.mark.parametrize(
@@ -162,7 +164,7 @@ async def test_a_limit_that_does_not_pass_is_a_problem() -> None:
 )
 async def test_syncs_become_rarer_within_bounds(value: str | None, planned: str | None) -> None:
     there = canned(Parameters, get=Parameter(name="/interval", value=value))
-    answer = await sync_less(None, Company(), there, Limits())
+    answer = await sync_less(Inputs(), None, Company(), there, Limits())
     if planned is None:
         assert isinstance(answer, Nothing)
     else:
@@ -189,22 +191,35 @@ async def test_a_parameter_that_does_not_exist_is_never_made() -> None:
     assert seen.says["back_off"] == "There is no parameter /x"
 
 
-def test_whoever_started_the_run_is_told_at_the_chosen_time_to_set_it_back() -> None:
-    done = Done((SetParameter(name="/x", value="on", replacing="off"),), NOW)
-    told = set_back(RUN, Inputs(back_after_minutes=90), done, None, None)
-    assert isinstance(told, Todo) and told.by == NOW + timedelta(minutes=90)
-    assert told.owner and told.owner.user_id == "U1" and told.remind == (timedelta(minutes=5),)
-    by_clock = RUN.model_copy(update={"started_by": "schedule"})
-    nobody = set_back(by_clock, Inputs(), done, None, None)
-    assert isinstance(nobody, Todo) and nobody.owner is None
-
-
-@pytest.mark.parametrize(("now", "verdict"), [("off", "ok"), ("on", "problem"), ("x", "problem")])
-async def test_what_was_changed_is_looked_at_once_more(now: str, verdict: str) -> None:
+@pytest.mark.parametrize(
+    ("now", "minutes", "verdict"),
+    [
+        ("off", 0, "ok"),
+        ("on", 0, "not yet"),
+        ("on", 64, "not yet"),
+        ("on", 66, "problem"),
+        ("x", 66, "problem"),
+        ("off", 66, "ok"),
+    ],
+)
+async def test_what_was_changed_is_seen_set_back_or_said_to_be_late(
+    now: str, minutes: int, verdict: str
+) -> None:
     done = Done((SetParameter(name="/x", value="on", replacing="off"),), NOW)
     there = canned(Parameters, get=Parameter(name="/x", value=now))
-    found = await is_back(done, None, None, there)
-    assert not isinstance(found, Nothing) and found.verdict == verdict
+    clock = canned(CompanyData, now=NOW + timedelta(minutes=minutes))
+    found = await returned(Inputs(back_after_minutes=60), done, None, None, clock, there)
+    assert not isinstance(found, Nothing)
+    assert (found.verdict if isinstance(found, Found) else "not yet") == verdict
+    if verdict == "not yet":
+        assert found.summary.endswith("That happens by itself by 10:00 UTC")
+
+
+async def test_every_change_goes_back_after_the_time_that_was_chosen() -> None:
+    inputs = Inputs(back_after_minutes=90)
+    there = canned(Parameters, get=Parameter(name="/interval", value="15"))
+    planned = await sync_less(inputs, None, Company(), there, Limits())
+    assert isinstance(planned, Plan) and planned.back_after == timedelta(minutes=90)
 
 
 def test_each_way_of_prevention_is_a_ticket_of_its_own() -> None:
@@ -220,7 +235,7 @@ def test_each_way_of_prevention_is_a_ticket_of_its_own() -> None:
 
 async def test_nothing_is_changed_that_was_not_approved_and_nothing_is_to_be_set_back() -> None:
     seen = await rehearsed(world([LIMITED, FREE]), "back_off", denied=["back_off"])
-    assert seen.statuses["set_back"] == "nothing" and seen.is_over
+    assert seen.statuses["returned"] == "nothing" and seen.is_over
 
 
 @pytest.mark.parametrize("minutes", [0, 14, 1441])

@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from bot.engine.clock import Clock
 from bot.engine.ended import ApplyTiming
 from bot.runbook import Runbook
 from tests.engine.small_world import BOOK, Bot, World, living_bot
@@ -23,8 +24,11 @@ class Replicas:
     world: World
     changed: asyncio.Event
 
-    async def one_more(self, timing: ApplyTiming = PATIENT, book: Runbook = BOOK) -> Bot:
+    async def one_more(
+        self, timing: ApplyTiming = PATIENT, book: Runbook = BOOK, clock: Clock | None = None
+    ) -> Bot:
         bot = living_bot(
-            self.folder, self.world, self.url, book=book, timing=timing, changed=self.changed
-        )
+            self.folder, self.world, self.url, book=book, timing=timing, changed=self.changed,
+            clock=clock,
+        )  # fmt: skip
         return await self.stack.enter_async_context(bot)

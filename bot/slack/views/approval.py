@@ -37,7 +37,7 @@ from bot.slack.views.kit import (
     mrkdwn as mrkdwn_text,
 )
 from bot.slack.views.limits import Block, fit_blocks, fit_message
-from bot.slack.views.words import OPEN, WELL, clock, count, exact, lasted
+from bot.slack.views.words import OPEN, WELL, by_itself, clock, count, exact, lasted
 
 NOT_NOW = "It cannot be approved now."
 LONG = 700  #: Of a reason or a warning on the card; the whole of it is in the plan's file.
@@ -128,6 +128,8 @@ def what_it_means(approval: ApprovalRecord) -> Iterator[list[Element]]:
     touched = targets(approval.changes)
     named = ", ".join(touched[:8]) + (f" and {len(touched) - 8} more" if len(touched) > 8 else "")
     yield labelled("affects", f"{count(len(touched), 'target')}: {one_line(named)}")
+    if approval.back_at:
+        yield labelled("back", f"{by_itself(approval.back_at)}, which is approved with it")
     if approval.beware:
         yield labelled("beware", _short(approval.beware))
     if approval.because:
@@ -226,4 +228,5 @@ def _text(approval: ApprovalRecord, run: RunRecord) -> str:
     now = f" {NOT_NOW} {freeze_text(approval.frozen)}." if approval.frozen else ""
     earlier = outdated_by(approval, run)
     anew = f" Asked again. {mrkdwn(outcome(earlier), 500)}" if earlier else ""
-    return f"{start}: {what}. {who}, until {clock(approval.expires_at)}.{anew}{now}"
+    back = f" Back {by_itself(approval.back_at)}." if approval.back_at else ""
+    return f"{start}: {what}. {who}, until {clock(approval.expires_at)}.{back}{anew}{now}"

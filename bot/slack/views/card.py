@@ -28,7 +28,7 @@ from bot.slack.views.limits import Block, fit_blocks, fit_message
 from bot.slack.views.offers import for_the_run, held_steps, offered_actions
 from bot.slack.views.sections import ahead, line, only_a_person, section_block, stretches, unwell
 from bot.slack.views.starter import starter_text
-from bot.slack.views.words import ENDED, RUN_WORD, age, clock, count, lasted
+from bot.slack.views.words import ENDED, RUN_WORD, age, by_itself, clock, count, lasted
 
 BEHIND_S = 10  #: From here on people are told that what they see is old.
 INPUTS_TEXT = 500
@@ -47,6 +47,7 @@ def card(run: RunRecord, behind_s: float = 0, may_lead: bool = True) -> Rendered
         *_ended(run),
         *freeze_lines(frozen_for(run)),
         *_glass(run),
+        *_returns(run),
     ]
     coming = []
     for stretch in stretches(run):
@@ -97,7 +98,20 @@ def _glass(run: RunRecord) -> Iterator[Block]:
         yield rich(*lines)
 
 
+def _returns(run: RunRecord) -> Iterator[Block]:
+    """One is told where it stands; earlier, or while it is wrong, people take it back."""
+    lines = [
+        f"{one_line(run.steps[key].title)}: back {by_itself(at)}"
+        for key, at in run.returns.items()
+        if key in run.steps
+    ]
+    if lines:
+        yield context(plain(" · ".join(lines), INPUTS_TEXT))
+
+
 def _next(run: RunRecord) -> Iterator[str]:
+    for key, at in run.returns.items():
+        yield f"{mrkdwn(run.steps[key].title, 200)}: back {by_itself(at)}"
     if run.held:
         yield f"It waits for somebody to say go on: {count(len(run.held), 'step')}"
     if run.open_pick:

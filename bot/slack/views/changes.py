@@ -10,7 +10,7 @@ from bot.slack.views import limits
 from bot.slack.views.escape import command_line, set_in
 from bot.slack.views.kit import Element, preformatted, rich, text
 from bot.slack.views.limits import Block
-from bot.slack.views.words import count, day_and_clock, exact
+from bot.slack.views.words import by_itself, count, day_and_clock, exact
 
 #: Blocks and characters of all changes together; the rest of a card is small and known.
 ROOM_BLOCKS = 36
@@ -94,6 +94,8 @@ def whole_plan_text(approval: ApprovalRecord, run: RunRecord, stored: str = "") 
             *([f"then  {change.then}"] if change.then else []),
             f"undo  {command_line(change.undo or 'cannot be undone')}",
         ]
+    if approval.back_at:
+        lines += ["", f"back    {by_itself(approval.back_at)}, which is approved with it"]
     lines += ["", f"why     {approval.because}"] if approval.because else []
     lines += ["", f"beware  {approval.beware}"] if approval.beware else []
     lines += ["", "stored text, as approved:", stored] if stored else []

@@ -127,8 +127,12 @@ def _finishing(run: RunRecord) -> Element:
 
 
 def _cancelling(run: RunRecord) -> Element:
-    said = (
-        f"Run {run.id} of {run.outline.book}, started {clock(run.started_at)}, ends. What was"
-        " applied stays; what is being applied now is seen to its end."
-    )
+    of = f"Run {run.id} of {run.outline.book}, started {clock(run.started_at)}"
+    said = f"{of}, ends. What was applied stays; what is being applied now is seen to its end."
+    if run.returns:
+        last = max(run.returns.values())
+        said = (
+            f"{of}, ends at {clock(last)}: what is to be taken back by itself is all the same."
+            " Take it back first if it is not to wait. Else nothing more is done."
+        )
     return confirm("Cancel this run?", said, "Cancel the run", "Keep it", "danger")

@@ -75,6 +75,11 @@ WORST: tuple[StepStatus, ...] = (
 ENDED: frozenset[RunStatus] = frozenset({"finished", "stopped", "cancelled"})
 
 
+def by_itself(at: datetime) -> str:
+    """When a change is taken back without anybody asking for it."""
+    return f"on {at:%a %d %b} at {clock(at)} by itself"
+
+
 def clock(at: datetime) -> str:
     """`14:02 UTC`: one clock for everyone, the same as in logs and in the timeline."""
     return f"{at:%H:%M} UTC"
