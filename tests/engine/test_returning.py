@@ -72,7 +72,7 @@ async def living(path: Path, clock: SetClock, **more: Any) -> AsyncIterator[Bot]
         yield bot
 
 
-async def lent(bot: Bot, **inputs: object) -> str:
+async def lent(bot: Bot, **inputs: Any) -> str:
     """A run that has painted the lamp for an hour."""
     run_id = await bot.begin(**inputs)
     await bot.until(run_id, lambda run: run.open_pick == "cure")
