@@ -88,7 +88,7 @@ class Box:
         self._folder, self._by_the_clock = folder, by_the_clock
         self.aws = AwsWorld(database=database, scale=scale)
         self.database, self._is_lent = lent or Database(organizations), lent is not None
-        self.ads = Ads(self.database, scale)
+        self.ads = Ads(self.database, scale, self.aws.parameter)
         self.harms: Harms = Harms(self.database)
         self.health = HealthServices(self._health_of)
         self.vendors = VendorPages()

@@ -12,12 +12,13 @@ from typing import Any
 
 import asyncpg
 
+from bot.runbook.company import AdSync
 from bot.secrets.reference import Reference
 from bot.settings import CelerySettings, InternalSettings, MetaSettings, TokenSettings
 from sandbox.company.internal_api import InternalApi
 from sandbox.company.syncing import Syncing
 from sandbox.company.webhooks import Callback
-from sandbox.company.work import Work
+from sandbox.company.work import Pace, Work
 from sandbox.meta import Graph, Token
 from sandbox.meta.graph import OBJECT
 from sandbox.meta.state import Subscription
@@ -33,14 +34,19 @@ Keep = Callable[[str, str], Reference]
 
 
 class Ads:
-    """`scale`: seconds of real time that a second of a sync takes."""
+    """
+    `scale`: seconds of real time that a second of a sync takes. `parameter`: what the workers read
+    of the company's parameters, by name; None: there is none.
+    """
 
-    def __init__(self, database: Database, scale: float) -> None:
+    def __init__(
+        self, database: Database, scale: float, parameter: Callable[[str], str | None]
+    ) -> None:
         self._database = database
         self.graph = Graph()
         self.callback = Callback(self.graph.app_secret, self._take)
         self.syncing = Syncing(lambda: database.dsn, self.graph, scale)
-        self.work = Work(self.syncing)
+        self.work = Work(self.syncing, lambda: _pace(parameter))
         self.internal = InternalApi(lambda: database.dsn, self.work.start_sync)
 
     def run_in(self, cluster: Cluster) -> None:
@@ -122,6 +128,18 @@ class Ads:
             for change in entry["changes"]:
                 told = ("meta", f"act_{entry['id']}", change["field"], json.dumps(change["value"]))
                 await self.execute(NOTE, *told)
+
+
+def _pace(parameter: Callable[[str], str | None]) -> Pace:
+    """What cannot be read is as it usually is."""
+    names, usual = AdSync(), Pace()
+    interval = parameter(names.interval_parameter) or ""
+    first = (parameter(names.first_parameter) or "").split(",")
+    return Pace(
+        interval_min=float(interval) if interval.isdecimal() else usual.interval_min,
+        backs_off=parameter(names.backoff_parameter) == "on",
+        first=tuple(int(one) for one in first if one.isdecimal()),
+    )
 
 
 def _token(row: Any) -> Token:

@@ -17,7 +17,7 @@ import asyncpg
 from cryptography.fernet import Fernet, InvalidToken
 
 from sandbox.meta import Graph
-from sandbox.meta.limits import ACCOUNT, APP, BUSINESS, USER
+from sandbox.meta.limits import ACCOUNT, APP, BUSINESS, CODES, USER
 from sandbox.meta.state import WRONG
 from sandbox.postgres.data import ENCRYPTION_KEY
 
@@ -46,6 +46,8 @@ class Syncing:
         self.lines: deque[Line] = deque(maxlen=MOST_LINES)  #: What the workers' log says.
         self.heard: Callable[[str], None] = lambda line: None  #: Is told each of them.
         self.synced: set[int] = set()  #: Organizations of which a sync has succeeded.
+        #: Those that the regular sync came to, in its order.
+        self.freshened: deque[int] = deque(maxlen=MOST_LINES)
 
     async def carry_out(self, request: int) -> None:
         """Of a row of sync_requests."""
@@ -70,10 +72,40 @@ class Syncing:
             self.synced.add(organization)
             self._say(organization, f"sync {request} done: {done} ads")
 
-    async def freshen(self, part: int, parts: int) -> None:
-        """The regular sync of a part of all accounts: they are fresh again."""
+    async def freshen(self, part: int, parts: int, backs_off: bool = False) -> None:
+        """
+        The regular sync of a part of all organizations: those that Meta lets through are fresh
+        again. To be asked while it limits us makes it limit us for longer; with `backs_off` the
+        first refusal is the last.
+        """
         async with self._connected() as connection:
-            await connection.execute(FRESHEN, part, parts)
+            found = await connection.fetch("SELECT id FROM organizations ORDER BY id")
+            for row in found:
+                if row["id"] % parts != part:
+                    continue
+                is_refused = await self._freshen(connection, row["id"])
+                if is_refused and backs_off:
+                    return
+
+    async def freshen_one(self, organization: int) -> None:
+        async with self._connected() as connection:
+            await self._freshen(connection, organization)
+
+    async def _freshen(self, connection: Any, organization: int) -> bool:
+        """Whether Meta refused it as one too many."""
+        account = await connection.fetchval(AN_ACCOUNT, organization)
+        if account is None:
+            return False
+        try:
+            await self._ask_meta(connection, organization, account)
+        except Failed as error:
+            if error.code not in CODES:
+                return False
+            self._graph.limits.insist(error.code, self._graph.now())
+            return True
+        await connection.execute(FRESHEN, organization)
+        self.freshened.append(organization)
+        return False
 
     async def _account(self, connection: Any, organization: int, account: Any) -> int:
         run = await connection.fetchval(BEGIN_RUN, account["id"])
@@ -91,7 +123,7 @@ class Syncing:
 
     async def _ask_meta(self, connection: Any, organization: int, account: str) -> None:
         code, message = await self._answer_of_meta(connection, organization, account)
-        status = 429 if code in (APP, USER, ACCOUNT, BUSINESS) else 400 if code else 200
+        status = 429 if code in CODES else 400 if code else 200
         await connection.execute(REQUEST, organization, status)
         if code:
             raise Failed(code, f"Meta: (#{code}) {message}")
@@ -140,6 +172,10 @@ ACCOUNTS = """
     SELECT id, meta_account_id FROM org_ad_accounts WHERE organization_id = $1 AND is_active
     ORDER BY id
 """
+AN_ACCOUNT = """
+    SELECT meta_account_id FROM org_ad_accounts WHERE organization_id = $1 AND is_active
+    ORDER BY id LIMIT 1
+"""
 TOKEN = """
     SELECT coalesce(system_user_access_token, user_access_token) FROM org_business_accounts
     WHERE organization_id = $1
@@ -169,5 +205,6 @@ EVENT = """
 #: Those that are stale stay so: whatever made them so is still there.
 FRESHEN = """
     UPDATE org_ads SET last_sync = now()
-    WHERE org_ad_account_id % $2 = $1 AND last_sync > now() - interval '30 minutes'
+    WHERE last_sync > now() - interval '30 minutes' AND org_ad_account_id IN (
+        SELECT id FROM org_ad_accounts WHERE organization_id = $1 AND is_active)
 """

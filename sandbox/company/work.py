@@ -6,6 +6,7 @@ every few minutes, by the regular sync. When all workers are dead, jobs pile up.
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from redis.exceptions import RedisError
@@ -18,11 +19,22 @@ from sandbox.company.syncing import Syncing
 
 QUEUE = "ad_sync"
 SYNC, FRESHEN, NOTICE = "ad_sync.sync_organization", "ad_sync.freshen", "ad_sync.notice_change"
+FIRST = "ad_sync.freshen_organization"
 A_NOTICE_S = 0.02  #: What a worker needs to see that nothing is to be done.
-#: The regular sync: how often, in seconds of real time, and into how many jobs it is cut.
-EVERY_S, PARTS = 300.0, 12
+#: The regular sync: seconds of real time that a minute of its interval takes, how soon a new
+#: interval counts, and into how many jobs it is cut.
+A_MINUTE_S, LOOK_S, PARTS = 20.0, 1.0, 12
 WORKERS = ("celery@worker-1", "celery@worker-2", "celery@worker-3")
 FOLLOW_S = 0.05  #: How soon a worker follows its pod.
+
+
+@dataclass(frozen=True)
+class Pace:
+    """What the company's parameters say of the regular sync."""
+
+    interval_min: float = 15.0
+    backs_off: bool = False  #: A worker that Meta refuses asks no more until the next time.
+    first: tuple[int, ...] = ()  #: Organizations that are synced before all others.
 
 
 class Work:
@@ -31,7 +43,11 @@ class Work:
     done at once, and nobody is told of a broker.
     """
 
-    def __init__(self, syncing: Syncing, inspect_s: float = 1.0) -> None:
+    def __init__(
+        self, syncing: Syncing, pace: Callable[[], Pace] = Pace, inspect_s: float = 1.0
+    ) -> None:
+        """`pace` is asked all the time, as workers read parameters."""
+        self._pace = pace
         self.is_there = find() is not None
         self.redis, self._syncing = RedisServer(), syncing
         self.workers = [Worker(name, QUEUE, self.redis, self._carry_out) for name in WORKERS]
@@ -80,6 +96,8 @@ class Work:
 
     async def tick(self) -> None:
         """What the clock puts into the queue each time."""
+        for organization in self._pace().first:
+            await self._push(FIRST, organization)
         for part in range(PARTS):
             await self._push(FRESHEN, part)
 
@@ -111,8 +129,13 @@ class Work:
             await asyncio.sleep(FOLLOW_S)
 
     async def _regularly(self) -> None:
+        waited_s = 0.0
         while True:
-            await asyncio.sleep(EVERY_S)
+            await asyncio.sleep(LOOK_S)
+            waited_s += LOOK_S
+            if waited_s < self._pace().interval_min * A_MINUTE_S:
+                continue
+            waited_s = 0.0
             with suppress(RedisError, OSError):
                 await self.tick()
 
@@ -120,7 +143,8 @@ class Work:
         """A job that fails is done with, as Celery sees it."""
         done: dict[str, Callable[[int], Awaitable[None]]] = {
             SYNC: self._syncing.carry_out,
-            FRESHEN: lambda part: self._syncing.freshen(part, PARTS),
+            FIRST: self._syncing.freshen_one,
+            FRESHEN: lambda part: self._syncing.freshen(part, PARTS, self._pace().backs_off),
             NOTICE: lambda _: asyncio.sleep(A_NOTICE_S),
         }
         with suppress(Exception):

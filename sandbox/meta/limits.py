@@ -68,6 +68,12 @@ class Limits:
             bucket.level += self.a_call
         return None
 
+    def insist(self, code: int, now: float) -> None:
+        """Called all the same: it takes longer then until calls are let through."""
+        bucket = self._bucket(code, EVERYBODY)
+        if bucket.now(now) >= 100:
+            bucket.level += self.a_call
+
     def is_exhausted(self, codes: Iterable[int], now: float) -> bool:
         """For everybody."""
         return any(self._level(code, EVERYBODY, now) >= 100 for code in codes)

@@ -14,11 +14,13 @@ from adapters.internal_api import TriggerSync
 from adapters.meta import AdAccount, StoredToken
 from assembly.ads import ads, looks
 from assembly.outside import http_calls, kubernetes
+from bot.runbook.company import AdSync
 from bot.runbook.errors import Refused
 from bot.secrets.providers import Files
 from bot.secrets.vault import Vault
 from sandbox.ads_faults import BACKLOG, EXPIRED, REVOKED, STALE
 from sandbox.box import Box
+from sandbox.company.work import PARTS
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 A_WHILE = timedelta(minutes=30)
@@ -54,6 +56,13 @@ async def box(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Box]:
 async def bot(box: Box, tmp_path: Path) -> AsyncIterator[Bot]:
     async with contextlib.AsyncExitStack() as stack:
         yield Bot(box, stack)
+
+
+def _freshened(box: Box) -> Callable[[], Awaitable[list[int]]]:
+    async def freshened() -> list[int]:
+        return list(box.ads.syncing.freshened)
+
+    return freshened
 
 
 async def until(ask: Callable[[], Awaitable[T]], is_so: Callable[[T], bool]) -> T:
@@ -117,6 +126,40 @@ async def test_a_limit_of_meta_s_is_seen_in_headers_and_in_our_own_log(box: Box,
     assert not is_on(box, "meta-limited")
     box.ads.graph.now = now
     box.ads.graph.limits.relax()
+
+
+async def test_the_regular_sync_goes_by_the_parameters_that_slow_it_down(box: Box) -> None:
+    names, ads = AdSync(), box.ads
+    if not ads.work.is_there:
+        pytest.skip("without Redis there is no queue")
+    before = ads.work._pace()
+    assert (before.interval_min, before.backs_off, before.first) == (15, False, ())
+    box.aws.set_parameter(names.interval_parameter, "60")
+    box.aws.set_parameter(names.first_parameter, "7,3")
+    assert ads.work._pace().interval_min == 60
+    ads.syncing.freshened.clear()
+    await ads.work.tick()
+    await until(_freshened(box), lambda found: len(found) >= 40)
+    assert set(list(ads.syncing.freshened)[:3]) >= {7, 3}
+    box.aws.set_parameter(names.interval_parameter, "15")
+    box.aws.set_parameter(names.first_parameter, "none")
+
+
+@pytest.mark.parametrize(("backoff", "is_longer"), [("off", True), ("on", False)])
+async def test_calls_while_meta_limits_us_make_it_last_longer_unless_workers_back_off(
+    box: Box, bot: Bot, monkeypatch: pytest.MonkeyPatch, backoff: str, is_longer: bool
+) -> None:
+    (account, *_) = await bot.accounts(STALE)
+    now = box.ads.graph.now()
+    monkeypatch.setattr(box.ads.graph, "now", lambda: now)  # it stands still
+    await box.switch("meta-limited", on=True)
+    box.aws.set_parameter(AdSync().backoff_parameter, backoff)
+    for part in range(PARTS):
+        await box.ads.syncing.freshen(part, PARTS, box.ads.work._pace().backs_off)
+    regain = (await bot.meta.headroom(account)).regain
+    assert regain and (regain > timedelta(minutes=30)) == is_longer
+    await box.switch("meta-limited", on=False)
+    box.aws.set_parameter(AdSync().backoff_parameter, "off")
 
 
 async def test_a_version_that_is_gone_is_named(box: Box, bot: Bot) -> None:
