@@ -14,9 +14,11 @@ from adapters.calendar import Calendar
 from adapters.cloudtrail import CloudTrail
 from adapters.cloudwatch import CloudWatch
 from adapters.complyai import ComplyAi
+from adapters.dns import Dns
 from adapters.ecr import Ecr
-from adapters.ecs import Ecs
+from adapters.ecs import Ecs, NewServices
 from adapters.evidence import Evidence
+from adapters.forwarding import Forwarding
 from adapters.http_calls import HttpCalls
 from adapters.iam import Iam
 from adapters.kubernetes import KubeCalls, Kubernetes, token_reference
@@ -72,8 +74,11 @@ def outside(
         CloudTrail([aws, *at_home(settings, stack)]),
         CloudWatch(aws),
         ComplyAi(http(HEALTH_TIMEOUT_S), settings.company.services),
+        Dns(aws),
         Ecr(aws),
         Ecs(aws, settings.company.cluster),
+        Forwarding(aws),
+        NewServices(aws, settings.company.cluster),
         kubernetes(settings, vault, stack),
         evidence(settings, vault, stack),
         Iam(aws),

@@ -82,7 +82,7 @@ book = Runbook(
 )
 slow_database = book.next_hop("RB-INC-003", "The database answers, but slowly")
 lost_database = book.next_hop("RB-REC-001", "The database is gone")
-lost_service = book.next_hop("RB-REC-002", "A service is gone")
+lost_service = book.next_hop("RB-REC-002", "A service is gone", fills=("service",))
 limited_by_meta = book.next_hop("RB-INT-001", "If it is Meta that limits us")
 
 
@@ -142,7 +142,7 @@ async def affected_services(
     troubles = "; ".join(filter(None, (services.troubles, targets.troubles, health.troubles)))
     if troubles:
         gone = [service for service in services.services if not service.exists]
-        hops = (lost_service(),) if gone else ()
+        hops = tuple(lost_service(service=one.name) for one in gone)
         return problem(troubles, services, table=services.table(), next_hops=hops)
     return ok(
         f"All {len(services.services)} run the tasks they want, are healthy behind the load"

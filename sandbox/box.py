@@ -262,6 +262,8 @@ class Box:
         version = versions[next(self._asked) % len(versions)] if versions else ""
         if service in self.html_pages:
             return ServiceState("html", version)
+        if not self.aws.exists(service):
+            return ServiceState("refused")
         if not self.database.writer.is_running:
             return ServiceState("failing", version, "database")
         if not self.aws.passes_health_checks(service):

@@ -40,6 +40,20 @@ def _is_rolled_out(box: "Box") -> bool:
     return box.aws.newest_image(DEPLOYED) in box.aws.version_of(DEPLOYED)
 
 
+async def _service_gone(box: "Box") -> None:
+    box.aws.lose_service(DEPLOYED)
+
+
+async def _service_back(box: "Box") -> None:
+    """Not how the bot brings it back. A name that drains cannot be used again yet."""
+    if not box.aws.exists(DEPLOYED):
+        box.aws.create_service(DEPLOYED)
+
+
+def _is_back(box: "Box") -> bool:
+    return box.aws.exists(DEPLOYED) and box.aws.is_well(DEPLOYED)
+
+
 SCENES = (
     Scene(
         "bad-version",
@@ -58,5 +72,14 @@ SCENES = (
         _not_begun,
         _begun,
         _is_rolled_out,
+    ),
+    Scene(
+        "service-gone",
+        "A service that somebody has deleted",
+        f"{DEPLOYED} is deleted in ECS; its requests go to a page that says so, and its name to an"
+        " address outside. RB-REC-002 brings it back.",
+        _service_gone,
+        _service_back,
+        _is_back,
     ),
 )

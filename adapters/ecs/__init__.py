@@ -3,13 +3,20 @@
 from adapters.ecs.adapter import READS, Ecs
 from adapters.ecs.changes import RestartService, ScaleService, UpdateService
 from adapters.ecs.facts import Deployment, Deployments, Service, Services
+from adapters.ecs.making import CreateService, Definitions, LastKnown, RegisterTaskDefinition
+from adapters.ecs.new_services import NewServices
 from adapters.ecs.rolling import Registered, RollingDeployment
 
 __all__ = [
     "READS",
+    "CreateService",
+    "Definitions",
     "Deployment",
     "Deployments",
     "Ecs",
+    "LastKnown",
+    "NewServices",
+    "RegisterTaskDefinition",
     "Registered",
     "RestartService",
     "RollingDeployment",

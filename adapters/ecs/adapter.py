@@ -239,11 +239,11 @@ class Ecs(Adapter):
 
 
 def _by_name(answer: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Services by name; one that was deleted is as good as missing."""
+    """Services by name; one that is deleted, or about to be, is as good as missing."""
     for failure in answer.get("failures", []):
         if failure.get("reason") != "MISSING":
             raise Refused(f"ECS does not describe {failure.get('arn')}: {failure.get('reason')}")
-    return {one["serviceName"]: one for one in answer["services"] if one["status"] != "INACTIVE"}
+    return {one["serviceName"]: one for one in answer["services"] if one["status"] == "ACTIVE"}
 
 
 def _rollout(change: UpdateService | RestartService, primary: dict[str, Any]) -> Seen:

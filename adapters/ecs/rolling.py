@@ -190,7 +190,7 @@ async def _service(calls: AwsCalls, cluster: str, service: str) -> Answer:
     """As describe_services gives it, with when it was answered."""
     answer = await calls.read("ecs", "describe_services", cluster=cluster, services=[service])
     for one in answer["services"]:
-        if one["status"] != "INACTIVE":
+        if one["status"] == "ACTIVE":
             return {**one, "ResponseMetadata": answer.get("ResponseMetadata", {})}
     raise NotThere(f"{plain(service, 80)} does not exist in cluster {cluster}")
 

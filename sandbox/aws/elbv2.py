@@ -14,6 +14,8 @@ from sandbox.aws.paging import page
 from sandbox.aws.wire import ACCOUNT, REGION, Answer, AwsError, Params
 
 ARN = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}"
+#: Route 53's zone of all application load balancers of the region.
+ZONE_OF_BALANCERS = "Z35SXDOTRQ7X7K"
 VPC = "vpc-0c0ffee0c0ffee000"
 WHY = {
     "initial": ("Elb.RegistrationInProgress", "Target registration is in progress"),
@@ -44,6 +46,10 @@ class Balancer:
     @property
     def arn(self) -> str:
         return f"{ARN}:loadbalancer/app/{self.name}/{self.number}"
+
+    @property
+    def dns_name(self) -> str:
+        return f"{self.name}-{self.number[:9]}.{REGION}.elb.amazonaws.com"
 
     @property
     def dimension(self) -> str:
@@ -99,6 +105,7 @@ class Balancers:
             "DescribeRules": self._describe_rules,
             "DescribeTargetHealth": self._describe_health,
             "ModifyListener": self._modify_listener,
+            "ModifyRule": self._modify_rule,
         }
 
     def balancer_of(self, group: TargetGroup) -> Balancer | None:
@@ -109,6 +116,14 @@ class Balancers:
         found = next((one for one in self.groups if one.arn == arn), None)
         if found is None:
             raise _missing("TargetGroupNotFound", "target groups", arn)
+        return found
+
+    def group_named(self, name: str, port: int) -> TargetGroup:
+        """Made if there is none."""
+        found = next((one for one in self.groups if one.name == name), None)
+        if found is None:
+            found = TargetGroup(name, "0" * 16, port)
+            self.groups.append(found)
         return found
 
     def _listener(self, arn: str) -> Listener:
@@ -168,18 +183,26 @@ class Balancers:
         return _page("Listeners", [_listener(one) for one in found], params)
 
     def _describe_rules(self, params: Params) -> Answer:
+        wanted = params.get("RuleArns")
+        if wanted:
+            return _page("Rules", [_rule(*self._rule(arn)) for arn in wanted], params)
         listener = self._listener(params["ListenerArn"])
-        rules = [
-            {
-                "RuleArn": f"{listener.arn.replace(':listener/', ':listener-rule/')}/{number}",
-                "Priority": str(number),
-                "Conditions": [{"Field": "host-header", "Values": [host]}],
-                "Actions": [_forward(group)],
-                "IsDefault": False,
-            }
-            for number, (host, group) in enumerate(listener.hosts.items(), start=1)
-        ]
-        return _page("Rules", rules, params)
+        rules = [_rule(listener, host) for host in listener.hosts]
+        return _page("Rules", [*rules, _default_rule(listener)], params)
+
+    def _rule(self, arn: str) -> tuple[Listener, str]:
+        for listener in self.listeners:
+            for host in listener.hosts:
+                if _rule_arn(listener, host) == arn:
+                    return listener, host
+        raise _missing("RuleNotFound", "rules", arn)
+
+    def _modify_rule(self, params: Params) -> Answer:
+        listener, host = self._rule(params["RuleArn"])
+        for action in params.get("Actions", []):
+            if action.get("Type") == "forward":
+                listener.hosts[host] = self.group(action["TargetGroupArn"])
+        return {"Rules": [_rule(listener, host)]}
 
     def _modify_listener(self, params: Params) -> Answer:
         listener = self._listener(params["ListenerArn"])
@@ -220,7 +243,8 @@ def _balancer(one: Balancer) -> Answer:
     return {
         "LoadBalancerArn": one.arn,
         "LoadBalancerName": one.name,
-        "DNSName": f"{one.name}-{one.number[:9]}.{REGION}.elb.amazonaws.com",
+        "DNSName": one.dns_name,
+        "CanonicalHostedZoneId": ZONE_OF_BALANCERS,
         "Scheme": one.scheme,
         "Type": "application",
         "VpcId": VPC,
@@ -235,6 +259,31 @@ def _listener(one: Listener) -> Answer:
         "Port": one.port,
         "Protocol": "HTTPS" if one.port == 443 else "HTTP",
         "DefaultActions": [_forward(one.default)],
+    }
+
+
+def _rule_arn(listener: Listener, host: str) -> str:
+    number = list(listener.hosts).index(host) + 1
+    return f"{listener.arn.replace(':listener/', ':listener-rule/')}/{number}"
+
+
+def _rule(listener: Listener, host: str) -> Answer:
+    return {
+        "RuleArn": _rule_arn(listener, host),
+        "Priority": str(list(listener.hosts).index(host) + 1),
+        "Conditions": [{"Field": "host-header", "Values": [host]}],
+        "Actions": [_forward(listener.hosts[host])],
+        "IsDefault": False,
+    }
+
+
+def _default_rule(listener: Listener) -> Answer:
+    return {
+        "RuleArn": f"{listener.arn.replace(':listener/', ':listener-rule/')}/default",
+        "Priority": "default",
+        "Conditions": [],
+        "Actions": [_forward(listener.default)],
+        "IsDefault": True,
     }
 
 

@@ -55,4 +55,5 @@ def by_service(parts: Parts) -> Mapping[str, Part]:
         ),
         "logs": parts.logs,
         "cloudtrail": parts.trail,
+        "route53": Locked.under(timeline, parts.dns),
     }

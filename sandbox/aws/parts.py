@@ -15,6 +15,7 @@ from sandbox.aws.health import Health, condition
 from sandbox.aws.load import LoadRecord
 from sandbox.aws.logs.api import LogApi
 from sandbox.aws.rds.cloud import RdsCloud
+from sandbox.aws.route53 import Zones
 from sandbox.aws.ssm import Parameters
 from sandbox.aws.timeline import Timeline
 from sandbox.aws.wire import ACCOUNT, REGION, Params
@@ -40,6 +41,7 @@ class Parts:
         self.alarms = Alarms(timeline)
         self.logs = LogApi(timeline)
         self.trail = CloudTrail(timeline)
+        self.dns = Zones(timeline)
         self.ecs.rollouts.crashed = self.logs.note_crash
 
     def service(self, name: str) -> Service:
@@ -69,6 +71,35 @@ class Parts:
         definition = self.register(service, version, by="ci")
         self.ecs.rollouts.deploy(self.service(service), definition)
         return version
+
+    def lose_service(self, service: str) -> None:
+        where = {"cluster": self.company.cluster, "service": service}
+        self.service_api.delete_service({**where, "force": True})
+        page = self.balancers.group_named("maintenance", PORT)
+        for listener in self.balancers.listeners:
+            for host, group in listener.hosts.items():
+                if group.name == service:
+                    listener.hosts[host] = page
+        for zone in self.dns.zones:
+            for record in list(zone.records.values()):
+                if record["Name"].split(".")[0] == service:
+                    outside = [{"Value": "203.0.113.9"}]
+                    name = record["Name"]
+                    zone.put({"Name": name, "Type": "A", "TTL": 60, "ResourceRecords": outside})
+
+    def create_service(self, service: str) -> None:
+        lost = self.service(service)
+        self.service_api.create_service(
+            {
+                "cluster": lost.cluster,
+                "serviceName": service,
+                "taskDefinition": lost.primary.definition.arn,
+                "desiredCount": 2,
+                "loadBalancers": lost.load_balancers,
+                "networkConfiguration": lost.network,
+                "deploymentConfiguration": lost.configuration,
+            }
+        )
 
     def register(self, service: str, version: str, by: str) -> TaskDefinition:
         params = definition(service, version, by)

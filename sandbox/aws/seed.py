@@ -12,10 +12,12 @@ from typing import Literal
 
 from sandbox.aws.clock import moment
 from sandbox.aws.ecs.state import Behaviour
-from sandbox.aws.elbv2 import Balancer, Listener, TargetGroup
+from sandbox.aws.elbv2 import ZONE_OF_BALANCERS, Balancer, Listener, TargetGroup
 from sandbox.aws.parts import PORT, Parts
 from sandbox.aws.rds.state import Cluster, Instance, Snapshot
+from sandbox.aws.route53 import Zone
 from sandbox.aws.watching import watch
+from sandbox.aws.wire import Answer
 
 #: How the company's database is run: an Aurora cluster with a reader, an instance with a standby
 #: in another zone, or an instance alone.
@@ -144,12 +146,25 @@ def _balancers(parts: Parts) -> Iterator[TargetGroup]:
     public = Balancer("complyai-public", timeline.hex(16), "internet-facing")
     internal = Balancer("complyai-internal", timeline.hex(16), "internal")
     balancers.balancers += [public, internal]
+    parts.dns.zones.append(zone := Zone("Z0COMPLYAI0IO0PUBLIC", "complyai.io."))
     for name in parts.company.service_names:
         group = TargetGroup(name, timeline.hex(16), PORT)
         balancers.groups.append(group)
         balancer = public if plan_of(name).is_public else internal
         _listen(parts, balancer, name, group)
+        if balancer is public:
+            zone.put(alias(f"{name}.complyai.io", balancer))
         yield group
+
+
+def alias(name: str, balancer: Balancer) -> Answer:
+    """The record with which a name leads to a load balancer."""
+    target = {
+        "HostedZoneId": ZONE_OF_BALANCERS,
+        "DNSName": f"dualstack.{balancer.dns_name}.",
+        "EvaluateTargetHealth": True,
+    }
+    return {"Name": name, "Type": "A", "AliasTarget": target}
 
 
 def _listen(parts: Parts, balancer: Balancer, service: str, group: TargetGroup) -> None:

@@ -9,10 +9,12 @@ import io
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
+
+from sandbox.aws.rest import operation_at
 
 Params = dict[str, Any]
 Answer = dict[str, Any]
@@ -38,16 +40,27 @@ class AwsError(Exception):
 
 @dataclass(frozen=True)
 class Request:
-    """`operation` is as AWS spells it, `UpdateService`; of a REST call it is method and path."""
+    """
+    `operation` is as AWS spells it, `UpdateService`; of a REST call that moto answers it is method
+    and path. `in_path`: what the path of another REST call says; None: it is none.
+    """
 
     service: str
     operation: str
     content_type: str
     body: bytes
+    in_path: Mapping[str, str] | None = None
+    in_query: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_json(self) -> bool:
         return "json" in self.content_type
+
+    @property
+    def protocol(self) -> str:
+        if self.in_path is not None:
+            return "rest-xml"
+        return "json" if self.is_json else "query"
 
     def params(self) -> Params:
         """What was asked for; empty where the service speaks neither JSON nor query."""
@@ -56,9 +69,13 @@ class Request:
         model = operation_model(self.service, self.operation)
         if model is None:
             return {}
+        parser: Any = PROTOCOL_PARSERS[self.protocol](model)
+        if self.in_path is not None:
+            told = {"headers": {}, "url_params": self.in_path, "values": self.in_query}
+            rest: Params = parser.parse({"body": self.body, **told})
+            return rest
         form = parse_qs(self.body.decode(), keep_blank_values=True) if not self.is_json else {}
         values = {key: value[0] for key, value in form.items()}
-        parser: Any = PROTOCOL_PARSERS["json" if self.is_json else "query"](model)
         parsed: Params = parser.parse({"body": self.body, "values": values})
         return parsed
 
@@ -89,13 +106,13 @@ def read(environ: Environ) -> Request:
         environ["wsgi.input"] = io.BytesIO(body)
     signed = CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
     service = signed[1] if signed else ""
-    content_type = environ.get("CONTENT_TYPE", "")
-    return Request(
-        BOTO_NAMES.get(service, service),
-        _operation(environ, content_type, body),
-        content_type,
-        body,
-    )
+    service, content_type = BOTO_NAMES.get(service, service), environ.get("CONTENT_TYPE", "")
+    at = operation_at(service, environ.get("REQUEST_METHOD", ""), environ.get("PATH_INFO", ""))
+    if at:
+        query = parse_qs(environ.get("QUERY_STRING", ""))
+        in_query = {key: value[0] for key, value in query.items()}
+        return Request(service, at[0], content_type, body, at[1], in_query)
+    return Request(service, _operation(environ, content_type, body), content_type, body)
 
 
 def _operation(environ: Environ, content_type: str, body: bytes) -> str:
@@ -123,7 +140,7 @@ def answered(request: Request, answer: Mapping[str, Any]) -> Response:
     from moto.core.serialize import get_serializer_class
 
     model = operation_model(request.service, request.operation)
-    serializer = get_serializer_class(request.service, "json" if request.is_json else "query")
+    serializer = get_serializer_class(request.service, request.protocol)
     done = serializer(model).serialize(dict(answer))
     body = done["body"]
     return Response(

@@ -114,6 +114,15 @@ class AwsWorld:
         with self._timeline.since(ago.total_seconds()):
             return self._parts.deploy_bad(service, how, version)
 
+    def create_service(self, service: str) -> None:
+        """As it was before it was deleted, by whoever deleted it."""
+        with self._timeline.up_to_date():
+            self._parts.create_service(service)
+
+    def exists(self, service: str) -> bool:
+        with self._timeline.up_to_date():
+            return self._parts.service(service).status == "ACTIVE"
+
     def stop_tasks(self, service: str, count: int) -> None:
         """Tasks end, and ECS replaces them."""
         with self._timeline.up_to_date():
@@ -125,6 +134,14 @@ class AwsWorld:
         """As a clean-up of old images does: nothing can go back to that version."""
         with self._timeline.up_to_date():
             self._parts.registry.delete(service, version)
+
+    def lose_service(self, service: str) -> None:
+        """
+        Somebody deletes it in ECS, sends its requests to a page that says so, and points its name
+        to an address outside.
+        """
+        with self._timeline.up_to_date():
+            self._parts.lose_service(service)
 
     def task_state(self, service: str) -> TaskState:
         with self._timeline.up_to_date():

@@ -23,7 +23,7 @@ class ServiceApi:
         self.operations: dict[str, Handler] = {
             "CreateService": self.create_service,
             "UpdateService": self._update_service,
-            "DeleteService": self._delete_service,
+            "DeleteService": self.delete_service,
             "DescribeServices": self._describe_services,
             "ListServices": self._list_services,
             "ListServiceDeployments": self._list_service_deployments,
@@ -44,6 +44,10 @@ class ServiceApi:
             if token and token == existing.token:
                 return {"service": shapes.service(existing, with_tags=True)}
             raise _invalid("Creation of service was not idempotent.")
+        if existing and existing.status == "DRAINING":
+            raise _invalid("Unable to Start a service that is still Draining.")
+        if definition.status != "ACTIVE":
+            raise AwsError("ClientException", "TaskDefinition is inactive")
         created = Service(
             cluster=cluster,
             name=name,
@@ -51,6 +55,7 @@ class ServiceApi:
             created_at=self._cloud.timeline.now,
             created_by=CREATED_BY,
             load_balancers=params.get("loadBalancers", []),
+            grace_s=int(params.get("healthCheckGracePeriodSeconds", 0)),
             network=params.get("networkConfiguration", {}),
             configuration=_configuration(params),
             tags=params.get("tags", []),
@@ -77,13 +82,21 @@ class ServiceApi:
             self._cloud.rollouts.deploy(service, definition)
         return {"service": shapes.service(service, with_tags=True)}
 
-    def _delete_service(self, params: Params) -> Answer:
+    def delete_service(self, params: Params) -> Answer:
         service = self._cloud.service(params.get("cluster", "default"), params["service"])
         if service.desired and not params.get("force"):
             raise _invalid("The service cannot be stopped while it is scaled above 0.")
         self._cloud.rollouts.scale(service, 0)
-        service.status = "INACTIVE"
+        service.status = "DRAINING"
+        self._drain(service)
         return {"service": shapes.service(service, with_tags=True)}
+
+    def _drain(self, service: Service) -> None:
+        """It is gone once the last of its tasks has ended."""
+        if all(task.status == "STOPPED" for task in service.tasks):
+            service.status = "INACTIVE"
+        else:
+            self._cloud.timeline.after(1.0, lambda: self._drain(service))
 
     def _describe_services(self, params: Params) -> Answer:
         cluster = last(params.get("cluster", "default"))

@@ -66,7 +66,7 @@ def service(one: Service, with_tags: bool) -> Answer:
         "createdAt": one.created_at,
         "createdBy": one.created_by,
         "networkConfiguration": one.network,
-        "healthCheckGracePeriodSeconds": 0,
+        "healthCheckGracePeriodSeconds": one.grace_s,
         "schedulingStrategy": "REPLICA",
         "deploymentController": {"type": "ECS"},
         "enableECSManagedTags": True,

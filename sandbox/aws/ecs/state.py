@@ -177,6 +177,7 @@ class Service:
     events: list[dict[str, Any]] = field(default_factory=list)
     record: list[ServiceDeployment] = field(default_factory=list)  #: Newest first.
     revisions: dict[str, Revision] = field(default_factory=dict)
+    grace_s: int = 0  #: For so long failed health checks of a new task do not count.
     token: str = ""  #: The client token it was created with.
     was_steady: bool = False
 
