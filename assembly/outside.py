@@ -29,7 +29,7 @@ from adapters.parameters import Parameters
 from adapters.postgres import Postgres
 from adapters.postgres_calls import PostgresCalls
 from adapters.postgres_transactions import Database
-from adapters.rds import Rds
+from adapters.rds import Rds, Recovery
 from adapters.status_pages import StatusPages
 from adapters.stripe import Stripe
 from adapters.stripe.processed import ProcessedEvents
@@ -95,6 +95,7 @@ def outside(
         Parameters(aws),
         postgres(settings, vault),
         Rds(aws),
+        Recovery(aws),
         StatusPages(http(settings.status_pages.timeout_s), settings.status_pages),
         stripe(settings, vault, http(settings.stripe.timeout_s)),
         Tickets(http(tickets.timeout_s), tickets, room, vault.credential_if(tickets.token)),

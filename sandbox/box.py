@@ -43,6 +43,7 @@ from sandbox.aws import AwsWorld
 from sandbox.aws.account import BUCKET
 from sandbox.aws.seed import DatabaseKind
 from sandbox.company.ads import Ads
+from sandbox.company.clients import Clients
 from sandbox.faults import BY_NAME, SCENES
 from sandbox.peers.auth0 import Auth0
 from sandbox.peers.github import GitHub
@@ -54,6 +55,8 @@ from sandbox.peers.stripe import Stripe
 from sandbox.peers.webhooks import WebhookEndpoint
 from sandbox.postgres import Database
 from sandbox.postgres.harm import Harms
+from sandbox.postgres.losses import Corrupted, Deleted
+from sandbox.restoring import Restores
 from sandbox.slack.workspace import Workspace
 
 TRY = (
@@ -90,6 +93,10 @@ class Box:
         self.database, self._is_lent = lent or Database(organizations), lent is not None
         self.ads = Ads(self.database, scale, self.aws.parameter)
         self.harms: Harms = Harms(self.database)
+        self.corrupted, self.deleted = Corrupted(self.database), Deleted(self.database)
+        names = self.aws.company.service_names
+        self.clients = Clients(self.database, names, lambda one: len(self.aws.version_of(one)))
+        self.restores = Restores(self.aws, self.database, self.clients.begin)
         self.health = HealthServices(self._health_of)
         self.vendors = VendorPages()
         on_call = User("PRAVI01", people.ON_CALL.name.title(), people.ON_CALL.email)
@@ -129,6 +136,9 @@ class Box:
             self.ads.run_in(self.kubernetes)
             await self.ads.start()
             self.aws.on_writer_moved(self._follow_writer)
+            self.restores.follow()
+            stack.push_async_callback(self.restores.settle)
+            stack.push_async_callback(self.clients.end)
             self.aws.on_asked(self.slack.look_again)
             stack.push_async_callback(self._settle)
             stack.push_async_callback(self.harms.stop)
@@ -264,7 +274,7 @@ class Box:
             return ServiceState("html", version)
         if not self.aws.exists(service):
             return ServiceState("refused")
-        if not self.database.writer.is_running:
+        if not self.database.writer.is_running or self.clients.is_troubled(service):
             return ServiceState("failing", version, "database")
         if not self.aws.passes_health_checks(service):
             return ServiceState("failing", version, "capacity")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sandbox import ads_faults, breach, deploy_faults
+from sandbox import ads_faults, breach, deploy_faults, loss_faults
 from sandbox.aws.account import DEPLOYERS_KEY
 from sandbox.scene import Scene
 
@@ -242,6 +242,7 @@ SCENES: Sequence[Scene] = (
     ),
     *deploy_faults.SCENES,
     *ads_faults.SCENES,
+    *loss_faults.SCENES,
     Scene(
         "lock-pileup",
         "Sessions wait for a lock",

@@ -19,6 +19,7 @@ from adapters.postgres.changes import (
 from adapters.postgres.connecting import Source
 from adapters.postgres.connectivity import Connectivity, connectivity
 from adapters.postgres.indexes import Indexes, indexes
+from adapters.postgres.integrity import Contents, contents
 from adapters.postgres.sessions import Activity, activity
 from bot.runbook import Adapter, Key, Progress, Run, Seen, pair
 from bot.secrets.vault import Credential
@@ -61,6 +62,16 @@ class Postgres(Adapter):
     ) -> Indexes:
         """`large`: rows of a table. It takes as long as `looked_for` says."""
         return await indexes(self._reading, run.id, large, slower_than, looked_for)
+
+    async def contents(
+        self,
+        run: Run,
+        per_table: timedelta,
+        in_all: timedelta,
+        address: tuple[str, int] | None = None,
+    ) -> Contents:
+        """Of the database at another address with the same user, or of the live one."""
+        return await contents(self._dsn, run.id, address, per_table, in_all)
 
     async def _see_end(self, change: EndSession) -> Seen:
         return await ending.see(self._writing, change)

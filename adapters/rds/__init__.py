@@ -9,17 +9,37 @@ from adapters.rds.changes import (
     TakeSnapshot,
 )
 from adapters.rds.facts import Database, Instance, LargerClasses, Snapshot
+from adapters.rds.points import Original, Place, RecoveryPoint, RecoveryPoints, SavedState
+from adapters.rds.recovery import RECOVERY_READS, Recovery, has_failed
+from adapters.rds.restores import (
+    CreateMember,
+    RenameDatabase,
+    RestoreSnapshot,
+    RestoreToPointInTime,
+)
 
 __all__ = [
     "READS",
+    "RECOVERY_READS",
+    "CreateMember",
     "Database",
     "FailOver",
     "Instance",
     "LargerClasses",
     "ModifyClass",
+    "Original",
+    "Place",
     "Rds",
     "RebootWithFailover",
+    "Recovery",
+    "RecoveryPoint",
+    "RecoveryPoints",
+    "RenameDatabase",
+    "RestoreSnapshot",
+    "RestoreToPointInTime",
+    "SavedState",
     "Snapshot",
     "StartSnapshot",
     "TakeSnapshot",
+    "has_failed",
 ]

@@ -8,6 +8,7 @@ from sandbox.aws.cloudwatch.catalogue import Catalogue
 from sandbox.aws.overlay import Handler, Part
 from sandbox.aws.parts import Parts
 from sandbox.aws.rds.api import RdsApi
+from sandbox.aws.rds.restore_api import RestoreApi
 from sandbox.aws.timeline import Timeline
 from sandbox.aws.wire import Answer, Params
 
@@ -46,7 +47,9 @@ def by_service(parts: Parts) -> Mapping[str, Part]:
     timeline = parts.timeline
     return {
         "ecs": Locked.under(timeline, parts.service_api, parts.definition_api),
-        "rds": Locked.under(timeline, RdsApi(parts.rds)),
+        "rds": Locked.under(
+            timeline, RdsApi(parts.rds, parts.restoring), RestoreApi(parts.rds, parts.restoring)
+        ),
         "elbv2": Locked.under(timeline, parts.balancers),
         "ecr": Locked.under(timeline, parts.registry),
         "ssm": Locked.under(timeline, parts.parameters),

@@ -15,6 +15,7 @@ from sandbox.aws.health import Health, condition
 from sandbox.aws.load import LoadRecord
 from sandbox.aws.logs.api import LogApi
 from sandbox.aws.rds.cloud import RdsCloud
+from sandbox.aws.rds.restoring import Restoring
 from sandbox.aws.route53 import Zones
 from sandbox.aws.ssm import Parameters
 from sandbox.aws.timeline import Timeline
@@ -35,6 +36,7 @@ class Parts:
         self.definition_api = DefinitionApi(self.ecs)
         self._writer_moved = writer_moved
         self.rds = RdsCloud(timeline, self._note_writer)
+        self.restoring = Restoring(self.rds)
         self.balancers = Balancers(self._targets)
         self.parameters = Parameters(timeline)
         self.load = LoadRecord()

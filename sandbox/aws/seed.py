@@ -14,7 +14,7 @@ from sandbox.aws.clock import moment
 from sandbox.aws.ecs.state import Behaviour
 from sandbox.aws.elbv2 import ZONE_OF_BALANCERS, Balancer, Listener, TargetGroup
 from sandbox.aws.parts import PORT, Parts
-from sandbox.aws.rds.state import Cluster, Instance, Snapshot
+from sandbox.aws.rds.state import Cluster, Instance, Setup, Snapshot
 from sandbox.aws.route53 import Zone
 from sandbox.aws.watching import watch
 from sandbox.aws.wire import Answer
@@ -216,6 +216,20 @@ def _database(parts: Parts, kind: DatabaseKind) -> None:
         _snapshot(parts, name, kind == "aurora", days)
 
 
+def _setup(parameter_group: str, storage: str) -> Setup:
+    """Not as AWS would do it by itself."""
+    return Setup(
+        subnet_group="production",
+        security_groups=("sg-0db5ec0e1db5ec0e1",),
+        parameter_group=parameter_group,
+        log_exports=("postgresql",),
+        storage_type=storage,
+        has_protection=True,
+        has_iam_logins=True,
+        copies_tags=True,
+    )
+
+
 def _aurora(parts: Parts, name: str) -> None:
     members = [f"{name}-1", f"{name}-2"]
     for tier, (member, zone) in enumerate(
@@ -232,6 +246,7 @@ def _aurora(parts: Parts, name: str) -> None:
         members=members,
         writer=members[0],
         tags=[{"Key": "team", "Value": "platform"}],
+        setup=_setup("complyai-aurora-postgresql16", "aurora"),
     )
 
 
@@ -244,6 +259,7 @@ def _instance(parts: Parts, name: str, engine: str, zone: str) -> Instance:
         instance_class=INSTANCE_CLASS,
         zone=zone,
         created_at=parts.timeline.now - _ago(400).total_seconds(),
+        setup=_setup("complyai-postgres16", "aurora" if engine == AURORA else "gp3"),
     )
     parts.rds.instances[name] = instance
     return instance

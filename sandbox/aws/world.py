@@ -210,6 +210,37 @@ class AwsWorld:
         with self._timeline.up_to_date():
             self._parts.rds.endpoints.update(endpoints)
 
+    def set_resource_endpoints(self, places: Mapping[str, tuple[str, int]]) -> None:
+        """The same by resource id, and of no others: those have the address of their name."""
+        with self._timeline.up_to_date():
+            self._parts.rds.places = dict(places)
+
+    def resource_of(self, database: str) -> str | None:
+        """The resource id of the cluster or instance that is called so now."""
+        with self._timeline.up_to_date():
+            rds = self._parts.rds
+            found = rds.clusters.get(database) or rds.instances.get(database)
+            return found.resource_id if found else None
+
+    def on_restored(
+        self, tell: Callable[[str, float], None], is_ready: Callable[[str], bool]
+    ) -> None:
+        """
+        `tell` is called in the loop, with the resource id of what is restored and to which moment;
+        it is available once `is_ready` says so. One listener.
+        """
+        restoring = self._parts.restoring
+        restoring.is_ready = is_ready
+        restoring.restored = lambda made, origin: self._in_loop(tell, made, origin.at)
+
+    def on_renamed(self, tell: Callable[[], None]) -> None:
+        """Called in the loop, when a database has another name. One listener."""
+        self._parts.restoring.renamed = lambda: self._in_loop(tell)
+
+    def on_backup(self, tell: Callable[[], None]) -> None:
+        """Called in the loop, when a snapshot is begun. One listener."""
+        self._parts.rds.backed_up = lambda: self._in_loop(tell)
+
     def set_instance_status(self, instance: str, status: str) -> None:
         """Such as `storage-full`, in which it cannot take over; `available` is well."""
         with self._timeline.up_to_date():
@@ -268,7 +299,7 @@ class AwsWorld:
         for tell in list(self._asked):
             self._in_loop(tell)
 
-    def _in_loop(self, tell: Callable[..., None], *what: str) -> None:
+    def _in_loop(self, tell: Callable[..., None], *what: object) -> None:
         with suppress(RuntimeError):  # The loop has been closed: nobody listens any more.
             if self._loop:
                 self._loop.call_soon_threadsafe(tell, *what)

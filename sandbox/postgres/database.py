@@ -9,11 +9,13 @@ import asyncio
 import secrets
 import shutil
 import tempfile
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 
+from sandbox.postgres.archive import Archive
 from sandbox.postgres.binaries import Binaries, find
 from sandbox.postgres.data import Accounts, fill
 from sandbox.postgres.endpoint import Endpoint, Mishap
@@ -45,6 +47,10 @@ class Database(Running):
         self._write, self._read = Endpoint(), Endpoint()
         self._held: list[Any] = []
         self._made = 0
+        self._archive: Archive | None = None
+        self._archiving = asyncio.Lock()
+        #: Servers that are not, or not any more, at the address: each with its replica.
+        self._beside: dict[Server, Server | None] = {}
 
     @property
     def dsn(self) -> str:
@@ -90,14 +96,17 @@ class Database(Running):
     async def stop(self) -> None:
         await self.free_connections()
         await asyncio.gather(self._write.stop(), self._read.stop())
-        servers = [one for one in (self._writer, self._replica) if one is not None]
-        await asyncio.gather(*(one.stop("immediate") for one in servers))
+        await self._forget_archive()
+        known = (self._writer, self._replica, *self._beside, *self._beside.values())
+        await asyncio.gather(*(one.stop("immediate") for one in known if one is not None))
         self._writer = self._replica = None
+        self._beside.clear()
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
 
     async def failover(self) -> None:
         """The replica becomes the writer; the writer before, alive or not, becomes its replica."""
         promoted, before = self.replica, self.writer
+        await self._forget_archive()
         await self.free_connections()
         await before.stop("immediate")
         await self._promote(promoted)
@@ -105,6 +114,41 @@ class Database(Running):
         await self._write.start(promoted.port)
         await asyncio.to_thread(shutil.rmtree, before.folder, ignore_errors=True)
         await self._make_replica()
+
+    async def archive(self) -> Archive:
+        """Of what is written from now on; what there is already is copied, once."""
+        async with self._archiving:
+            if self._archive is None:
+                assert self._binaries is not None
+                folder = self._folder / f"archive-{self._number()}"
+                login = {"user": ADMIN, "password": self._admin_password}
+                self._archive = Archive(self._binaries, folder, self.writer, login)
+                await self._archive.begin()
+            return self._archive
+
+    async def restore(self, at: datetime) -> Server:
+        """Another server, which holds what the writer held then, and takes writes."""
+        archive, made = await self.archive(), self._server()
+        self._beside[made] = None
+        await archive.restore(made, at)
+        return made
+
+    async def leave(self) -> Server:
+        """The address leads nowhere. The writer goes on beside it, and is returned."""
+        before = self.writer
+        await self._forget_archive()
+        await asyncio.gather(self._write.stop(), self._read.stop())
+        self._beside[before] = self._replica
+        return before
+
+    async def take_over(self, server: Server) -> None:
+        """The address leads to this one, and the replica's to a replica of it."""
+        self._writer, self._replica = server, self._beside.pop(server)
+        await self._write.start(server.port)
+        if self._replica is not None:
+            await self._read.start(self._replica.port)
+        elif self._with_replica:
+            await self._make_replica()
 
     async def stop_writer(self) -> None:
         """Nothing listens at its address any more."""
@@ -195,6 +239,12 @@ class Database(Running):
         await self._replica.copy_from(self.writer, ADMIN, self._admin_password)
         await self.start_replica()
 
+    async def _forget_archive(self) -> None:
+        """It is of a server that is not the writer any more."""
+        archive, self._archive = self._archive, None
+        if archive is not None:
+            await archive.stop()
+
     async def _promote(self, server: Server) -> None:
         """What the replica has received and not replayed yet is replayed first."""
         connection = await asyncpg.connect(self._dsn(ADMIN, self._admin_password, server.port))
@@ -214,10 +264,13 @@ class Database(Running):
         finally:
             await connection.close()
 
+    def _number(self) -> int:
+        self._made += 1
+        return self._made
+
     def _server(self) -> Server:
         assert self._binaries is not None
-        self._made += 1
-        folder = self._folder / f"server-{self._made}"
+        folder = self._folder / f"server-{self._number()}"
         folder.mkdir(0o700)
         self._binaries.own(folder)
         return Server(self._binaries, folder, self._connections)

@@ -63,7 +63,7 @@ class Server:
             await self.run(
                 *("initdb", "-D", str(self.folder), "-U", user, f"--pwfile={secret}"),
                 *("--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"),
-                *("--no-sync", "--no-instructions"),
+                *("--no-sync", "--no-instructions", "--data-checksums"),
             )
         finally:
             secret.unlink()
@@ -87,7 +87,7 @@ class Server:
                 stdout=log,
                 stderr=STDOUT,
                 cwd="/",
-                env=_environment(),
+                env=environment(),
                 start_new_session=True,
                 **self._binaries.identity,
             )
@@ -124,7 +124,7 @@ class Server:
             self._process.send_signal(signal.SIGCONT)
         self.is_paused = False
 
-    async def run(self, program: str, *arguments: str, **environment: str) -> None:
+    async def run(self, program: str, *arguments: str, **more: str) -> None:
         """Runs one of PostgreSQL's programs. Raises RuntimeError with what it complained of."""
         child = await asyncio.create_subprocess_exec(
             self._binaries.program(program),
@@ -133,7 +133,7 @@ class Server:
             stdout=PIPE,
             stderr=STDOUT,
             cwd="/",
-            env=_environment() | environment,
+            env=environment() | more,
             **self._binaries.identity,
         )
         try:
@@ -157,7 +157,7 @@ class Server:
         return ours and lines[STATUS_LINE : STATUS_LINE + 1] == ["ready   "]
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Nothing of whoever runs us: no PGHOST, no password file."""
     return {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C", "HOME": "/nonexistent"}
 

@@ -7,6 +7,7 @@ from sandbox.aws.overlay import Handler
 from sandbox.aws.paging import page
 from sandbox.aws.rds import shapes
 from sandbox.aws.rds.cloud import CLASSES, EVENTS_KEPT_S, RdsCloud
+from sandbox.aws.rds.restoring import Restoring
 from sandbox.aws.rds.state import Cluster, Instance, Snapshot
 from sandbox.aws.wire import Answer, AwsError, Params
 
@@ -17,8 +18,8 @@ MODIFIED = ("DBInstanceClass", "AllocatedStorage", "BackupRetentionPeriod")
 
 
 class RdsApi:
-    def __init__(self, cloud: RdsCloud) -> None:
-        self._cloud = cloud
+    def __init__(self, cloud: RdsCloud, restoring: Restoring) -> None:
+        self._cloud, self._restoring = cloud, restoring
         self.operations: dict[str, Handler] = {
             "DescribeDBClusters": self._describe_clusters,
             "DescribeDBInstances": self._describe_instances,
@@ -37,18 +38,23 @@ class RdsApi:
     def _describe_clusters(self, params: Params) -> Answer:
         name = params.get("DBClusterIdentifier")
         found = [self._cloud.cluster(_name(name))] if name else self._cloud.clusters.values()
-        wanted = _filter(params, "db-cluster-id")
-        shown = [shapes.cluster(self._cloud, c) for c in found if wanted(c.name)]
+        wanted, is_it = _filter(params, "db-cluster-id"), _filter(params, "db-cluster-resource-id")
+        shown = [
+            shapes.cluster(self._cloud, one)
+            for one in found
+            if wanted(one.name) and is_it(one.resource_id)
+        ]
         return _page("DBClusters", shown, params)
 
     def _describe_instances(self, params: Params) -> Answer:
         name = params.get("DBInstanceIdentifier")
         found = [self._cloud.instance(_name(name))] if name else self._cloud.instances.values()
         of_cluster, is_named = _filter(params, "db-cluster-id"), _filter(params, "db-instance-id")
+        is_it = _filter(params, "dbi-resource-id")
         shown = [
             shapes.instance(self._cloud, one)
             for one in found
-            if of_cluster(one.cluster or "") and is_named(one.name)
+            if of_cluster(one.cluster or "") and is_named(one.name) and is_it(one.resource_id)
         ]
         return _page("DBInstances", shown, params)
 
@@ -109,8 +115,10 @@ class RdsApi:
 
     def _modify(self, params: Params) -> Answer:
         wanted = {name: params[name] for name in MODIFIED if name in params}
-        now = bool(params.get("ApplyImmediately"))
+        now, to = bool(params.get("ApplyImmediately")), params.get("NewDBInstanceIdentifier")
         instance = self._cloud.modify(params["DBInstanceIdentifier"], wanted, now)
+        if to:
+            self._restoring.rename_instance(instance, to.lower(), now)
         return {"DBInstance": shapes.instance(self._cloud, instance)}
 
     def _describe_options(self, params: Params) -> Answer:

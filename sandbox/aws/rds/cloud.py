@@ -36,6 +36,8 @@ class RdsCloud:
         self.snapshots: dict[tuple[str, bool], Snapshot] = {}  #: By name, and is_cluster.
         self.events: list[Event] = []
         self.endpoints: dict[str, tuple[str, int]] = {}  #: Where instances really listen.
+        self.places: dict[str, tuple[str, int]] = {}  #: The same, by resource id.
+        self.backed_up: Callable[[], None] = lambda: None  #: Told when a snapshot begins.
 
     def cluster(self, name: str) -> Cluster:
         if name not in self.clusters:
@@ -114,6 +116,7 @@ class RdsCloud:
             tags=tags,
         )
         self.snapshots[name, is_cluster] = taken
+        self.backed_up()
         if isinstance(of, Instance):  # Aurora's storage is copied without its instances.
             of.status = "backing-up"
         self.timeline.after(SNAPSHOT_TAKES, lambda: self._finish_snapshot(taken, of))

@@ -3,36 +3,36 @@
 from datetime import timedelta
 
 from sandbox.aws.rds.cloud import RdsCloud
-from sandbox.aws.rds.state import DOMAIN, PORT, Cluster, Event, Instance, Snapshot
-from sandbox.aws.wire import Answer
+from sandbox.aws.rds.state import DOMAIN, PORT, Cluster, Event, Instance, Setup, Snapshot
+from sandbox.aws.wire import REGION, Answer
 
-RESTORABLE_LAG_S, RETENTION_DAYS = 120.0, 14
-GROUPS = {
-    "VpcSecurityGroups": [{"VpcSecurityGroupId": "sg-0db5ec0e1db5ec0e1", "Status": "active"}],
+#: Seconds of the world's own until what is written can be restored.
+RESTORABLE_LAG_S = 120.0
+SAME = {
     "MasterUsername": "complyai",
     "PreferredBackupWindow": "03:10-03:40",
     "PreferredMaintenanceWindow": "sun:04:00-sun:05:00",
-    "BackupRetentionPeriod": RETENTION_DAYS,
     "StorageEncrypted": True,
-    "DeletionProtection": True,
+    "AutoMinorVersionUpgrade": True,
 }
 
 
 def cluster(cloud: RdsCloud, one: Cluster) -> Answer:
-    now = cloud.timeline.now
-    host, port = cloud.endpoints.get(one.writer, (f"{one.name}.cluster-{DOMAIN}", PORT))
+    usual = cloud.endpoints.get(one.writer, (f"{one.name}.cluster-{DOMAIN}", PORT))
+    host, port = cloud.places.get(one.resource_id, usual)
     readers = [name for name in one.members if name != one.writer]
     reader_host = f"{one.name}.cluster-ro-{DOMAIN}"
     if readers:
         reader_host = cloud.endpoints.get(readers[0], (reader_host, PORT))[0]
     return {
-        **GROUPS,
+        **_setup(one.setup),
+        "IAMDatabaseAuthenticationEnabled": one.setup.has_iam_logins,
+        "DBSubnetGroup": one.setup.subnet_group,
+        "DBClusterParameterGroup": one.setup.parameter_group,
         "DBClusterIdentifier": one.name,
         "DbClusterResourceId": one.resource_id,
         "DBClusterArn": one.arn,
         "DatabaseName": "complyai",
-        "DBSubnetGroup": "production",
-        "DBClusterParameterGroup": "complyai-aurora-postgresql16",
         "Status": one.status,
         "Engine": one.engine,
         "EngineVersion": one.engine_version,
@@ -52,19 +52,23 @@ def cluster(cloud: RdsCloud, one: Cluster) -> Answer:
             for name in one.members
         ],
         "ClusterCreateTime": one.created_at,
-        "EarliestRestorableTime": now - timedelta(days=RETENTION_DAYS).total_seconds(),
-        "LatestRestorableTime": now - RESTORABLE_LAG_S,
+        "EarliestRestorableTime": earliest(cloud, one),
+        "LatestRestorableTime": latest(cloud, one),
+        "PendingModifiedValues": {"DBClusterIdentifier": one.pending_name}
+        if one.pending_name
+        else {},
         "TagList": one.tags,
     }
 
 
 def instance(cloud: RdsCloud, one: Instance) -> Answer:
-    host, port = cloud.endpoints.get(one.name, (f"{one.name}.{DOMAIN}", PORT))
+    usual = cloud.endpoints.get(one.name, (f"{one.name}.{DOMAIN}", PORT))
+    host, port = cloud.places.get(one.resource_id, usual)
     own = {"DBInstanceIdentifier": one.name, "DBInstanceArn": one.arn}
     of_cluster = {"DBClusterIdentifier": one.cluster, "PromotionTier": one.promotion_tier}
     standby = {"SecondaryAvailabilityZone": one.standby_zone}
     return {
-        **GROUPS,
+        **_setup(one.setup),
         **own,
         "DbiResourceId": one.resource_id,
         "DBInstanceClass": one.instance_class,
@@ -76,18 +80,69 @@ def instance(cloud: RdsCloud, one: Instance) -> Answer:
         "MultiAZ": one.standby_zone is not None,
         "Endpoint": {"Address": host, "Port": port, "HostedZoneId": "Z2R2ITUGPM61AM"},
         "AllocatedStorage": one.storage_gib,
-        "StorageType": "aurora" if one.cluster else "gp3",
         "InstanceCreateTime": one.created_at,
-        "LatestRestorableTime": cloud.timeline.now - RESTORABLE_LAG_S,
+        "IAMDatabaseAuthenticationEnabled": one.setup.has_iam_logins,
         "PendingModifiedValues": dict(one.pending),
-        "PubliclyAccessible": False,
+        "PubliclyAccessible": one.setup.is_public,
         "DBParameterGroups": [
-            {"DBParameterGroupName": "complyai-postgres16", "ParameterApplyStatus": "in-sync"}
+            {
+                "DBParameterGroupName": one.setup.parameter_group,
+                "ParameterApplyStatus": "in-sync",
+            }
         ],
-        "DBSubnetGroup": {"DBSubnetGroupName": "production", "SubnetGroupStatus": "Complete"},
+        "DBSubnetGroup": {
+            "DBSubnetGroupName": one.setup.subnet_group,
+            "SubnetGroupStatus": "Complete",
+        },
         "TagList": one.tags,
-        **(of_cluster if one.cluster else {}),
+        **(of_cluster if one.cluster else _restorable(cloud, one)),
         **(standby if one.standby_zone else {}),
+    }
+
+
+def automated_backup(cloud: RdsCloud, one: Instance) -> Answer:
+    return {
+        "DBInstanceArn": one.arn,
+        "DbiResourceId": one.resource_id,
+        "Region": REGION,
+        "DBInstanceIdentifier": one.name,
+        "RestoreWindow": {
+            "EarliestTime": earliest(cloud, one),
+            "LatestTime": latest(cloud, one),
+        },
+        "Status": "active",
+        "Engine": one.engine,
+        "EngineVersion": one.engine_version,
+        "BackupRetentionPeriod": one.setup.retention_days,
+        "Encrypted": True,
+    }
+
+
+def earliest(cloud: RdsCloud, one: Cluster | Instance) -> float:
+    """It goes back to when it was made, and no further than backups are kept."""
+    kept = timedelta(days=one.setup.retention_days).total_seconds()
+    return max(one.created_at, cloud.timeline.now - kept)
+
+
+def latest(cloud: RdsCloud, one: Cluster | Instance) -> float:
+    lag = RESTORABLE_LAG_S * cloud.timeline.scale
+    return max(earliest(cloud, one), cloud.timeline.now - lag)
+
+
+def _restorable(cloud: RdsCloud, one: Instance) -> Answer:
+    return {"LatestRestorableTime": latest(cloud, one)} if one.setup.retention_days else {}
+
+
+def _setup(one: Setup) -> Answer:
+    groups = [{"VpcSecurityGroupId": name, "Status": "active"} for name in one.security_groups]
+    return {
+        **SAME,
+        "VpcSecurityGroups": groups,
+        "BackupRetentionPeriod": one.retention_days,
+        "DeletionProtection": one.has_protection,
+        "CopyTagsToSnapshot": one.copies_tags,
+        "EnabledCloudwatchLogsExports": list(one.log_exports),
+        "StorageType": one.storage_type,
     }
 
 
@@ -99,7 +154,7 @@ def snapshot(cloud: RdsCloud, one: Snapshot) -> Answer:
         "Status": one.status,
         "PercentProgress": one.percent(cloud.timeline.now),
         "SnapshotType": one.kind,
-        "MasterUsername": GROUPS["MasterUsername"],
+        "MasterUsername": SAME["MasterUsername"],
         "Port": PORT,
         "TagList": one.tags,
     }

@@ -14,6 +14,23 @@ SourceType = Literal["db-instance", "db-cluster", "db-snapshot", "db-cluster-sna
 
 
 @dataclass
+class Setup:
+    """How an instance or a cluster is set up; as AWS does it unless it is told otherwise."""
+
+    subnet_group: str = "default"
+    security_groups: tuple[str, ...] = ("sg-0defa017defa017de",)
+    parameter_group: str = "default.postgres16"
+    log_exports: tuple[str, ...] = ()
+    storage_type: str = "gp3"
+    has_protection: bool = False  #: It cannot be deleted.
+    has_iam_logins: bool = False
+    copies_tags: bool = False
+    is_public: bool = False
+    port: int = PORT
+    retention_days: int = 14  #: 0: no backups, and so no point in time to go back to.
+
+
+@dataclass
 class Instance:
     name: str
     resource_id: str
@@ -29,6 +46,7 @@ class Instance:
     pending: dict[str, str | int | bool] = field(default_factory=dict)  #: Wait for the window.
     storage_gib: int = 200
     tags: Tags = field(default_factory=list)
+    setup: Setup = field(default_factory=Setup)
 
     @property
     def arn(self) -> str:
@@ -48,6 +66,8 @@ class Cluster:
     writer: str
     status: str = "available"
     tags: Tags = field(default_factory=list)
+    setup: Setup = field(default_factory=Setup)
+    pending_name: str = ""  #: It is about to be called so.
 
     @property
     def arn(self) -> str:
