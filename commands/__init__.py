@@ -10,6 +10,7 @@ from commands.rb_inc_002_data_breach_response import book as rb_inc_002
 from commands.rb_inc_003_database_performance import book as rb_inc_003
 from commands.rb_int_001_meta_rate_limit import book as rb_int_001
 from commands.rb_int_002_stripe_webhook_replay import book as rb_int_002
+from commands.rb_rec_001_full_database_restore import book as rb_rec_001
 from commands.rb_rec_002_service_recovery import book as rb_rec_002
 from commands.rb_sync_001_manual_ad_sync import book as rb_sync_001
 from commands.rb_sync_002_token_refresh import book as rb_sync_002
@@ -20,7 +21,6 @@ IN_PROSE = {
     "RB-DB-001": "Schema Migration",
     "RB-DB-002": "Data Backfill",
     "RB-DEPLOY-002": "Database Migration Deployment",
-    "RB-REC-001": "Full Database Restore",
 }
 
 RUNBOOKS = index(
@@ -33,6 +33,7 @@ RUNBOOKS = index(
     rb_deploy_001,
     rb_int_001,
     rb_int_002,
+    rb_rec_001,
     rb_rec_002,
     daily_001,
     daily_002,

@@ -93,7 +93,8 @@ class Box:
         self.database, self._is_lent = lent or Database(organizations), lent is not None
         self.ads = Ads(self.database, scale, self.aws.parameter)
         self.harms: Harms = Harms(self.database)
-        self.corrupted, self.deleted = Corrupted(self.database), Deleted(self.database)
+        self.corrupted: Corrupted = Corrupted(self.database)
+        self.deleted: Deleted = Deleted(self.database)
         names = self.aws.company.service_names
         self.clients = Clients(self.database, names, lambda one: len(self.aws.version_of(one)))
         self.restores = Restores(self.aws, self.database, self.clients.begin)

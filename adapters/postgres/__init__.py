@@ -12,6 +12,7 @@ from adapters.postgres.changes import (
 )
 from adapters.postgres.connectivity import CATCH_UP, Connectivity
 from adapters.postgres.indexes import Indexes, Remedy, Scanned
+from adapters.postgres.integrity import Comparison, Contents, TableContents
 from adapters.postgres.sessions import Activity, Session
 from adapters.postgres_calls import Cause
 
@@ -20,7 +21,9 @@ __all__ = [
     "Activity",
     "Bloat",
     "Cause",
+    "Comparison",
     "Connectivity",
+    "Contents",
     "CreateIndex",
     "DropIndex",
     "DropInvalidIndex",
@@ -34,5 +37,6 @@ __all__ = [
     "Scanned",
     "Session",
     "TableBloat",
+    "TableContents",
     "Vacuum",
 ]

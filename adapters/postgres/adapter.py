@@ -19,7 +19,7 @@ from adapters.postgres.changes import (
 from adapters.postgres.connecting import Source
 from adapters.postgres.connectivity import Connectivity, connectivity
 from adapters.postgres.indexes import Indexes, indexes
-from adapters.postgres.integrity import Contents, contents
+from adapters.postgres.integrity import Contents, clients, contents
 from adapters.postgres.sessions import Activity, activity
 from bot.runbook import Adapter, Key, Progress, Run, Seen, pair
 from bot.secrets.vault import Credential
@@ -72,6 +72,10 @@ class Postgres(Adapter):
     ) -> Contents:
         """Of the database at another address with the same user, or of the live one."""
         return await contents(self._dsn, run.id, address, per_table, in_all)
+
+    async def clients(self, run: Run) -> tuple[str, ...]:
+        """Who is connected, by the names they give. Raises Unreachable, Refused."""
+        return await clients(self._reading, run.id)
 
     async def _see_end(self, change: EndSession) -> Seen:
         return await ending.see(self._writing, change)

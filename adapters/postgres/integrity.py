@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from adapters.plain import plain
-from adapters.postgres.connecting import session_name
+from adapters.postgres.connecting import Source, session_name
 from adapters.postgres.identifiers import qualified
 from adapters.postgres_calls import TROUBLE, failure_of, look, session
 from bot.runbook import Facts, Table
@@ -47,6 +47,13 @@ STATE = """
            ARRAY(SELECT DISTINCT application_name FROM pg_stat_activity
                  WHERE backend_type = 'client backend' AND application_name <> ''
                    AND datname = current_database() ORDER BY 1)::text[] AS clients
+"""
+
+
+CLIENTS = """
+    SELECT DISTINCT application_name AS name FROM pg_stat_activity
+    WHERE backend_type = 'client backend' AND application_name <> ''
+      AND datname = current_database() ORDER BY 1
 """
 
 
@@ -112,6 +119,12 @@ def _shown(table: TableContents | None) -> int | str:
 
 def _newest(live: Mapping[str, TableContents], one: TableContents) -> datetime | None:
     return live[one.name].newest if one.name in live else None
+
+
+async def clients(source: Source, run: str) -> tuple[str, ...]:
+    """Who is connected now, by the names that they give. Raises Unreachable, Refused."""
+    rows = await source.rows(session_name(run, "clients"), CLIENTS)
+    return tuple(row["name"] for row in rows)
 
 
 async def contents(

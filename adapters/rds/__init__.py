@@ -12,6 +12,8 @@ from adapters.rds.facts import Database, Instance, LargerClasses, Snapshot
 from adapters.rds.points import Original, Place, RecoveryPoint, RecoveryPoints, SavedState
 from adapters.rds.recovery import RECOVERY_READS, Recovery, has_failed
 from adapters.rds.restores import (
+    LONGEST_NAME,
+    NAME,
     CreateMember,
     RenameDatabase,
     RestoreSnapshot,
@@ -19,6 +21,8 @@ from adapters.rds.restores import (
 )
 
 __all__ = [
+    "LONGEST_NAME",
+    "NAME",
     "READS",
     "RECOVERY_READS",
     "CreateMember",

@@ -1,7 +1,7 @@
 """What RDS said of where one can go back to, and of how what is restored is to be set up."""
 
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
 from adapters.rds.facts import Database
 from adapters.rds.restores import (
@@ -153,7 +153,7 @@ class Original(Facts):
     def restore(
         self, point: RecoveryPoint, to: str, run: str
     ) -> RestoreSnapshot | RestoreToPointInTime:
-        common = {
+        common: dict[str, Any] = {
             "database": self.database.name,
             "is_cluster": self.database.is_cluster,
             "to": to,

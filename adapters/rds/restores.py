@@ -19,7 +19,7 @@ from bot.runbook.values import Value
 #: On what a run has made; and what it was made of, as a snapshot's name or a moment.
 RUN_TAG, ORIGIN_TAG = "runbook-run", "runbook-restored-from"
 #: What RDS accepts as a name.
-NAME = r"^[a-z](?!.*--)[a-z0-9-]{0,62}(?<!-)$"
+NAME, LONGEST_NAME = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", 63
 
 
 class Setting(Value):
@@ -37,9 +37,10 @@ class Tag(Value):
 class _Made(Change):
     """RDS takes a name once, so a second time is refused."""
 
+    effect = CHANGE
     repeatable = True
 
-    to: str = Field(max_length=63)  #: What it is called.
+    to: str = Field(pattern=NAME, max_length=LONGEST_NAME)  #: What it is called.
     settings: tuple[Setting, ...]
     tags: tuple[Tag, ...] = ()  #: Those of what it replaces.
     run: str  #: Tagged with it, so that it is known as ours.
@@ -60,7 +61,7 @@ class _Made(Change):
 
     def params(self) -> dict[str, Any]:
         settings = {one.name: _value(one.value) for one in self.settings}
-        tags = {one.key: one.value for one in self.tags} | self.own_tags
+        tags = {**{one.key: one.value for one in self.tags}, **self.own_tags}
         shaped = [{"Key": key, "Value": value} for key, value in tags.items()]
         return {**self.names, **settings, "Tags": shaped}
 
@@ -146,12 +147,12 @@ class RestoreToPointInTime(_Restore):
 class CreateMember(_Made):
     """Give a restored cluster an instance: without one nobody can connect to it."""
 
-    effect = CHANGE
-
     cluster: str
     engine: str
 
-    operation = "create_db_instance"
+    @property
+    def operation(self) -> str:
+        return "create_db_instance"
 
     @property
     def names(self) -> Mapping[str, Any]:
@@ -176,7 +177,7 @@ class RenameDatabase(Change):
 
     resource_id: str
     is_cluster: bool
-    to: str = Field(pattern=NAME)
+    to: str = Field(pattern=NAME, max_length=LONGEST_NAME)
     replacing: str  #: Its name.
 
     def params(self) -> dict[str, Any]:

@@ -50,6 +50,8 @@ class Company(Value):
         ServicePlace(name="complyai-frontend", health_url="https://app.complyai.io/health"),
     )
     database: str = "complyai-prod"
+    #: The parameter with the host name by which services find the database; empty: there is none.
+    database_parameter: str = "/complyai/database/host"
     workers: str = "celery-worker"  #: The deployment that works off the queues.
     ad_sync: AdSync = AdSync()
     vendors: tuple[Vendor, ...] = (

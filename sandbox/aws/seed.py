@@ -14,7 +14,7 @@ from sandbox.aws.clock import moment
 from sandbox.aws.ecs.state import Behaviour
 from sandbox.aws.elbv2 import ZONE_OF_BALANCERS, Balancer, Listener, TargetGroup
 from sandbox.aws.parts import PORT, Parts
-from sandbox.aws.rds.state import Cluster, Instance, Setup, Snapshot
+from sandbox.aws.rds.state import DOMAIN, Cluster, Instance, Setup, Snapshot
 from sandbox.aws.route53 import Zone
 from sandbox.aws.watching import watch
 from sandbox.aws.wire import Answer
@@ -126,6 +126,8 @@ def fill(parts: Parts, database: DatabaseKind) -> None:
     _database(parts, database)
     for vendor in parts.company.vendors:
         parts.parameters.put(vendor.circuit_parameter, CLOSED)
+    host = f"{parts.company.database}.{'cluster-' if database == 'aurora' else ''}{DOMAIN}"
+    parts.parameters.put(parts.company.database_parameter, host)
     ads = parts.company.ad_sync
     for name, value in (
         (ads.backoff_parameter, "off"),

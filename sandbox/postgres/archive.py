@@ -86,7 +86,7 @@ class Archive:
         async with asyncio.timeout(PROMOTED_LIMIT_S):
             connection = await self._connected(to)
             try:
-                while await connection.fetchval("SELECT pg_is_in_recovery()"):
+                while await connection.fetchval("SELECT pg_is_in_recovery()"):  # noqa: ASYNC110
                     await asyncio.sleep(LOOK_EVERY_S)
             finally:
                 await connection.close()

@@ -58,6 +58,7 @@ class Restoring:
         self._cloud = cloud
         self.quota = 40  #: Instances that the account may have.
         self.failing = ""  #: The status in which the next restore ends, such as `failed`.
+        self._awaited: set[str] = set()  #: Of which somebody has data to lay out.
         self.restored: Callable[[str, Origin], None] = lambda _resource_id, _origin: None
         self.renamed: Callable[[], None] = lambda: None
         self.is_ready: Callable[[str], bool] = _ready
@@ -232,6 +233,7 @@ class Restoring:
         self, made: Cluster | Instance, origin: Origin, takes: float, between: tuple[str, ...]
     ) -> None:
         last, self.failing = self.failing or "available", ""
+        self._awaited.add(made.resource_id)
         self.restored(made.resource_id, origin)
         self._then(takes, made, last, between)
 
@@ -239,7 +241,8 @@ class Restoring:
         self, takes: float, made: Cluster | Instance, last: str, between: tuple[str, ...]
     ) -> None:
         def go_on() -> None:
-            if last == "available" and not self.is_ready(made.resource_id):
+            waits = made.resource_id in self._awaited and not self.is_ready(made.resource_id)
+            if last == "available" and waits:
                 self._cloud.timeline.after(LOOKS_AGAIN_AFTER, go_on)
             elif between:
                 made.status = between[0]

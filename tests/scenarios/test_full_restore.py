@@ -1,0 +1,97 @@
+"""RB-REC-001 as it goes when the database cannot be read any more: the whole bot, real servers."""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from bot.slack.views import names
+from sandbox.box import Box
+from sandbox.postgres import Database
+from tests.scenarios.company import bot_in, company_in
+from tests.scenarios.stage import GENERAL, Incident, Person, until
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+TO_TYPE = re.compile(r"Type (\S+) to approve")
+READ = "SELECT count(o) FROM organizations o"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def night(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Box]:
+    folder = tmp_path_factory.mktemp("company")
+    async with (
+        Database(organizations=20) as database,
+        company_in(folder, database) as box,
+        bot_in(box),
+    ):
+        yield box
+
+
+@dataclass(frozen=True)
+class Restore(Incident):
+    """A run in the channel in which it was typed."""
+
+    def person(self, name: str) -> Person:
+        return Person(self.box, f"U0{name.upper()}")
+
+    async def accepts_loss(self) -> None:
+        asked = await self.offers(names.ANSWER)
+        dana = self.person("dana")
+        await dana.presses(asked, self.channel, names.ANSWER)
+        form = await dana.sees_form(names.ANSWER_MODAL)
+        given = {"in_whose_name": "Iris, CTO"}
+        assert not (await dana.submits(form, given)).errors
+
+    async def approves(self, words: str, *who: str) -> None:
+        """By typing what is changed, where something is destroyed."""
+        for name in who:
+            asked, person = await self.asks_for_approval(words), self.person(name)
+            if names.APPROVE_DESTROY not in json.dumps(asked):
+                await person.presses(asked, self.channel, names.APPROVE)
+                continue
+            await person.presses(asked, self.channel, names.APPROVE_DESTROY)
+            form = await person.sees_form(names.APPROVE_MODAL)
+            (typed,) = TO_TYPE.findall(json.dumps(form, ensure_ascii=False))
+            assert not (await person.submits(form, {names.TYPED: typed})).errors
+
+
+async def rows(box: Box, query: str) -> int:
+    connection = await asyncpg.connect(box.database.dsn)
+    try:
+        return int(await connection.fetchval(query))
+    finally:
+        await connection.close()
+
+
+async def test_a_corrupted_database_is_restored_to_a_minute_before_and_can_be_gone_back_from(
+    night: Box,
+) -> None:
+    before = await rows(night, READ)
+    await night.switch("corrupted-database", on=True)
+    with pytest.raises(asyncpg.DataCorruptedError):
+        await rows(night, READ)
+    at = datetime.now(UTC) - timedelta(minutes=1)
+    ack = await Person(night, "U0DANA").types(f"RB-REC-001 restore_time={at:%Y-%m-%dT%H:%M:%SZ}")
+    assert ack.acked
+    room = Restore(night, GENERAL, "general")
+    await room.says("complyai-prod is to be restored to")
+    await room.accepts_loss()
+    await room.approves("restore-db-cluster-to-point-in-time", "ravi", "lena")
+    await room.approves("create-db-instance", "ravi")
+    await room.shows("organizations cannot be read in the live one")
+    await room.approves("--new-db-cluster-identifier complyai-prod-old", "ravi", "lena")
+    await room.shows("are healthy, at the restored database, which takes writes")
+    assert await rows(night, READ) == before
+    await room.says("Lost from complyai-prod: what was written from")
+    await room.says("FINISHED")
+    assert await until(night, lambda: [f for f in night.slack.files] or None)
+    assert any("accepted by Iris, CTO" in one["text"] for one in room.messages)
+    assert json.dumps(room.card).count(names.UNDO) or room.reads(names.UNDO)
+    await asyncio.sleep(0)
