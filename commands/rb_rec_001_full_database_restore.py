@@ -40,12 +40,14 @@ from bot.runbook import (
     Runbook,
     RunbookInputs,
     Thresholds,
+    Todo,
     Watched,
 )
-from bot.runbook.durations import hours, minutes, seconds
+from bot.runbook.durations import days, hours, minutes, seconds
 from bot.runbook.showing import duration_text
-from bot.runbook.words import not_yet, nothing, ok, plan, problem, question, warning
+from bot.runbook.words import not_yet, nothing, ok, plan, problem, question, todo, warning
 
+KEPT_FOR = days(3)
 NOT_CHOSEN = "There is nothing to go back to"
 
 
@@ -215,7 +217,7 @@ def restore(
     )
 
 
-@steps.watch("Watch the restore", every=seconds(10), lasting=hours(24), until="ok")
+@steps.watch("Watch the restore", every=seconds(5), lasting=hours(24), until="ok")
 async def storage_restored(
     scope: Scope, restore: Done[RestoreSnapshot | RestoreToPointInTime], recovery: Recovery
 ) -> Watched[Place]:
@@ -235,7 +237,7 @@ def create_instances(
 
 @steps.watch(
     "Watch the restored database become available",
-    every=seconds(10),
+    every=seconds(5),
     lasting=hours(2),
     until="ok",
 )
@@ -298,7 +300,7 @@ async def cut_over(
 
 @steps.watch(
     "Verify application connectivity",
-    every=seconds(10),
+    every=seconds(5),
     lasting=minutes(30),
     until="ok",
     proves=cut_over,
@@ -368,6 +370,18 @@ def document_loss(run: Run, loss_window: LossWindow) -> Plan[PostNotice | PostTi
     return plan(
         PostNotice(run=run.id, name="data-loss", text=loss_window.text),
         PostTimeline(run=run.id),
+    )
+
+
+@steps.confirm("Keep the old instance, and the way back to it, until nobody needs it")
+def old_kept(scope: Scope, cut_over: Done[ScaleService | RenameDatabase | SetParameter]) -> Todo:
+    """Until it is ticked off the cut-over can be taken back from here."""
+    return todo(
+        f"Until you tick this off, the cut-over can be taken back here. {scope.kept_as} holds what"
+        " was written since the recovery point: take what is still wanted out of it. When nobody"
+        " needs it, tick this off, and delete it by hand after a last snapshot",
+        by=cut_over.at + KEPT_FOR,
+        remind=(hours(24),),
     )
 
 

@@ -27,10 +27,13 @@ def credentials(box: Box) -> Iterator[None]:
 
 @asynccontextmanager
 async def company_in(
-    folder: Path, lent: Database | None = None, over_http: bool = False
+    folder: Path,
+    lent: Database | None = None,
+    over_http: bool = False,
+    scale: float = SCALE,
 ) -> AsyncIterator[Box]:
     """A company, and nobody to help it yet. `lent`: a database that others use too."""
-    found = Box(folder, scale=SCALE, lent=lent, over_http=over_http)
+    found = Box(folder, scale=scale, lent=lent, over_http=over_http)
     with credentials(found):
         async with found.running():
             yield found
