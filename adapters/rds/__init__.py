@@ -1,6 +1,7 @@
 """Amazon RDS: what kind of database it is, who writes, and how to make another one write."""
 
-from adapters.rds.adapter import READS, Rds
+from adapters.rds import adapter, recovery
+from adapters.rds.adapter import Rds
 from adapters.rds.changes import (
     FailOver,
     ModifyClass,
@@ -10,7 +11,7 @@ from adapters.rds.changes import (
 )
 from adapters.rds.facts import Database, Instance, LargerClasses, Snapshot
 from adapters.rds.points import Original, Place, RecoveryPoint, RecoveryPoints, SavedState
-from adapters.rds.recovery import RECOVERY_READS, Recovery, has_failed
+from adapters.rds.recovery import Recovery, has_failed
 from adapters.rds.restores import (
     LONGEST_NAME,
     NAME,
@@ -20,11 +21,12 @@ from adapters.rds.restores import (
     RestoreToPointInTime,
 )
 
+READS: tuple[str, ...] = tuple(dict.fromkeys((*adapter.READS, *recovery.READS)))
+
 __all__ = [
     "LONGEST_NAME",
     "NAME",
     "READS",
-    "RECOVERY_READS",
     "CreateMember",
     "Database",
     "FailOver",

@@ -32,7 +32,7 @@ from adapters.rds.restores import (
 )
 from bot.runbook import Adapter, Key, Seen, pair
 
-RECOVERY_READS: tuple[str, ...] = (
+READS: tuple[str, ...] = (
     "rds:DescribeDBClusters",
     "rds:DescribeDBInstances",
     "rds:DescribeDBSnapshots",

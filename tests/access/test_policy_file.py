@@ -6,7 +6,7 @@ from bot.access.policy import DEFAULT, Policy
 from bot.access.policy_file import PolicyError, notes, read_policy
 from commands import IN_PROSE, RUNBOOKS
 
-BOOKS = dict.fromkeys(IN_PROSE) | {
+BOOKS = dict.fromkeys((*IN_PROSE, "RB-PROSE-001")) | {
     key: book.inputs.model_json_schema() for key, book in RUNBOOKS.items()
 }
 HEAD = '[[start]]\nroles = ["operator"]\nrunbooks = ["RB-INC-001"]\n'
@@ -116,7 +116,7 @@ def test_a_list_written_in_line_is_told_by_its_number() -> None:
 
 
 def test_a_runbook_that_is_only_prose_may_be_named() -> None:
-    policy = read('[[start]]\nroles = ["dba"]\nrunbooks = ["RB-REC-*"]\nwith = { x = ["y"] }')
+    policy = read('[[start]]\nroles = ["dba"]\nrunbooks = ["RB-PROSE-*"]\nwith = { x = ["y"] }')
     assert policy.start[0].inputs == {"x": ("y",)}
 
 

@@ -42,6 +42,10 @@ async def test_what_is_named_for_reading_is_what_reading_uses(
             database="complyai-prod-1", replacing="us-east-1a", since=database.as_of
         )
     )
+    recovery = rds.Recovery(calls)
+    await recovery.points(database)
+    await recovery.points(database.model_copy(update={"kind": "single"}))
+    await recovery.original(database)
     watch = cloudwatch.CloudWatch(calls)
     await watch.alarms()
     await watch.error_rates([CORE])
@@ -79,7 +83,7 @@ async def test_what_is_named_for_a_change_covers_the_call_it_makes(
 
 
 def test_every_change_names_its_permissions() -> None:
-    pairs = [*ecs.Ecs.alters, *rds.Rds.alters, *parameters.Parameters.alters]
+    pairs = [*ecs.Ecs.alters, *rds.Rds.alters, *rds.Recovery.alters, *parameters.Parameters.alters]
     assert [one.change.__name__ for one in pairs if not one.permissions] == []
 
 
