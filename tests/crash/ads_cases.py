@@ -158,8 +158,6 @@ async def _typed(box: Box) -> Secret:
         "secretsmanager",
         endpoint_url=box.aws.endpoint_url,
         region_name="us-east-1",
-        aws_access_key_id=box.credentials["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=box.credentials["AWS_SECRET_ACCESS_KEY"],
     )
     told = {"Name": name, "SecretString": TYPED, "ClientRequestToken": version}
     await asyncio.to_thread(lambda: client.create_secret(**told))

@@ -31,6 +31,7 @@ from sandbox.box import Box
 from tests.crash.awaits import ANYWHERE, Point, When
 from tests.crash.cases import CASES, HELD_S, Case
 from tests.crash.life import Outcome, Task
+from tests.scenarios.company import credentials
 
 LANES = 2
 SCALE = 0.02  #: Seconds of real time that a second of AWS's rollouts takes.
@@ -225,8 +226,9 @@ async def matrix(
                 trying = bench.once if is_slice else bench.whole
                 rows.append(await trying(todo.pop(0)))
 
-    async with box.running():
-        await asyncio.gather(*(lane(number) for number in range(min(LANES, len(todo)))))
+    with credentials(box):  # Some cases ask the other side what to change.
+        async with box.running():
+            await asyncio.gather(*(lane(number) for number in range(min(LANES, len(todo)))))
     return rows
 
 
