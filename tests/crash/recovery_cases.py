@@ -8,6 +8,7 @@ from adapters.ecs import CreateService, NewServices, RegisterTaskDefinition
 from adapters.forwarding import ModifyRule
 from sandbox.box import Box
 from tests.crash.cases import NUMBERS, Case, aws, calls, case
+from tests.scenarios.company import credentials
 
 FRONTEND = "complyai-frontend"
 OLD, NEW = "203.0.113.9", "203.0.113.10"
@@ -22,9 +23,11 @@ async def register(box: Box) -> Case:
     image = box.aws._parts.registry.push(FRONTEND, version)
     asking = AwsCalls("us-east-1", box.aws.endpoint_url)
     services = NewServices(asking, box.aws.company.cluster)
-    last = await services.last_known(FRONTEND)
-    change = (await services.definitions(FRONTEND, version, image.digest, last)).register("")
+    with credentials(box):
+        last = await services.last_known(FRONTEND)
+        found = await services.definitions(FRONTEND, version, image.digest, last)
     await asking.close()
+    change = found.register("")
     assert change
     family = box.aws._parts.ecs.families[FRONTEND]
     return Case(

@@ -1,60 +1,44 @@
-"""RB-DEPLOY-001 as it goes with good and bad versions: the real bot, in the whole company."""
+"""RB-DEPLOY-001 and RB-REC-002 as they go: the real bot, in the whole company."""
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
-from datetime import timedelta
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from bot.runbook.durations import seconds
-from bot.runbook.step import Timing
 from bot.slack.views import names
-from commands import RUNBOOKS
 from sandbox.postgres import Database
 from tests.scenarios.ads import AdsCompany
 from tests.scenarios.company import bot_in, company_in
+from tests.scenarios.stage import Incident, Person, until
+from tests.scenarios.watching import look_often
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-API = "complyai-api"
-STEPS = RUNBOOKS["RB-DEPLOY-001"].steps
+API, NAME = "complyai-api", "complyai-api.complyai.io"
+DEPLOY, RECOVER = "RB-DEPLOY-001", "RB-REC-002"
+MONITORING = ("response", "user_reports")
 LONG = 300.0  #: Seconds in which a rollout is over, and minutes with requests have passed.
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def company(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[AdsCompany]:
-    """The bot reads how often it looks when it starts."""
     folder = tmp_path_factory.mktemp("company")
     with pytest.MonkeyPatch.context() as patch:
-        watches_for(patch, seconds(60))
-        async for one in told(folder):
-            yield one
-
-
-async def told(folder: Path) -> AsyncIterator[AdsCompany]:
-    async with (
-        Database(organizations=0) as database,
-        company_in(folder, database) as box,
-        bot_in(box),
-    ):
-        yield AdsCompany(box)
-
-
-def watches_for(monkeypatch: pytest.MonkeyPatch, lasting: timedelta) -> None:
-    """In the place of a quarter of an hour; and they look more often."""
-    for key in ("response", "user_reports", "back"):
-        now = STEPS[key].timing
-        assert now
-        timing = Timing(seconds(0.3), now.until, lasting)
-        monkeypatch.setitem(STEPS, key, replace(STEPS[key], timing=timing))
+        look_often(patch, DEPLOY, "deployment", *MONITORING, "back")
+        look_often(patch, RECOVER, "healthy", "in_sync")
+        async with (
+            Database(organizations=0) as database,
+            company_in(folder, database) as box,
+            bot_in(box),
+        ):
+            yield AdsCompany(box)
 
 
 async def test_what_the_pipeline_deploys_is_followed_until_it_was_watched_long_enough(
     company: AdsCompany, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    watches_for(monkeypatch, seconds(1))
+    look_often(monkeypatch, DEPLOY, *MONITORING, lasting=seconds(1))
     company.box.aws.deploy(API, "1.32.0")
     company.box.aws.advance(LONG)
     room = await company.starts("deploy-good", f"RB-DEPLOY-001 service={API} version=1.32.0")
@@ -77,13 +61,16 @@ async def test_a_version_that_answers_with_errors_is_rolled_out_noticed_and_roll
     room = await company.starts("deploy-bad", f"RB-DEPLOY-001 service={API} version={bad}")
     await company.presses(room, names.DONE)
     await company.approves(room, await room.asks_for_approval("update-service"))
-    await room.shows(f"All 10 answers say {bad} and are healthy")
+    await until(box, lambda: box.updates(API) or None)
     box.aws.advance(LONG)
+    await room.shows(f"All 10 answers say {bad} and are healthy")
     await room.shows("PROBLEM · Error rates and response times")
     await room.shows("Worse than before")
     assert not box.aws.is_well(API)
     asked = await company.picks(room, "roll_back", "is to be taken back to")
     await company.approves(room, asked)
+    await until(box, lambda: box.updates(API) == 2 or None)
+    box.aws.advance(LONG)
     await room.shows("OK · The previous version is back")
     assert box.aws.version_of(API) == before
     assert box.updates(API) == 2
@@ -96,3 +83,35 @@ async def test_an_image_that_was_never_built_is_said_with_those_that_were(
     await company.presses(room, names.DONE)
     await room.shows(f"ECR has no image {API}:7.0.0")
     await room.offers(names.GO_ON)
+
+
+async def two_approve(company: AdsCompany, room: Incident, words: str, typed: str) -> None:
+    for who in ("U0RAVI", "U0LENA"):
+        asked = await room.asks_for_approval(words)
+        person = Person(company.box, who)
+        await person.presses(asked, room.channel, names.APPROVE_DESTROY)
+        form = await person.sees_form(names.APPROVE_MODAL)
+        assert not (await person.submits(form, {names.TYPED: typed})).errors
+
+
+async def test_a_deleted_service_is_made_anew_and_answers_under_its_name(
+    company: AdsCompany,
+) -> None:
+    box = company.box
+    await box.switch("service-gone", on=True)
+    box.aws.advance(LONG)
+    assert not box.aws.exists(API)
+    room = await company.starts(
+        "recover", f"RB-REC-002 service={API} version=1.31.0 count=3 dns_name={NAME}"
+    )
+    await room.shows("complyai-api is inactive; it ran complyai-api:")
+    await room.shows("complyai-api:2 has complyai-api:1.31.0 already")
+    await two_approve(company, room, "create-service", API)
+    await company.approves(room, await room.asks_for_approval("modify-rule"))
+    box.aws.advance(LONG)
+    await room.shows("OK · Verify health checks passing")
+    assert (box.aws.task_state(API).healthy, box.aws.version_of(API)) == (3, ("1.31.0",))
+    await two_approve(company, room, "change-resource-record-sets", NAME)
+    await room.shows("OK · Every name server knows it")
+    await room.says("FINISHED")
+    assert len([one for one in box.aws.calls if one.operation == "CreateService"]) == 1
