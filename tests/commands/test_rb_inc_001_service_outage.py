@@ -132,6 +132,14 @@ async def test_only_what_a_check_found_wrong_is_suggested() -> None:
     assert (await rehearsed(outage())).suggested == ["roll_back"]
 
 
+async def test_a_service_that_is_gone_leads_to_making_it_anew() -> None:
+    gone = Service(cluster="production", name="complyai-api", exists=False)
+    none = Services(services=(gone,), as_of=NOW)
+    seen = await rehearsed(outage(ecs=canned(Ecs, services=none, deployments=deployments())))
+    (hop,) = seen.offered
+    assert (hop.book, hop.filled) == ("RB-REC-002", {"service": "complyai-api"})
+
+
 async def test_whoever_is_engaged_is_not_paged() -> None:
     engaged = OnCall(is_engaged=True, says="Ravi acknowledged it")
     seen = await rehearsed(outage(pager=canned(Pager, on_call=engaged)))

@@ -76,15 +76,6 @@ async def test_a_version_that_answers_with_errors_is_rolled_out_noticed_and_roll
     assert box.updates(API) == 2
 
 
-async def test_an_image_that_was_never_built_is_said_with_those_that_were(
-    company: AdsCompany,
-) -> None:
-    room = await company.starts("deploy-none", f"RB-DEPLOY-001 service={API} version=7.0.0")
-    await company.presses(room, names.DONE)
-    await room.shows(f"ECR has no image {API}:7.0.0")
-    await room.offers(names.GO_ON)
-
-
 async def two_approve(company: AdsCompany, room: Incident, words: str, typed: str) -> None:
     for who in ("U0RAVI", "U0LENA"):
         asked = await room.asks_for_approval(words)
