@@ -241,6 +241,11 @@ class AwsWorld:
         """Called in the loop, when a snapshot is begun. One listener."""
         self._parts.rds.backed_up = lambda: self._in_loop(tell)
 
+    def fail_next_restore(self, status: str) -> None:
+        """It ends so, such as `incompatible-restore`."""
+        with self._timeline.up_to_date():
+            self._parts.restoring.failing = status
+
     def set_instance_status(self, instance: str, status: str) -> None:
         """Such as `storage-full`, in which it cannot take over; `available` is well."""
         with self._timeline.up_to_date():

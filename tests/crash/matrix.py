@@ -24,6 +24,7 @@ import tests.crash.breach_cases
 import tests.crash.database_cases
 import tests.crash.kubernetes_cases
 import tests.crash.recovery_cases
+import tests.crash.restore_cases
 import tests.crash.vendor_cases  # noqa: F401 - their cases are declared there
 from bot.runbook import Change
 from sandbox.aws.seed import DatabaseKind
