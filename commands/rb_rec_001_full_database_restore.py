@@ -201,7 +201,7 @@ async def recovery_point(
     chosen = points.choose(scope.point.snapshot, at)
     if isinstance(chosen, str):
         return problem(f"It cannot be had any more: {chosen}", scope.point, table=points.table())
-    says = f"{chosen.label}. {len(points.usable)} snapshots can be restored, and {points.window}"
+    says = f"{chosen.label}. {points.says}"
     return ok(says, chosen, table=points.table())
 
 
@@ -421,10 +421,7 @@ async def _absent(
 
 def _chosen(scope: Scope) -> str:
     assert scope.point is not None
-    return (
-        f"{scope.point.label}, {duration_text(scope.lost)} ago. {len(scope.points.usable)}"
-        f" snapshots can be restored, and {scope.points.window}"
-    )
+    return f"{scope.point.label}, {duration_text(scope.lost)} ago. {scope.points.says}"
 
 
 def _damage(contents: Contents) -> str:

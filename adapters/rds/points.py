@@ -65,6 +65,12 @@ class RecoveryPoints(Facts):
         return f"any moment from {_minute(self.earliest)} to {_minute(self.latest)} UTC"
 
     @property
+    def says(self) -> str:
+        more = "" if self.is_complete else "; there are more than were read"
+        snapshots = f"{len(self.usable)} of {len(self.snapshots)} snapshots"
+        return f"{snapshots} can be restored{more}; as a point in time {self.window}"
+
+    @property
     def usable(self) -> tuple[SavedState, ...]:
         return tuple(one for one in self.snapshots if not one.unusable_because)
 

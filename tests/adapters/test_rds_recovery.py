@@ -86,11 +86,12 @@ async def restored(town: Town) -> Place:
 
 
 async def test_what_is_restored_is_set_up_as_the_live_one_is(town: Town) -> None:
-    """And not as RDS would by itself: in the default network, with nobody's groups, unprotected."""
+    """And not as RDS would by itself: in its default network, and unprotected."""
     found = await restored(town)
     assert found.is_available
-    live, made = await town.original(), await town.recovery.original(
-        await town.rds.database(RESTORED)
+    live, made = (
+        await town.original(),
+        await town.recovery.original(await town.rds.database(RESTORED)),
     )
     assert made.settings == live.settings
     assert [one.settings for one in made.members] == [one.settings for one in live.members]
@@ -112,7 +113,7 @@ async def test_a_moment_is_restored_once_however_its_answer_is_lost(town: Town) 
     seen = await town.recovery._see_restore(change)
     assert seen.state == "applied"
     assert seen.now == f"{RESTORED} is creating, made by run 7F3K of 2026-11-24T02:12:00Z"
-    with pytest.raises(Refused, match="AlreadyExists.*Nothing was changed"):
+    with pytest.raises(Refused, match=r"AlreadyExists.*Nothing was changed"):
         await town.recovery._make(change, "key")
 
 

@@ -61,9 +61,7 @@ async def create_member(box: Box) -> Case:
     cluster = restoring.cluster(Wanted(name, Setup(), []), restoring.of_moment(live, None))
     cluster.status = "available"
     return Case(
-        CreateMember(
-            to=f"{name}-1", cluster=name, engine=live.engine, settings=CLASS, run=""
-        ),
+        CreateMember(to=f"{name}-1", cluster=name, engine=live.engine, settings=CLASS, run=""),
         lambda _: len(cluster.members),
         aws(box, "rds", "CreateDBInstance"),
     )
