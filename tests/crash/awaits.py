@@ -33,8 +33,14 @@ IN_BETWEEN: ContextVar[bool] = ContextVar("between intent and record", default=F
 
 @dataclass(frozen=True)
 class Point:
+    """`place` may be the innermost frame alone."""
+
     place: str
     when: When
+
+    def is_met(self, place: str, when: When) -> bool:
+        here = self.place in (place, ANYWHERE) or place.endswith(f" > {self.place}")
+        return here and self.when == when
 
 
 @dataclass
@@ -63,7 +69,7 @@ class Awaits:
         if place not in self.places:
             self.places.append(place)
             self.notes.write_text(json.dumps(self.places))
-        if self.fatal in (Point(place, when), Point(ANYWHERE, when)):
+        if self.fatal and self.fatal.is_met(place, when):
             os.kill(os.getpid(), signal.SIGKILL)
 
 

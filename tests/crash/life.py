@@ -10,7 +10,7 @@ import os
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Union
 
 from assembly import serving
 from assembly.serving import Bot, running_bot
@@ -36,13 +36,17 @@ ASKS, *DECIDE = ("U0DANA", "U0RAVI", "U0LENA")
 
 @dataclass(frozen=True)
 class Task:
-    """One life. `place` and `when` are where it dies; without, it lives until the run ends."""
+    """
+    One life. `place` and `when` are where it dies; without, it lives until the run ends. `then`:
+    what the same plan changes after that, each as its kind and its fields.
+    """
 
     folder: str
     kind: str
     fields: dict[str, Any]
     place: str = ""
     when: When = "leaving"
+    then: tuple[tuple[str, dict[str, Any]], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -110,26 +114,33 @@ class Inputs(RunbookInputs):
     pass
 
 
-def book_of(kind: type[Change], fields: dict[str, Any]) -> Runbook:
-    """A runbook that makes this one change; it names the run and its start where it is to."""
+def book_of(*whole: tuple[type[Change], dict[str, Any]]) -> Runbook:
+    """A runbook of this one plan; its changes name the run and its start where they are to."""
+    kinds = tuple(kind for kind, _ in whole)
     book = Runbook(id=BOOK, title="One change", severity="P3", category="Test", inputs=Inputs)
     section = book.section("Only", holds=False)
 
     def make(run: Run) -> Any:
         own = {"run": run.id, "since": run.started_at}
-        told = {name: one for name, one in own.items() if name in kind.model_fields}
-        return plan(kind(**fields | told))
+        return plan(
+            *(
+                kind(**fields | {name: own[name] for name in own.keys() & kind.model_fields})
+                for kind, fields in whole
+            )
+        )
 
-    make.__annotations__["return"] = Plan[kind]  # type: ignore[valid-type]
-    people = None if kind.ours else Effect(kind.effect).people
-    section.action("Make it", people=people, unattended="it is ours" if kind.ours else None)(make)
+    make.__annotations__["return"] = Plan[Union[kinds]]  # type: ignore[valid-type]  # noqa: UP007
+    is_ours = all(kind.ours for kind in kinds)
+    people = None if is_ours else max(Effect(kind.effect).people for kind in kinds)
+    section.action("Make it", people=people, unattended="it is ours" if is_ours else None)(make)
     return book
 
 
 def _prepare(task: Task, kinds: dict[str, type[Change]]) -> Settings:
     """What a process of the product has as its constants is another one here."""
+    whole = ((task.kind, task.fields), *task.then)
     other = {
-        "RUNBOOKS": {BOOK: book_of(kinds[task.kind], task.fields)},
+        "RUNBOOKS": {BOOK: book_of(*((kinds[kind], fields) for kind, fields in whole))},
         "Store": Watched,
         "Engine": Hasty,
         "People": lambda *_: Everybody(),
