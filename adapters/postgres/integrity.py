@@ -15,7 +15,7 @@ from urllib.parse import urlsplit, urlunsplit
 from adapters.plain import plain
 from adapters.postgres.connecting import Source, session_name
 from adapters.postgres.identifiers import qualified
-from adapters.postgres_calls import TROUBLE, failure_of, look, session
+from adapters.postgres_calls import TROUBLE, Row, failure_of, look, session
 from bot.runbook import Facts, Table
 from bot.runbook.errors import Refused
 from bot.secrets.vault import Credential, NotAccepted
@@ -160,18 +160,21 @@ class _Reading:
         self._until = time.monotonic() + in_all.total_seconds()
 
     async def of(self, dsn: str) -> Contents:
-        """Raises NotAccepted."""
+        """What the server itself counts is asked last. Raises NotAccepted."""
         try:
-            async with session(dsn, LOOK_S, self._name) as connection:
-                state = (await look(connection, LOOK_S, STATE))[0]
-                tables = await look(connection, LOOK_S, TABLES.format(most=MOST_TABLES))
+            tables = await self._asked(dsn, TABLES.format(most=MOST_TABLES))
+            found = [await self._table(dsn, one) for one in tables]
+            (state,) = await self._asked(dsn, STATE)
         except TROUBLE as error:
             failure = failure_of(error, LOOK_S)
             if failure.cause == "authentication":
                 raise NotAccepted(f"The database {failure.says}") from None
             return Contents(error=f"it {failure.says}")
-        found = [await self._table(dsn, one) for one in tables]
         return Contents(tables=tuple(found), is_complete=len(tables) < MOST_TABLES, **state)
+
+    async def _asked(self, dsn: str, query: str) -> list[Row]:
+        async with session(dsn, LOOK_S, self._name) as connection:
+            return await look(connection, LOOK_S, query)
 
     async def _table(self, dsn: str, table: Any) -> TableContents:
         name = qualified(table["schema_name"], table["name"])
