@@ -214,6 +214,22 @@ async def route(
     return ok(f"Port {found.port}; {found.says()}", found)
 
 
+@steps.action("Update load balancer target group")
+def forward(route: Route) -> Plan[ModifyRule] | Nothing:
+    """Before the service is made: ECS refuses a target group that hangs on no load balancer."""
+    move = route.forward()
+    if not route.target_group:
+        return nothing("It has no target group")
+    return plan(
+        *([move] if move else []),
+        because=f"{route.says()}, and {route.service}'s own target group gets none",
+        beware="Until the first new task is healthy these requests are answered with 503",
+        if_none=f"{route.says()}"
+        if route.is_forwarded
+        else f"No rule is for {route.service}: make one in the console, then do this step again",
+    )
+
+
 @steps.action("Create/update ECS service")
 def create(
     run: Run,
@@ -249,21 +265,6 @@ def create(
         ),
         because=f"{inputs.service} does not exist ({last_known.status.lower()})",
         beware="Its tasks begin to take requests and jobs at once",
-    )
-
-
-@steps.action("Update load balancer target group")
-def forward(route: Route) -> Plan[ModifyRule] | Nothing:
-    move = route.forward()
-    if not route.target_group:
-        return nothing("It has no target group")
-    return plan(
-        *([move] if move else []),
-        because=f"{route.says()}, and {route.service}'s own target group gets none",
-        beware="Requests go to the new tasks from then on",
-        if_none=f"{route.says()}"
-        if route.is_forwarded
-        else f"No rule is for {route.service}: make one in the console, then do this step again",
     )
 
 

@@ -32,7 +32,7 @@ class Parts:
         self.health: dict[str, Health] = {name: Health() for name in company.service_names}
         self.registry = Registry(timeline)
         self.ecs = EcsCloud(timeline, self.registry.digest, self._note_health)
-        self.service_api = ServiceApi(self.ecs)
+        self.service_api = ServiceApi(self.ecs, self._is_attached)
         self.definition_api = DefinitionApi(self.ecs)
         self._writer_moved = writer_moved
         self.rds = RdsCloud(timeline, self._note_writer)
@@ -91,6 +91,10 @@ class Parts:
 
     def create_service(self, service: str) -> None:
         lost = self.service(service)
+        for listener in self.balancers.listeners:
+            for host in listener.hosts:
+                if host.split(".")[0] == service:
+                    listener.hosts[host] = self.balancers.group(lost.target_groups[0])
         self.service_api.create_service(
             {
                 "cluster": lost.cluster,
@@ -125,6 +129,9 @@ class Parts:
             if group in service.target_groups
             for task in service.tasks
         ]
+
+    def _is_attached(self, group: str) -> bool:
+        return self.balancers.balancer_of(self.balancers.group(group)) is not None
 
     def _note_health(self, service: Service) -> None:
         if service.cluster == self.company.cluster and service.deployments:

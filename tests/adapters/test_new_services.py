@@ -139,7 +139,7 @@ async def test_a_registration_whose_answer_is_lost_is_seen_to_be_done(
 
 
 async def test_a_service_that_drains_is_waited_for_and_made_once_by_its_token(
-    made: NewServices, world: AwsWorld, clock: StandingClock
+    made: NewServices, calls: AwsCalls, world: AwsWorld, clock: StandingClock
 ) -> None:
     world.lose_service(API)
     last = await made.last_known(API)
@@ -151,6 +151,11 @@ async def test_a_service_that_drains_is_waited_for_and_made_once_by_its_token(
     clock.advance(LONG)
     assert (await made.last_known(API)).status == "INACTIVE"
     assert (await made._see_created(change)).state == "before"
+    with pytest.raises(Refused, match="does not have an associated load balancer"):
+        await made._create(change, "key-1")
+    rule = (await Forwarding(calls).route(API, last.target_groups)).forward()
+    assert rule
+    await Forwarding(calls)._modify(rule, "key")
     world.faults.lose_response("ecs", "CreateService")
     with pytest.raises(Unreachable):
         await made._create(change, "key-1")

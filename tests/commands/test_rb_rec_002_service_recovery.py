@@ -59,8 +59,8 @@ OUTSIDE = json.dumps(
     {"Name": f"{NAME}.", "ResourceRecords": [{"Value": "203.0.113.9"}], "TTL": 60, "Type": "A"}
 )
 ALL = [
-    *("image", "last_known", "definitions", "register", "task_definition", "route", "create"),
-    *("forward", "healthy", "record", "lead", "in_sync"),
+    *("image", "last_known", "definitions", "register", "task_definition", "route", "forward"),
+    *("create", "healthy", "record", "lead", "in_sync"),
 ]
 
 

@@ -56,12 +56,12 @@ async def test_a_version_that_answers_with_errors_is_rolled_out_noticed_and_roll
     company: AdsCompany,
 ) -> None:
     box = company.box
-    before = box.aws.version_of(API)
+    before, deployed = box.aws.version_of(API), box.aws.rollouts(API)
     bad = box.aws.build(API, "errors")
     room = await company.starts("deploy-bad", f"RB-DEPLOY-001 service={API} version={bad}")
     await company.presses(room, names.DONE)
     await company.approves(room, await room.asks_for_approval("update-service"))
-    await until(box, lambda: box.updates(API) or None)
+    await until(box, lambda: box.aws.rollouts(API) > deployed or None)
     box.aws.advance(LONG)
     await room.shows(f"All 10 answers say {bad} and are healthy")
     await room.shows("PROBLEM · Error rates and response times")
@@ -69,7 +69,7 @@ async def test_a_version_that_answers_with_errors_is_rolled_out_noticed_and_roll
     assert not box.aws.is_well(API)
     asked = await company.picks(room, "roll_back", "is to be taken back to")
     await company.approves(room, asked)
-    await until(box, lambda: box.updates(API) == 2 or None)
+    await until(box, lambda: box.aws.rollouts(API) > deployed + 1 or None)
     box.aws.advance(LONG)
     await room.shows("OK · The previous version is back")
     assert box.aws.version_of(API) == before
@@ -97,8 +97,9 @@ async def test_a_deleted_service_is_made_anew_and_answers_under_its_name(
     )
     await room.shows("complyai-api is inactive; it ran complyai-api:")
     await room.shows("complyai-api:2 has complyai-api:1.31.0 already")
-    await two_approve(company, room, "create-service", API)
     await company.approves(room, await room.asks_for_approval("modify-rule"))
+    await two_approve(company, room, "create-service", API)
+    await until(box, lambda: box.aws.exists(API) or None)
     box.aws.advance(LONG)
     await room.shows("OK · Verify health checks passing")
     assert (box.aws.task_state(API).healthy, box.aws.version_of(API)) == (3, ("1.31.0",))

@@ -1,6 +1,6 @@
 """ECS's operations on services, their deployments and tasks."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from sandbox.aws.ecs import shapes
 from sandbox.aws.ecs.cloud import EcsCloud, last
@@ -18,8 +18,11 @@ NO_BREAKER = {"enable": False, "rollback": False}
 
 
 class ServiceApi:
-    def __init__(self, cloud: EcsCloud) -> None:
-        self._cloud = cloud
+    def __init__(
+        self, cloud: EcsCloud, is_attached: Callable[[str], bool] = lambda group: True
+    ) -> None:
+        """`is_attached`: whether a target group, by its ARN, hangs on a load balancer."""
+        self._cloud, self._is_attached = cloud, is_attached
         self.operations: dict[str, Handler] = {
             "CreateService": self.create_service,
             "UpdateService": self._update_service,
@@ -48,6 +51,12 @@ class ServiceApi:
             raise _invalid("Unable to Start a service that is still Draining.")
         if definition.status != "ACTIVE":
             raise AwsError("ClientException", "TaskDefinition is inactive")
+        for one in params.get("loadBalancers", []):
+            if not self._is_attached(one["targetGroupArn"]):
+                raise _invalid(
+                    f"The target group with targetGroupArn {one['targetGroupArn']} does not have"
+                    " an associated load balancer."
+                )
         created = Service(
             cluster=cluster,
             name=name,
