@@ -217,7 +217,7 @@ def restore(
     )
 
 
-@steps.watch("Watch the restore", every=seconds(5), lasting=hours(24), until="ok")
+@steps.watch("Watch the restore", every=minutes(1), lasting=hours(24), until="ok")
 async def storage_restored(
     scope: Scope, restore: Done[RestoreSnapshot | RestoreToPointInTime], recovery: Recovery
 ) -> Watched[Place]:

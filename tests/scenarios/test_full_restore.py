@@ -15,6 +15,7 @@ from sandbox.box import Box
 from sandbox.postgres import Database
 from tests.scenarios.company import bot_in, company_in
 from tests.scenarios.stage import GENERAL, Incident, Person, until
+from tests.scenarios.watching import look_often
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -25,12 +26,14 @@ READ = "SELECT count(o) FROM organizations o"
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def night(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Box]:
     folder = tmp_path_factory.mktemp("company")
-    async with (
-        Database(organizations=20) as database,
-        company_in(folder, database, scale=0.02) as box,
-        bot_in(box),
-    ):
-        yield box
+    with pytest.MonkeyPatch.context() as patch:
+        look_often(patch, "RB-REC-001", "storage_restored", "restored", "connected")
+        async with (
+            Database(organizations=20) as database,
+            company_in(folder, database, scale=0.02) as box,
+            bot_in(box),
+        ):
+            yield box
 
 
 @dataclass(frozen=True)
@@ -100,3 +103,16 @@ async def test_a_corrupted_database_is_restored_to_a_minute_before_and_can_be_go
     with pytest.raises(asyncpg.DataCorruptedError):
         await rows(night, READ)
     assert night.aws.task_state("complyai-core").running == 4
+
+
+async def test_what_cannot_be_restored_is_said_before_anybody_is_asked(night: Box) -> None:
+    """A moment that is still to come, and a database beside that has the name already."""
+    at = datetime.now(UTC) + timedelta(hours=1)
+    typed = f"RB-REC-001 restore_time={at:%Y-%m-%dT%H:%M:%SZ} restored_as=complyai-prod"
+    made = len([one for one in night.aws.calls if one.operation.startswith("Restore")])
+    assert (await Person(night, "U0DANA").types(typed, "C0SUPPORT")).acked
+    room = Restore(night, "C0SUPPORT", "support")
+    await room.shows("is in the future: any moment from")
+    await room.shows("a database called complyai-prod exists already")
+    await room.offers(names.GO_ON)
+    assert made == len([one for one in night.aws.calls if one.operation.startswith("Restore")])
