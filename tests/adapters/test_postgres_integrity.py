@@ -105,14 +105,15 @@ async def test_a_database_that_does_not_answer_is_a_fact_without_its_password(
     assert "connection" in found.error and night.database._accounts.password not in found.error
 
 
-async def test_rows_that_were_deleted_are_there_again_when_it_is_taken_back() -> None:
-    async with Database(organizations=3, with_replica=False) as database:
-        count = f"SELECT count(*) FROM {EMPTIED}"
-        connection = await asyncpg.connect(database.dsn)
-        before = await connection.fetchval(count)
-        deleted = Deleted(database)
-        await deleted.start()
-        assert await connection.fetchval(count) == 0 and not deleted.is_over
-        await deleted.stop()
-        assert await connection.fetchval(count) == before > 0
-        await connection.close()
+async def test_rows_that_were_deleted_are_there_again_when_it_is_taken_back(
+    night: Night,
+) -> None:
+    count, database = f"SELECT count(*) FROM {EMPTIED}", night.database
+    connection = await asyncpg.connect(database.dsn)
+    before = await connection.fetchval(count)
+    deleted = Deleted(database)
+    await deleted.start()
+    assert await connection.fetchval(count) == 0 and not deleted.is_over
+    await deleted.stop()
+    assert await connection.fetchval(count) == before > 0
+    await connection.close()
