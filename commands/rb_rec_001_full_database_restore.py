@@ -7,6 +7,7 @@ from pydantic import AwareDatetime, Field, ValidationInfo, field_validator
 
 from adapters.complyai import ComplyAi, Healths
 from adapters.ecs import Ecs, ScaleService
+from adapters.kubernetes import Deployment, Kubernetes, ScaleDeployment
 from adapters.notices import PostNotice
 from adapters.parameters import Parameters, SetParameter
 from adapters.postgres import Comparison, Contents, Postgres
@@ -44,9 +45,11 @@ from bot.runbook import (
     Watched,
 )
 from bot.runbook.durations import days, hours, minutes, seconds
+from bot.runbook.errors import StepError
 from bot.runbook.showing import duration_text
 from bot.runbook.words import not_yet, nothing, ok, plan, problem, question, todo, warning
 
+CutOver = ScaleService | ScaleDeployment | RenameDatabase | SetParameter
 KEPT_FOR = days(3)
 NOT_CHOSEN = "There is nothing to go back to"
 
@@ -118,6 +121,7 @@ class Scope(Facts):
     restored_as: str
     kept_as: str
     tasks: tuple[tuple[str, int], ...]  #: By service.
+    workers: int  #: Pods of those that work off the queues; 0: not known.
 
     @property
     def lost(self) -> timedelta:
@@ -130,7 +134,12 @@ prerequisites = book.section("Prerequisites")
 
 @prerequisites.check("Identify target snapshot/point-in-time")
 async def scope(
-    inputs: Inputs, company: Company, rds: Rds, recovery: Recovery, ecs: Ecs
+    inputs: Inputs,
+    company: Company,
+    rds: Rds,
+    recovery: Recovery,
+    ecs: Ecs,
+    kubernetes: Kubernetes,
 ) -> Found[Scope]:
     database = await rds.database(company.database)
     points = await recovery.points(database)
@@ -144,6 +153,7 @@ async def scope(
     if restored_as == kept_as:
         troubles.append(f"both are to be called {kept_as}")
     services = await ecs.services(company.service_names)
+    workers = await _workers(company, kubernetes)
     found = Scope(
         points=points,
         original=await recovery.original(database),
@@ -151,6 +161,7 @@ async def scope(
         restored_as=restored_as,
         kept_as=kept_as,
         tasks=tuple((one.name, one.desired) for one in services.services if one.exists),
+        workers=workers.desired if isinstance(workers, Deployment) else 0,
     )
     if troubles:
         says = f"{'; '.join(troubles)}. Nothing was begun: start again with what can be had"
@@ -273,13 +284,20 @@ async def integrity(
 
 @steps.action("Update application config to point to restored DB, and rename instances")
 async def cut_over(
-    company: Company, scope: Scope, restored: Place, integrity: Comparison, ecs: Ecs,
+    company: Company,
+    scope: Scope,
+    restored: Place,
+    integrity: Comparison,
+    ecs: Ecs,
+    kubernetes: Kubernetes,
     parameters: Parameters,
-) -> Plan[ScaleService | RenameDatabase | SetParameter]:  # fmt: skip
+) -> Plan[CutOver]:
     """All of it, in its order and by ids: what is done already is passed over."""
-    stops = await _stops(company, scope, ecs)
+    workers = await _workers(company, kubernetes)
+    stops: list[ScaleService | ScaleDeployment] = [*await _stops(company, scope, ecs)]
+    stops += _stop_of(workers, scope)
     live = scope.original.place
-    changes: list[ScaleService | RenameDatabase | SetParameter] = [
+    changes: list[CutOver] = [
         *stops,
         live.rename(scope.kept_as),
         restored.rename(live.name),
@@ -294,7 +312,8 @@ async def cut_over(
         if not _damage(integrity.restored)
         else f"{restored.name} is damaged, and somebody went on all the same",
         beware="No service answers from the first stop until the last start, about 10 minutes."
-        f" What was written since the recovery point stays in {scope.kept_as} alone",
+        f" What was written since the recovery point stays in {scope.kept_as} alone"
+        + (f". {workers}" if isinstance(workers, str) else ""),
     )
 
 
@@ -348,7 +367,7 @@ def loss_window(
     scope: Scope,
     recovery_point: RecoveryPoint,
     integrity: Comparison,
-    cut_over: Done[ScaleService | RenameDatabase | SetParameter],
+    cut_over: Done[CutOver],
     loss_accepted: LossAccepted,
 ) -> Found[LossWindow]:
     since, newest = recovery_point.at, integrity.live.newest
@@ -374,7 +393,7 @@ def document_loss(run: Run, loss_window: LossWindow) -> Plan[PostNotice | PostTi
 
 
 @steps.confirm("Keep the old instance, and the way back to it, until nobody needs it")
-def old_kept(scope: Scope, cut_over: Done[ScaleService | RenameDatabase | SetParameter]) -> Todo:
+def old_kept(scope: Scope, cut_over: Done[CutOver]) -> Todo:
     """Until it is ticked off the cut-over can be taken back from here."""
     return todo(
         f"Until you tick this off, the cut-over can be taken back here. {scope.kept_as} holds what"
@@ -410,6 +429,23 @@ async def _stops(company: Company, scope: Scope, ecs: Ecs) -> list[ScaleService]
         for name, tasks in wanted.items()
         if tasks
     ]
+
+
+async def _workers(company: Company, kubernetes: Kubernetes) -> Deployment | str:
+    """Or what to do, where they cannot be seen: nobody waits with a restore for them."""
+    by_hand = f"stop {company.workers} by hand before, or it goes on writing to what is kept"
+    try:
+        found = await kubernetes.deployment(company.workers)
+    except StepError as error:
+        return f"{error} So {by_hand}"
+    return found if found.exists else f"There is no {company.workers} to stop: else {by_hand}"
+
+
+def _stop_of(workers: Deployment | str, scope: Scope) -> list[ScaleDeployment]:
+    pods = workers.desired or scope.workers if isinstance(workers, Deployment) else 0
+    if isinstance(workers, str) or not pods:
+        return []
+    return [workers.scale(0).model_copy(update={"replacing": str(pods)})]
 
 
 async def _absent(

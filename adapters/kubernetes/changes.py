@@ -53,9 +53,9 @@ class RestartDeployment(_OfDeployment):
 
 
 class ScaleDeployment(_OfDeployment):
-    """Set how many pods there are. None at all is not offered: nothing would be worked off."""
+    """Set how many pods there are. With none at all nothing is worked off."""
 
-    replicas: int = Field(ge=1, le=1000)
+    replicas: int = Field(ge=0, le=1000)
     replacing: str
 
     def command(self) -> str:
@@ -64,8 +64,6 @@ class ScaleDeployment(_OfDeployment):
     def then(self) -> str:
         return f"{self.deployment} wants {self.replicas} pods"
 
-    def undo(self) -> "ScaleDeployment | None":
-        if int(self.replacing) < 1:
-            return None
+    def undo(self) -> "ScaleDeployment":
         fields = {"replicas": int(self.replacing), "replacing": str(self.replicas)}
         return self.model_copy(update=fields)

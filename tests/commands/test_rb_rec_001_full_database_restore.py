@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from adapters.complyai import ComplyAi, Health, Healths
 from adapters.ecs import Ecs, Service, Services
+from adapters.kubernetes import Deployment, Kubernetes
 from adapters.notices import Notices
 from adapters.parameters import Parameter, Parameters
 from adapters.postgres import Connectivity, Contents, Postgres, TableContents
@@ -85,6 +86,9 @@ DAMAGED = Contents(
 )
 WELL = Healths(services=(Health(service="complyai-core", is_healthy=True, says="healthy"),))
 WRITES = Connectivity(answered_in=timedelta(milliseconds=3), in_recovery=False)
+WORKERS = Deployment(
+    namespace="production", name="celery-worker", uid="u1", desired=3, ready=3, as_of=NOW
+)
 MOMENT = Inputs(restore_time=AT)
 SERVICES = Services(
     services=(
@@ -122,6 +126,7 @@ async def run(
         ),
         canned(Parameters, get=more.get("parameter", Parameter(name="p", value=HOST))),
         canned(ComplyAi, healths=more.get("healths", WELL)),
+        canned(Kubernetes, deployment=more.get("workers", WORKERS)),
         canned(Notices),
     ]
     accepted = {"loss_accepted": LossAccepted(in_whose_name="Iris, CTO")}
@@ -146,11 +151,13 @@ async def test_a_moment_is_restored_looked_through_and_takes_over() -> None:
     ]
     assert seen.commands["cut_over"] == [
         "aws ecs update-service --cluster production --service complyai-core --desired-count 0",
+        "kubectl --namespace production scale deployment/celery-worker --replicas=0",
         "aws rds modify-db-cluster --db-cluster-identifier complyai-prod"
         " --new-db-cluster-identifier complyai-prod-old --apply-immediately # cluster-LIVE",
         "aws rds modify-db-cluster --db-cluster-identifier complyai-prod-restored"
         " --new-db-cluster-identifier complyai-prod --apply-immediately # cluster-NEW",
         "aws ecs update-service --cluster production --service complyai-core --desired-count 4",
+        "kubectl --namespace production scale deployment/celery-worker --replicas=3",
     ]
     assert (seen.people["restore"], seen.people["cut_over"]) == (2, 2)
     assert seen.statuses["integrity"] == "warning"
@@ -259,8 +266,17 @@ async def test_services_that_a_cut_over_before_had_stopped_are_started_again() -
     stopped = SERVICES.model_copy(
         update={"services": (core.model_copy(update={"desired": 0, "running": 0}),)}
     )
-    seen = await run(services=[SERVICES, stopped])
-    assert seen.commands["cut_over"][-1].endswith("--service complyai-core --desired-count 4")
+    pods = WORKERS.model_copy(update={"desired": 0, "ready": 0})
+    seen = await run(services=[SERVICES, stopped], workers=[WORKERS, pods])
+    service, workers = seen.commands["cut_over"][-2:]
+    assert service.endswith("--service complyai-core --desired-count 4")
+    assert workers.endswith("deployment/celery-worker --replicas=3")
+
+
+async def test_workers_that_cannot_be_seen_hold_up_no_restore() -> None:
+    seen = await run(workers=Unreachable("Kubernetes did not answer."))
+    assert not [one for one in seen.commands["cut_over"] if "kubectl" in one]
+    assert seen.statuses["connected"] == "ok"
 
 
 async def test_a_configuration_that_names_another_host_is_pointed_here() -> None:

@@ -75,7 +75,7 @@ async def rows(box: Box, query: str) -> int:
 async def test_a_corrupted_database_is_restored_to_a_minute_before_and_can_be_gone_back_from(
     night: Box,
 ) -> None:
-    before = await rows(night, READ)
+    before, pods = await rows(night, READ), night.kubernetes.alive()
     await night.switch("corrupted-database", on=True)
     with pytest.raises(asyncpg.DataCorruptedError):
         await rows(night, READ)
@@ -91,6 +91,7 @@ async def test_a_corrupted_database_is_restored_to_a_minute_before_and_can_be_go
     await room.approves("--new-db-cluster-identifier complyai-prod-old", "ravi", "lena")
     await room.shows("are healthy, at the restored database, which takes writes")
     assert await rows(night, READ) == before
+    assert night.kubernetes.alive() == pods > 0
     await room.says("Lost from complyai-prod: what was written from")
     assert any("accepted by Iris, CTO" in one["text"] for one in room.messages)
     await until(night, lambda: list(night.slack.files) or None)
@@ -102,7 +103,7 @@ async def test_a_corrupted_database_is_restored_to_a_minute_before_and_can_be_go
     await room.shows("complyai-core says 'unhealthy' (HTTP 503): database down")
     with pytest.raises(asyncpg.DataCorruptedError):
         await rows(night, READ)
-    assert night.aws.task_state("complyai-core").running == 4
+    assert night.aws.task_state("complyai-core").running == 4 and night.kubernetes.alive() == pods
 
 
 async def test_what_cannot_be_restored_is_said_before_anybody_is_asked(night: Box) -> None:

@@ -130,7 +130,7 @@ async def test_a_scale_is_seen_before_while_and_after_it_and_taken_back(
     assert (await settled(kubernetes, change)).state == "applied"
     assert cluster.alive() == 5
     undo = change.undo()
-    assert undo and undo.command() == (
+    assert undo.command() == (
         "kubectl --namespace production scale deployment/celery-worker --replicas=3"
     )
     assert (await see(kubernetes, undo)).state == "before"
@@ -139,11 +139,19 @@ async def test_a_scale_is_seen_before_while_and_after_it_and_taken_back(
     assert (undo.undo(), len(cluster.pods())) == (change, 3)
 
 
-async def test_no_scale_leads_to_no_pods(kubernetes: Kubernetes) -> None:
-    found = await kubernetes.deployment(WORKER)
+async def test_a_scale_to_none_stops_all_work_and_is_taken_back(
+    kubernetes: Kubernetes, cluster: Cluster
+) -> None:
+    """As for a restore, during which nobody may write."""
+    stop = (await kubernetes.deployment(WORKER)).scale(0)
+    await make(kubernetes, stop)
+    assert (await settled(kubernetes, stop)).state == "applied"
+    assert cluster.alive() == 0
+    assert (await see(kubernetes, stop.undo())).state == "before"
+    await make(kubernetes, stop.undo())
+    assert (await settled(kubernetes, stop.undo())).state == "applied"
     with pytest.raises(ValidationError):
-        found.scale(0)
-    assert found.model_copy(update={"desired": 0}).scale(2).undo() is None
+        (await kubernetes.deployment(WORKER)).scale(-1)
 
 
 @pytest.mark.parametrize("kind", ["restart", "scale"])
