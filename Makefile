@@ -7,7 +7,7 @@ SOURCES = app.py assembly bot adapters commands sandbox benchmarks tests
 export PYTHONDONTWRITEBYTECODE =
 INSTALL = $(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e
 
-.PHONY: sandbox test check crash-matrix outlines bench clean static
+.PHONY: sandbox test check crash-matrix outlines pictures bench clean static
 
 sandbox: .venv/.sandbox
 	$(BIN)/python app.py sandbox $(ARGS)
@@ -31,6 +31,11 @@ crash-matrix: .venv/.dev
 	$(BIN)/python -m tests.crash.matrix
 
 outlines: .venv/.dev
+	$(BIN)/python app.py outline --write
+
+# ONLY="RB-INC-001 DAILY-001" takes those of some.
+pictures: .venv/.dev
+	$(BIN)/python -m tests.scenarios.pictures $(ONLY)
 	$(BIN)/python app.py outline --write
 
 bench: .venv/.dev

@@ -41,6 +41,7 @@ from bot.access.policy_file import PolicyError
 from bot.runbook.coverage import coverage, coverage_text
 from bot.runbook.errors import BookError, Refused, StepError, Unreachable
 from bot.runbook.outline import outline, text
+from bot.runbook.pages import page
 from bot.runbook.terminal import written_out
 from bot.secrets.output import guarded
 from bot.secrets.vault import Vault
@@ -150,11 +151,18 @@ def show_outlines(book_id: str | None) -> None:
 
 
 def write_outlines(docs: Path = DOCS) -> None:
-    """docs/outlines and docs/coverage.md, from the books and their prose."""
+    """docs/outlines, docs/runbooks and docs/coverage.md, from the books and their prose."""
     for book in RUNBOOKS.values():
         path = docs / "outlines" / f"{book.id}.txt"
         path.write_text("\n".join(text(outline(book))) + "\n")
+        (docs / "runbooks" / f"{book.id}.md").write_text(book_page(book.id, docs))
     (docs / "coverage.md").write_text(coverage_page(docs))
+
+
+def book_page(book_id: str, docs: Path = DOCS) -> str:
+    """For its users, with the pictures that there are."""
+    pictures = [path.name for path in (docs / "runbooks" / "pictures").glob("*.png")]
+    return page(outline(RUNBOOKS[book_id]), pictures)
 
 
 def coverage_page(docs: Path = DOCS) -> str:
@@ -220,7 +228,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     outlines = commands.add_parser("outline", help="show what a runbook does, step by step")
     outlines.add_argument("id", nargs="?", help="of one runbook; all without it")
-    outlines.add_argument("--write", action="store_true", help="write docs/outlines and coverage")
+    written = "write docs/outlines, docs/runbooks and coverage"
+    outlines.add_argument("--write", action="store_true", help=written)
     audit_command.add_to(commands)
     return parser
 

@@ -76,6 +76,11 @@ class Limitation(Facts):
     def regain(self) -> timedelta | None:
         return max((one.regain for one in self.limited if one.regain), default=None)
 
+    def limited_says(self) -> str:
+        """The one that waits longest; of the others mostly the same is said."""
+        worst = max(self.limited, key=lambda one: one.regain or timedelta())
+        return f"{worst.says()}; limited: {len(self.limited)} of {len(self.asked)} accounts asked"
+
     def table(self) -> Table:
         rows = [row for one in self.heads for row in one.table().rows]
         return Table(("Account", "Limit", "Used", "Regained in"), tuple(rows))
@@ -120,9 +125,9 @@ async def rate_limit(company_data: CompanyData, meta: Meta, limits: Limits) -> F
     if not found.heads:
         why = found.unread[0] if found.unread else "there is no ad account with a token"
         return unknown(f"No ad account could be asked: {why}", next_hops=(refresh(),))
-    says = "; ".join((*(one.says() for one in found.heads), *found.unread))
     if found.limited:
-        return problem(f"Meta limits us. {says}", found, table=found.table())
+        return problem(f"Meta limits us. {found.limited_says()}", found, table=found.table())
+    says = "; ".join((*(one.says() for one in found.heads), *found.unread))
     if max(one.percent or 0.0 for one in found.heads) >= limits.nearly:
         return warning(f"Hardly anything is left. {says}", found, table=found.table())
     if odd := [one.account for one in found.heads if one.unread]:
@@ -309,7 +314,7 @@ def _ticket(run: Run, number: int, title: str) -> CreateTicket:
 def _because(found: Limitation | None) -> str:
     if not found or not found.limited:
         return "Meta may limit us"
-    return "; ".join(one.says() for one in found.limited)
+    return found.limited_says()
 
 
 def _sample(calls: Requests, syncs: LastSyncs, most: int) -> tuple[AdAccount, ...]:

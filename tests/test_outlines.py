@@ -1,5 +1,6 @@
 """What a reviewer reads is what the code does: golden outlines, and the prose line by line."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -8,9 +9,12 @@ import app
 from bot.runbook.coverage import coverage
 from bot.runbook.errors import BookError
 from bot.runbook.outline import Outline, outline, text
+from bot.runbook.pages import CAPTIONS
 from commands import IN_PROSE, RUNBOOKS
 
 DOCS = Path(app.__file__).with_name("docs")
+PICTURE = re.compile(r"\]\((pictures/[^)]+)\)")
+LARGEST_PICTURE = 120_000  #: Bytes.
 
 
 @pytest.mark.parametrize("book_id", RUNBOOKS)
@@ -45,6 +49,22 @@ def test_every_step_carries_out_some_line_of_the_prose(book_id: str) -> None:
     proofs = {key for section in whole.sections for step in section.steps for key in step.proofs}
     steps = {step.key for section in whole.sections for step in section.steps}
     assert steps - carried <= proofs
+
+
+@pytest.mark.parametrize("book_id", RUNBOOKS)
+def test_the_page_for_its_users_is_as_the_outline_and_has_pictures(book_id: str) -> None:
+    written = (DOCS / "runbooks" / f"{book_id}.md").read_text()
+    assert written == app.book_page(book_id), "run `make outlines`"
+    shown = PICTURE.findall(written)
+    assert shown, f"tests/scenarios/tales.py wants an entry; then `make pictures ONLY={book_id}`"
+    for name in shown:
+        assert 0 < (DOCS / "runbooks" / name).stat().st_size < LARGEST_PICTURE
+
+
+def test_no_picture_is_of_a_runbook_that_is_not_there_or_shows_what_has_no_name() -> None:
+    for path in (DOCS / "runbooks" / "pictures").glob("*.png"):
+        book_id, number, what = path.stem.rsplit("-", 2)
+        assert book_id in RUNBOOKS and number.isdecimal() and what in CAPTIONS
 
 
 def test_what_is_only_prose_is_not_executable_as_well() -> None:
