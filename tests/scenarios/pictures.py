@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from PIL import Image
@@ -29,6 +30,7 @@ ORGANIZATIONS = 60
 #: Wide enough for a table, and high enough for the longest message to be seen at once.
 WIDTH, HEIGHT = 1100, 2600
 COLOURS = 64
+NEWEST_OF = "complyai-api"
 TO_TYPE = re.compile(r"Type (\S+) to approve")
 
 
@@ -59,19 +61,31 @@ class Telling:
     async def _starts(self) -> Incident:
         """Where it speaks."""
         before = {one.id for one in self.box.slack.channels()}
-        who = self._person(self.tale.by)
+        self.box.aws.advance(self.tale.passes_s)
+        who, types = self._person(self.tale.by), self._types()
         if self.tale.opens:
-            await who.insists(self.tale.types)
+            await who.insists(types)
             room = await incident(self.box, before)
         else:
             everybody = [f"U0{name.upper()}" for name in (self.tale.by, *self.tale.approved_by)]
             channel = self.box.slack.add_channel(self.book.lower(), everybody)
             room = Incident(self.box, channel, self.book.lower())
-            assert (await who.types(self.tale.types, channel)).acked
+            assert (await who.types(types, channel)).acked
+        for button in self.tale.presses:
+            await who.presses(await room.offers(button), room.channel, button)
+        if self.tale.fills:
+            await who.presses(await room.offers(names.ANSWER), room.channel, names.ANSWER)
+            form = await who.sees_form(names.ANSWER_MODAL)
+            assert not (await who.submits(form, self.tale.fills)).errors
         await room.shows(self.tale.found)
         await self.screen.becomes(self.tale.by.title())
         await self.screen.goes_to(room.name)
         return room
+
+    def _types(self) -> str:
+        before = datetime.now(UTC) - timedelta(minutes=1)
+        newest = self.box.aws.newest_image(NEWEST_OF)
+        return self.tale.types.format(newest=newest, before=f"{before:%Y-%m-%dT%H:%M:%SZ}")
 
     def _is_report(self, room: Incident) -> bool:
         return not any(map(is_card, room.messages))
@@ -100,11 +114,10 @@ class Telling:
         await self._takes("approval", asked)
         for name in self.tale.approved_by:
             await self._approves(self._person(name), room)
-        if self.tale.watches:
-            await room.shows(self.tale.watches)
-            await self._takes("watch", room.card)
-        await room.shows(self.tale.done)
-        await self._takes("done", room.card)
+        for what, words in (("watch", self.tale.watches), ("done", self.tale.done)):
+            if words:
+                await room.shows(words)
+                await self._takes(what, room.card)
 
     def _choice(self, room: Incident) -> tuple[Message, str, str] | None:
         labelled = ((one, *choice) for one in room.messages for choice in choices(one))

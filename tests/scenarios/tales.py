@@ -19,10 +19,15 @@ class Tale:
     its card, in its thread, in a message.
     """
 
-    types: str  #: After `/runbook`.
+    #: After `/runbook`. `{newest}`: the newest version there is of complyai-api; `{before}`: the
+    #: moment a minute ago.
+    types: str
     found: str  #: Words after which the first picture is taken.
     faults: tuple[str, ...] = ()  #: Of the sandbox's panel, for as long as it is told.
     by: str = "dana"
+    passes_s: float = 0.0  #: Of AWS's time, between the faults and the command.
+    presses: tuple[str, ...] = ()  #: Buttons, one after another, before the first picture.
+    fills: Mapping[str, str] | None = None  #: Into the form behind an *Answer* button, before it.
     opens: bool = False  #: It opens an incident's channel. Else it speaks where it is typed.
     offers: str = ""  #: A button of the card that must be there, too, before the first picture.
     picks: str = ""  #: The action that is picked then; nothing: it asks by itself.
@@ -30,7 +35,7 @@ class Tale:
     plan: str = ""  #: Words of its request; nothing: no change is told of.
     approved_by: tuple[str, ...] = ("ravi",)
     watches: str = ""  #: Words on the card while it watches what was made, as a picture.
-    done: str = ""  #: Words after which the last picture is taken.
+    done: str = ""  #: Words after which the last picture is taken; nothing: there is none.
 
 
 TALES: Mapping[str, Tale] = {
@@ -97,6 +102,14 @@ TALES: Mapping[str, Tale] = {
         approved_by=("ravi", "lena"),
         done="OK · Check for locks",
     ),
+    "RB-DEPLOY-001": Tale(
+        "RB-DEPLOY-001 service=complyai-api version={newest}",
+        faults=("rollout-not-begun",),
+        presses=(names.DONE,),
+        found="APPROVAL NEEDED · CHANGE",
+        plan="update-service",
+        watches="RUNNING · Error rates and response times",
+    ),
     "RB-INT-001": Tale(
         "RB-INT-001",
         faults=("meta-limited",),
@@ -114,5 +127,20 @@ TALES: Mapping[str, Tale] = {
         picks="process",
         plan="replay-stripe-event",
         done="OK · Check our table of processed events",
+    ),
+    "RB-REC-002": Tale(
+        "RB-REC-002 service=complyai-api version=1.31.0 count=3 dns_name=complyai-api.complyai.io",
+        faults=("service-gone",),
+        passes_s=300.0,
+        found="APPROVAL NEEDED · CHANGE",
+        plan="modify-rule",
+    ),
+    "RB-REC-001": Tale(
+        "RB-REC-001 restore_time={before}",
+        faults=("corrupted-database",),
+        fills={"in_whose_name": "Iris, CTO"},
+        found="APPROVAL NEEDED · DESTROY",
+        plan="restore-db-cluster-to-point-in-time",
+        approved_by=(),
     ),
 }
