@@ -113,7 +113,8 @@ async def load(
         f"{now.instance}: CPU {now.cpu_percent:.0f} %, {now.connections:.0f} connections,"
         f" {now.io_per_s:.0f} reads and writes per second"
     )
-    return (problem if now.cpu_percent > limits.cpu_percent else ok)(says, now)
+    shown = problem if now.cpu_percent > limits.cpu_percent else ok
+    return shown(says, now, plot=now.plot())
 
 
 @diagnosis.check("Check for large tables read from end to end, and invalid indexes")

@@ -83,7 +83,17 @@ class DatabaseLoad(Facts):
     as_of: datetime
 
     def plot(self) -> Plot:
-        return Plot(f"CPU of {self.instance}", "%", {"CPU": _line(self.over_time)})
+        """In one picture, so that one sees what rose together: the others beside their highest."""
+        lines = {"CPU": _line(self.over_time)}
+        for name, points in (
+            ("Connections", self.connections_over_time),
+            ("Reads and writes per second", self.io_over_time),
+        ):
+            most = max((one.value for one in points), default=0.0)
+            if most:
+                shares = tuple((one.at, 100 * one.value / most) for one in points)
+                lines[f"{name} (100 % is {most:,.0f})"] = shares
+        return Plot(f"Load of {self.instance} in the last 3 h", "%", lines)
 
 
 class Response(Facts):

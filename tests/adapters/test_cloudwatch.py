@@ -143,6 +143,20 @@ async def test_an_instance_without_data_is_refused_and_not_idle(cloudwatch: Clou
         await cloudwatch.database_load("complyai-prod-9")
 
 
+async def test_load_is_one_picture_in_which_each_line_says_what_its_highest_is(
+    cloudwatch: CloudWatch,
+) -> None:
+    load = await cloudwatch.database_load("complyai-prod-1")
+    plot = load.plot()
+    most = max(one.value for one in load.connections_over_time)
+    names = list(plot.lines)
+    assert names[0] == "CPU" and names[1] == f"Connections (100 % is {most:,.0f})"
+    assert names[2].startswith("Reads and writes per second (100 % is ")
+    assert max(value for _, value in plot.lines[names[1]]) == 100
+    bare = load.model_copy(update={"connections_over_time": (), "io_over_time": ()})
+    assert list(bare.plot().lines) == ["CPU"]
+
+
 async def test_the_traffic_of_now_is_beside_the_hours_of_the_past_week(
     cloudwatch: CloudWatch, world: AwsWorld
 ) -> None:

@@ -89,6 +89,32 @@ async def test_a_token_that_meta_never_made_is_not_valid(here: Town) -> None:
     assert found.trouble == "Meta says that the token is not valid: Invalid OAuth access token."
 
 
+async def test_of_many_tokens_one_that_cannot_be_asked_about_keeps_none_of_the_others(
+    here: Town,
+) -> None:
+    here.stored.tokens[8] = "nonsense-that-is-long"
+    good, strange, gone = await here.meta().tokens([7, 8, 99])
+    assert good.state and good.state.is_valid and good.business_account == 7
+    assert strange.state and not strange.state.is_valid
+    assert gone.business_account == 99 and gone.state is None and gone.says
+
+
+async def test_of_many_accounts_one_that_cannot_be_asked_keeps_none_of_the_others(
+    here: Town,
+) -> None:
+    strange = AdAccount(account="act_1", business_account=OURS.business_account)
+    found = await here.meta().headrooms([OURS, strange])
+    assert [one.account for one in found.accounts] == [OURS.account]
+    assert len(found.unread) == 1 and found.unread[0].startswith("act_1: ")
+    assert (await here.meta().headrooms([])).accounts == ()
+
+
+async def test_what_meta_does_not_answer_is_said_of_each_account(here: Town) -> None:
+    here.graph.fail("error")
+    found = await here.meta().headrooms([OURS, OURS])
+    assert found.accounts == () and len(found.unread) == 2
+
+
 SUBCODES = [
     ("removed", "the user has removed our app"),
     ("checkpoint", "the user must confirm their account"),

@@ -416,6 +416,7 @@ async def living_bot(
     company: Company | None = None,
     channel: str = "",
     put: PutDeliveries | None = None,
+    declared: bool = True,
 ) -> AsyncIterator[Bot]:
     world, people, announcer = world or World(), people or People(), announcer or Silent()
     changed = changed or asyncio.Event()
@@ -435,6 +436,7 @@ async def living_bot(
         expires_after_s=expires_after_s,
         on_commit=changed.set,
         channel=channel,
+        declared=declared,
     )
     await engine.start()
     try:

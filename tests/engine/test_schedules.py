@@ -126,6 +126,18 @@ async def test_what_a_runbook_declares_starts_by_itself_and_is_nobodys(tmp_path:
         assert [entry.by for entry in await bot.noted("schedule fired")] == [""]
 
 
+async def test_a_bot_that_is_to_declare_none_forgets_those_it_had(tmp_path: Path) -> None:
+    clock = SetByHand()
+    async with living_bot(tmp_path, book=DAILY, clock=clock, channel="C0ALERTS") as bot:
+        (one,) = await bot.desk.schedules()
+    async with living_bot(
+        tmp_path, book=DAILY, clock=clock, channel="C0ALERTS", declared=False
+    ) as bot:
+        assert not await bot.desk.schedules()
+        await comes_to(bot, clock, one.next_at)
+        assert await begun(bot) == []
+
+
 async def test_a_declared_schedule_has_its_pause_and_its_new_cron_after_a_restart(
     tmp_path: Path,
 ) -> None:
