@@ -4,9 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from adapters import cloudwatch, ecr, ecs, load_balancer, logs, parameters, rds
+from adapters import cloudwatch, ecr, ecs, iam, load_balancer, logs, parameters, rds
 from adapters.aws_calls import AwsCalls
 from adapters.aws_errors import Call
+from sandbox.aws import account
 from sandbox.aws.clock import StandingClock
 from sandbox.aws.world import AwsWorld
 
@@ -99,3 +100,12 @@ def test_a_permission_is_spelled_as_iam_spells_it(
     service: str, operation: str, permission: str
 ) -> None:
     assert Call(service, operation, "read").permission == permission
+
+
+async def test_what_is_named_for_reading_credentials_and_events_is_what_that_uses(
+    world: AwsWorld, calls: AwsCalls
+) -> None:
+    world.load_account()
+    await iam.Iam(calls).credentials([account.DEPLOYERS_KEY], [CORE])
+    assert {one for one in used(world) if one.startswith("iam:")} <= set(iam.READS)
+    assert {"iam:ListAccessKeys", "iam:GetRole"} <= used(world)
