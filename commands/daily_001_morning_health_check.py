@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from adapters.cloudwatch import Alarms, CloudWatch, ErrorRates
+from adapters.cloudwatch import Alarms, CloudWatch, ErrorRates, NightHour
 from adapters.company_data import CompanyData, Job, Jobs
 from adapters.complyai import ComplyAi, Healths
 from adapters.logs import Logs
@@ -146,12 +146,16 @@ async def alarms(cloudwatch: CloudWatch) -> Found[Alarms]:
 
 @steps.check("Check error rates in monitoring", about="error-rates")
 async def error_rates(
-    company: Company, cloudwatch: CloudWatch, logs: Logs, limits: Limits
+    run: Run, company: Company, cloudwatch: CloudWatch, logs: Logs, limits: Limits
 ) -> Found[ErrorRates]:
-    """5xx answers as the load balancer counts them, and what services have logged."""
+    """
+    5xx answers as the load balancer counts them, now and in each hour of the night, and what
+    services have logged.
+    """
     names = company.service_names
     rates, logged = await asyncio.gather(
-        cloudwatch.error_rates(names), asyncio.gather(*(_logged(logs, one) for one in names))
+        cloudwatch.error_rates(names, last_evening(run.started_at, company.time_zone)),
+        asyncio.gather(*(_logged(logs, one) for one in names)),
     )
     many = rates.above(limits.errors_times)
     concerns = []
@@ -166,6 +170,8 @@ async def error_rates(
         elif isinstance(lines, int) and lines >= limits.logged_errors:
             says = f"{lines} error lines in its log in 15 min"
             concerns.append(Concern(_service(rate.service), says, "warning"))
+        elif worst := rate.worst_hour(limits.errors_times):
+            concerns.append(Concern(_service(rate.service), _of_night(worst), "warning"))
     says = f"More errors than usual at this hour: {len(many)} of {len(names)} services"
     hops = (errors(**_filled(many, "errors")),) if many else ()
     return as_bad_as(
@@ -173,9 +179,15 @@ async def error_rates(
         rates,
         concerns=tuple(concerns),
         table=_with_logs(rates.table(), logged),
-        plot=rates.plot(),
+        plot=rates.plot_of_night(limits.errors_times),
         next_hops=hops,
     )
+
+
+def _of_night(hour: NightHour) -> str:
+    usual = "nothing to compare with" if hour.usual is None else f"usually {hour.usual:.1f}"
+    said = f"{hour.errors:.1f} errors a minute in the hour from {hour.at:%a %H:%M} UTC, {usual}"
+    return f"well now; {said}"
 
 
 async def _logged(logs: Logs, service: str) -> int | str:

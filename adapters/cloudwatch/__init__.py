@@ -7,6 +7,7 @@ from adapters.cloudwatch.facts import (
     DatabaseLoad,
     ErrorRate,
     ErrorRates,
+    NightHour,
     Point,
     Response,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "DatabaseLoad",
     "ErrorRate",
     "ErrorRates",
+    "NightHour",
     "NoRequests",
     "Point",
     "Response",

@@ -16,6 +16,7 @@ from adapters.cloudwatch.facts import (
     DatabaseLoad,
     ErrorRate,
     ErrorRates,
+    NightHour,
     Point,
     Response,
 )
@@ -68,12 +69,18 @@ class CloudWatch(Adapter):
         )
         return Alarms(alarms=tuple(wrong), total=len(every))
 
-    async def error_rates(self, services: Sequence[str]) -> ErrorRates:
-        """5xx answers as the load balancer counts them, now and at this hour of past days."""
+    async def error_rates(
+        self, services: Sequence[str], since: datetime | None = None
+    ) -> ErrorRates:
+        """
+        5xx answers as the load balancer counts them, now and at this hour of past days; and hour
+        by hour `since` that evening.
+        """
         where, until = await places(self._calls, services), self._last_minute()
+        compared = min(until - HOUR, since or until) - COMPARED
         recent, past = await asyncio.gather(
             lines(self._calls, _traffic(where, MINUTE), until - SHOWN, until),
-            lines(self._calls, _traffic(where, HOUR), until - COMPARED - HOUR, until - HOUR),
+            lines(self._calls, _traffic(where, HOUR), compared, until - HOUR),
         )
         rates = (
             ErrorRate(
@@ -81,6 +88,7 @@ class CloudWatch(Adapter):
                 now=_now(recent[f"{service} errors"], recent[f"{service} requests"], until),
                 usual=_usual(past[f"{service} errors"], past[f"{service} requests"], until),
                 over_time=_counted(recent[f"{service} errors"], recent[f"{service} requests"]),
+                night=_night(past[f"{service} errors"], past[f"{service} requests"], since),
             )
             for service in services
         )
@@ -212,8 +220,21 @@ def _per_minute(errors: Line, requests: Line) -> float | None:
 
 def _usual(errors: Line, requests: Line, until: datetime) -> float | None:
     """The mean of the hours with requests that began at this hour of past days."""
-    hours = [at for at, count in requests.items() if count and at.hour == until.hour]
+    known = _after(requests, until - COMPARED - HOUR)
+    hours = [at for at, count in known.items() if count and at.hour == until.hour]
     return mean(errors.get(at, 0.0) / 60 for at in hours) if hours else None
+
+
+def _night(errors: Line, requests: Line, since: datetime | None) -> tuple[NightHour, ...]:
+    """Each hour with requests beside the same hour of the 7 days before it."""
+    found = []
+    for at, count in sorted(requests.items()):
+        if since and count and at >= since:
+            days = (at - number * DAY for number in range(1, COMPARED // DAY + 1))
+            before = [errors.get(day, 0.0) / 60 for day in days if requests.get(day)]
+            usual = mean(before) if before else None
+            found.append(NightHour(at=at, errors=errors.get(at, 0.0) / 60, usual=usual))
+    return tuple(found)
 
 
 def _counted(errors: Line, requests: Line) -> tuple[Point, ...]:

@@ -39,6 +39,14 @@ class Point(Facts):
     value: float
 
 
+class NightHour(Facts):
+    """Of an hour with requests."""
+
+    at: datetime  #: When it began.
+    errors: float  #: Per minute.
+    usual: float | None  #: In the same hour of the past 7 days; None: nothing to compare.
+
+
 class ErrorRate(Facts):
     """Errors are 5xx answers of the service's tasks, per minute."""
 
@@ -46,6 +54,12 @@ class ErrorRate(Facts):
     now: float | None  #: In the last 15 minutes; None: no requests are seen, so it cannot be told.
     usual: float | None  #: In this hour of the past 7 days; None: there is nothing to compare.
     over_time: tuple[Point, ...] = ()  #: The last 3 hours, per minute.
+    night: tuple[NightHour, ...] = ()  #: The whole hours since the evening, oldest first.
+
+    def worst_hour(self, times: float) -> NightHour | None:
+        """Of those with more than that many times their usual errors, and over one a minute."""
+        bad = [one for one in self.night if one.errors > _least(one.usual) * times]
+        return max(bad, key=lambda one: one.errors, default=None)
 
 
 class ErrorRates(Facts):
@@ -68,6 +82,18 @@ class ErrorRates(Facts):
 
     def plot(self) -> Plot:
         return Plot("Errors", "per minute", {r.service: _line(r.over_time) for r in self.rates})
+
+    def plot_of_night(self, times: float) -> Plot:
+        """Hour by hour, and what is usual of those that had more. By minutes without a night."""
+        if not any(one.night for one in self.rates):
+            return self.plot()
+        lines = {}
+        for one in self.rates:
+            lines[one.service] = tuple((hour.at, hour.errors) for hour in one.night)
+            if one.worst_hour(times):
+                usual = tuple((h.at, h.usual) for h in one.night if h.usual is not None)
+                lines[f"{one.service}, usually"] = usual
+        return Plot("Errors, hour by hour over the night", "per minute", lines)
 
 
 class DatabaseLoad(Facts):

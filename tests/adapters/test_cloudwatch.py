@@ -84,6 +84,25 @@ async def test_a_version_that_answers_5xx_stands_out_against_the_past_week(
     assert rates.plot().unit == "per minute"
 
 
+async def test_each_hour_of_the_night_stands_beside_the_same_hour_of_seven_days(
+    cloudwatch: CloudWatch, world: AwsWorld, clock: StandingClock
+) -> None:
+    world.deploy_bad(CORE, how="errors", ago=timedelta(hours=6))
+    now = datetime.fromtimestamp(clock.now(), tz=UTC)
+    since = now - timedelta(hours=14)
+    asked = [one.operation for one in world.calls].count("GetMetricData")
+    rates = await cloudwatch.error_rates([CORE, API], since)
+    assert [one.operation for one in world.calls].count("GetMetricData") - asked == 2
+    core, api = rates.rates
+    assert 12 <= len(core.night) <= 13 and all(one.usual is not None for one in core.night)
+    worst = core.worst_hour(3.0)
+    assert worst and worst.errors > 20 and worst.at >= now - timedelta(hours=7)
+    assert core.night[0].errors < 1 and api.worst_hour(3.0) is None
+    plot = rates.plot_of_night(3.0)
+    assert list(plot.lines) == [CORE, f"{CORE}, usually", API]
+    assert rates.plot().title == "Errors"
+
+
 async def test_a_service_nobody_can_reach_has_no_error_rate_rather_than_a_good_one(
     cloudwatch: CloudWatch, world: AwsWorld, calls: AwsCalls, clock: StandingClock
 ) -> None:

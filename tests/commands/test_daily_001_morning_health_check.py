@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from adapters.cloudwatch import Alarm, Alarms, CloudWatch, ErrorRate, ErrorRates
+from adapters.cloudwatch import Alarm, Alarms, CloudWatch, ErrorRate, ErrorRates, NightHour
 from adapters.company_data import CompanyData, Job, Jobs
 from adapters.complyai import ComplyAi, Health, Healths
 from adapters.logs import ErrorLines, Logs
@@ -189,6 +189,14 @@ async def test_more_errors_than_usual_are_a_problem_and_no_requests_are_not_no_e
     seen = await rehearsed(cloudwatch=cloudwatch(errors=rates(37.4)))
     assert seen.statuses["error_rates"] == "problem"
     assert [hop.filled["brief_desc"] for hop in seen.offered] == ["complyai-core-errors"]
+    hours = tuple(
+        NightHour(at=NOW - timedelta(hours=back), errors=errors, usual=0.2)
+        for back, errors in ((9, 0.1), (5, 12.0), (2, 0.1))
+    )
+    (first, *others) = rates().rates
+    night = ErrorRates(rates=(first.model_copy(update={"night": hours}), *others), as_of=NOW)
+    was_bad = await rehearsed(cloudwatch=cloudwatch(errors=night))
+    assert was_bad.statuses["error_rates"] == "warning"
     silent = await rehearsed(cloudwatch=cloudwatch(errors=rates(None)))
     assert silent.statuses["error_rates"] == "unknown"
     chatty = await rehearsed(logs=canned(Logs, errors=logged(100)))
