@@ -89,7 +89,8 @@ class StatusPages(Adapter):
         if not troubles:
             return VendorStatus(vendor=vendor, state="well")
         more = len(troubles) - MOST_NAMED
-        named = "; ".join(troubles[:MOST_NAMED]) + (f"; and {more} more" if more > 0 else "")
+        named = "; ".join(one.rstrip(". ") for one in troubles[:MOST_NAMED])
+        named += f"; and {more} more" if more > 0 else ""
         return VendorStatus(vendor=vendor, state="trouble", says=named)
 
 

@@ -42,7 +42,7 @@ async def test_vendors_that_are_well_report_no_trouble(pages: StatusPages) -> No
     ("vendor", "says"),
     [
         ("Meta", "Meta: Marketing API: Major disruptions"),
-        ("Stripe", "Stripe: Some API requests are slower than usual.; api is degraded"),
+        ("Stripe", "Stripe: Some API requests are slower than usual; api is degraded"),
         ("Auth0", "Auth0: Elevated errors when signing in"),
     ],
 )
