@@ -38,6 +38,7 @@ from bot.runbook.words import not_yet, nothing, ok, plan, problem, todo, unknown
 class Limits(Thresholds):
     worse_by: float = 2.0  #: Times the errors, or the response time, of the hour before.
     answers: int = 10  #: Of /health that are asked for their version.
+    failed_tasks: int = 3  #: Of a deployment without circuit breaker, which never fails by itself.
     old_image: timedelta = timedelta(days=30)
 
 
@@ -158,8 +159,10 @@ async def began(registered: Registered, ecs: Ecs) -> Found[RollingDeployment] | 
 
 
 @steps.watch("Monitor deployment", every=seconds(10), lasting=minutes(30), until="ok")
-async def deployment(began: RollingDeployment, ecs: Ecs) -> Watched[RollingDeployment]:
-    return _judged(await ecs.rollout(began))
+async def deployment(
+    began: RollingDeployment, limits: Limits, ecs: Ecs
+) -> Watched[RollingDeployment]:
+    return _judged(await ecs.rollout(began), limits)
 
 
 @steps.check("Verify new version")
@@ -278,19 +281,19 @@ def roll_back(
     proves=roll_back,
 )
 async def back(
-    roll_back: Done[UpdateService], ecs: Ecs, complyai: ComplyAi
+    roll_back: Done[UpdateService], limits: Limits, ecs: Ecs, complyai: ComplyAi
 ) -> Watched[RollingDeployment]:
     move = roll_back.only
     now = await ecs.newest_rollout(move.service, move.task_definition)
     if not now.is_complete:
-        return _judged(now)
+        return _judged(now, limits)
     health = await complyai.healths([move.service])
     if health.down:
         return not_yet(f"{now.says()}, but {health.troubles}", now)
     return ok(f"{now.says()}, and {move.service} says that it is healthy", now)
 
 
-def _judged(now: RollingDeployment) -> Watched[RollingDeployment]:
+def _judged(now: RollingDeployment, limits: Limits) -> Watched[RollingDeployment]:
     """A deployment by its own fate, and not by whether the service is stable."""
     table = now.table()
     if not now.arn:
@@ -309,6 +312,9 @@ def _judged(now: RollingDeployment) -> Watched[RollingDeployment]:
         return problem(f"It has {now.rollout}. {now.reason} {now.says()}", now, table=table)
     if now.is_complete:
         return ok(f"Completed: {now.says()}", now, table=table)
+    if now.failed >= limits.failed_tasks and not now.trips_at:
+        says = f"{now.says()}. No circuit breaker is on: ECS would go on trying for ever"
+        return problem(says, now, table=table)
     return not_yet(now.says(), now, progress=now.share)
 
 

@@ -264,7 +264,8 @@ def create(
             port=task_definition.port if behind else 0,
         ),
         because=f"{inputs.service} does not exist ({last_known.status.lower()})",
-        beware="Its tasks begin to take requests and jobs at once",
+        beware="Its tasks begin to take requests and jobs at once. Auto scaling and service"
+        " discovery that it had are not made again: look at them afterwards",
     )
 
 

@@ -79,11 +79,12 @@ class Ecs(Adapter):
 
     async def newest_rollout(self, service: str, task_definition: str) -> RollingDeployment:
         """The newest deployment of that; without an `arn` there is none. Raises NotThere."""
-        return await newest_rollout(self._calls, self._cluster, service, task_definition)
+        found = await newest_rollout(self._calls, self._cluster, service, task_definition)
+        return await self._explained(found)
 
     async def rollout(self, of: RollingDeployment) -> RollingDeployment:
         """The same deployment, as it is now. Raises NotThere when the service is gone."""
-        return await rollout(self._calls, of)
+        return await self._explained(await rollout(self._calls, of))
 
     async def _see_update(self, change: UpdateService) -> Seen:
         seen = await self._primary(change)
@@ -211,6 +212,12 @@ class Ecs(Adapter):
             ),
             stopped_because=await self._stopped_because(name),
         )
+
+    async def _explained(self, found: RollingDeployment) -> RollingDeployment:
+        if not found.failed:
+            return found
+        why = await self._stopped_because(found.service)
+        return found.model_copy(update={"stopped_because": why})
 
     async def _stopped_because(self, name: str) -> tuple[str, ...]:
         """ECS forgets stopped tasks after about an hour."""

@@ -59,7 +59,8 @@ class RollingDeployment(Facts):
     reason: str = ""  #: What ECS says of the rollout.
     desired: int = 0
     running: int = 0
-    failed: int = 0  #: Tasks that did not come up, as the circuit breaker counts them.
+    failed: int = 0  #: Tasks that did not come up.
+    stopped_because: tuple[str, ...] = ()  #: Tasks of the service, in the last hour.
     trips_at: int = 0  #: So many failed tasks trip the circuit breaker; 0: there is none.
     replaced_by: str = ""  #: The task definition of a deployment that was begun after it.
     events: tuple[str, ...] = ()  #: Of the service since it began, the newest first.
@@ -84,7 +85,8 @@ class RollingDeployment(Facts):
 
     def says(self) -> str:
         trips = f", {self.trips_at} trip the circuit breaker" if self.trips_at else ""
-        failed = f"; {self.failed} failed{trips}" if self.failed else ""
+        why = f" ({'; '.join(self.stopped_because)})" if self.stopped_because else ""
+        failed = f"; {self.failed} failed{trips}{why}" if self.failed else ""
         return f"{self.running} of {self.desired} tasks of {self.task_definition} run{failed}"
 
     def table(self) -> Table:
@@ -178,7 +180,7 @@ async def _rollout(
             "reason": plain(one.reason),
             "desired": target.get("requestedTaskCount", 0),
             "running": target.get("runningTaskCount", 0),
-            "failed": breaker.get("failureCount", 0),
+            "failed": max(breaker.get("failureCount", 0), _failed(answer, task_definition)),
             "trips_at": breaker.get("threshold", 0) if breaker.get("status") != "DISABLED" else 0,
             "replaced_by": newest.task_definition if newest.arn != one.arn else "",
             "events": _events(answer, one.created_at),
@@ -212,6 +214,14 @@ def _runs_image(definition: Answer, repository: str, version: str, digest: str) 
         if image and is_ours and (image["tag"] == version or image["digest"] == digest):
             return True
     return False
+
+
+def _failed(service: Answer, task_definition: str) -> int:
+    """Of what is primary: without a circuit breaker nobody else counts them."""
+    primary = primary_of(service)
+    if primary is None or short_name(primary["taskDefinition"]) != task_definition:
+        return 0
+    return int(primary.get("failedTasks", 0))
 
 
 def _has_tripped(breaker: Answer, rollout: Rollout) -> bool:

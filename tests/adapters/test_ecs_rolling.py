@@ -128,6 +128,18 @@ async def test_one_that_the_circuit_breaker_reverses_is_told_apart_from_a_stable
     assert (await ecs.services([MAESTRO])).troubles == ""
 
 
+async def test_one_without_circuit_breaker_counts_what_failed_and_says_why(
+    ecs: Ecs, calls: AwsCalls, world: AwsWorld, clock: StandingClock
+) -> None:
+    version = world.deploy_bad(CORE)
+    begun = await newest(ecs, calls, CORE, version)
+    clock.advance(LONG)
+    found = await ecs.rollout(begun)
+    assert (found.rollout, found.trips_at, found.running) == ("in progress", 0, 0)
+    assert found.failed > 3
+    assert "Essential container in task exited: app exited with 1" in found.says()
+
+
 @pytest.mark.parametrize("operation", ["ListServiceDeployments", "DescribeServices"])
 async def test_what_may_not_be_read_is_an_error_and_no_missing_deployment(
     ecs: Ecs, world: AwsWorld, operation: str

@@ -191,6 +191,19 @@ async def test_a_deployment_that_its_circuit_breaker_reverses_says_so() -> None:
     )
 
 
+async def test_tasks_that_fail_without_a_circuit_breaker_end_the_wait_and_suggest_a_rollback() -> (
+    None
+):
+    crash = "app exited with 1 (3 x)"
+    failing = rolling(0, "in progress", failed=3, stopped_because=(crash,))
+    seen = await rehearsed(("roll_back",), rollout=failing)
+    assert seen.says["deployment"] == (
+        f"0 of 2 tasks of api:42 run; 3 failed ({crash}). No circuit breaker is on: ECS would go"
+        " on trying for ever"
+    )
+    assert seen.commands["roll_back"] == [ROLLS_BACK]
+
+
 async def test_what_ecs_rolls_back_by_itself_is_not_rolled_back_a_second_time() -> None:
     seen = await rehearsed(
         ("roll_back",),
