@@ -1,5 +1,6 @@
 """What can be made to go wrong with a deployment, by a name."""
 
+import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ if TYPE_CHECKING:
     from sandbox.box import Box
 
 DEPLOYED, AGO, MENDED = "complyai-api", timedelta(minutes=6), "1.39.0"
+LOOK_S = 0.1
 
 
 async def _bad_version(box: "Box") -> None:
@@ -45,7 +47,9 @@ async def _service_gone(box: "Box") -> None:
 
 
 async def _service_back(box: "Box") -> None:
-    """Not how the bot brings it back. A name that drains cannot be used again yet."""
+    """Not how the bot brings it back. A name that drains can be used once its tasks have ended."""
+    while box.aws.drains(DEPLOYED):  # noqa: ASYNC110 - the world does not tell
+        await asyncio.sleep(LOOK_S)
     if not box.aws.exists(DEPLOYED):
         box.aws.create_service(DEPLOYED)
 

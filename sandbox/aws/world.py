@@ -123,6 +123,11 @@ class AwsWorld:
         with self._timeline.up_to_date():
             return self._parts.service(service).status == "ACTIVE"
 
+    def drains(self, service: str) -> bool:
+        """It was deleted, and its last tasks still end."""
+        with self._timeline.up_to_date():
+            return self._parts.service(service).status == "DRAINING"
+
     def stop_tasks(self, service: str, count: int) -> None:
         """Tasks end, and ECS replaces them."""
         with self._timeline.up_to_date():
