@@ -46,7 +46,7 @@ def by_service(parts: Parts) -> Mapping[str, Part]:
     """As boto3 names the services. Metrics and logs take long, and hold nobody up."""
     timeline = parts.timeline
     return {
-        "ecs": Locked.under(timeline, parts.service_api, parts.definition_api),
+        "ecs": Locked.under(timeline, parts.service_api, parts.definition_api, parts.task_api),
         "rds": Locked.under(
             timeline, RdsApi(parts.rds, parts.restoring), RestoreApi(parts.rds, parts.restoring)
         ),

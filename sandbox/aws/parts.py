@@ -8,8 +8,10 @@ from sandbox.aws.cloudwatch.alarms import Alarms
 from sandbox.aws.ecr import REGISTRY, Registry
 from sandbox.aws.ecs.cloud import EcsCloud
 from sandbox.aws.ecs.definition_api import DefinitionApi
+from sandbox.aws.ecs.one_off import OneOffs
 from sandbox.aws.ecs.service_api import ServiceApi
 from sandbox.aws.ecs.state import Behaviour, Service, Task, TaskDefinition
+from sandbox.aws.ecs.task_api import TaskApi
 from sandbox.aws.elbv2 import Balancers
 from sandbox.aws.health import Health, condition
 from sandbox.aws.load import LoadRecord
@@ -42,6 +44,8 @@ class Parts:
         self.load = LoadRecord()
         self.alarms = Alarms(timeline)
         self.logs = LogApi(timeline)
+        self.one_offs = OneOffs(timeline, self.ecs.can_pull, self.logs.write)
+        self.task_api = TaskApi(self.ecs, self.one_offs)
         self.trail = CloudTrail(timeline)
         self.dns = Zones(timeline)
         self.ecs.rollouts.crashed = self.logs.note_crash

@@ -16,6 +16,7 @@ from sandbox.aws import account, seed
 from sandbox.aws.clock import Clock, RunningClock
 from sandbox.aws.cloudtrail import CloudTrail
 from sandbox.aws.ecs.cloud import TaskState
+from sandbox.aws.ecs.one_off import OneOffs
 from sandbox.aws.ecs.state import Behaviour
 from sandbox.aws.faults import Faults
 from sandbox.aws.front import by_service
@@ -261,6 +262,11 @@ class AwsWorld:
         self._overlay.load()
 
     @property
+    def one_offs(self) -> OneOffs:
+        """Tasks that run a command of a service's image to its end."""
+        return self._parts.one_offs
+
+    @property
     def trail(self) -> CloudTrail:
         """What was done to the account, and can be recorded as done."""
         return self._parts.trail
@@ -290,6 +296,7 @@ class AwsWorld:
 
     def _stop(self) -> None:
         self._stopped.set()
+        self._parts.one_offs.close()
         if self._server:
             if self._time.is_alive():
                 self._time.join()

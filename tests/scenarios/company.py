@@ -40,10 +40,11 @@ async def company_in(
 
 
 @asynccontextmanager
-async def bot_in(box: Box) -> AsyncIterator[None]:
-    """The bot, connected."""
+async def bot_in(box: Box, **told: object) -> AsyncIterator[None]:
+    """The bot, connected. `told`: settings in the place of the sandbox's."""
     stop = asyncio.Event()
-    serving = asyncio.create_task(serve(box.settings(), stop))
+    settings = box.settings().model_copy(update=told)
+    serving = asyncio.create_task(serve(settings, stop))
     connected = asyncio.create_task(until(box, lambda: box.slack.socket_mode.connections or None))
     await asyncio.wait({serving, connected}, return_when=asyncio.FIRST_COMPLETED)
     if serving.done():

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sandbox.aws.ecs.rollout import Rollouts
-from sandbox.aws.ecs.state import Behaviour, Service, Task, TaskDefinition
+from sandbox.aws.ecs.state import Behaviour, Service, TaskDefinition
 from sandbox.aws.timeline import Timeline
 from sandbox.aws.wire import AwsError
 
@@ -61,18 +61,6 @@ class EcsCloud:
             raise AwsError("ClientException", "Unable to describe task definition.")
         return found[-1]
 
-    def task(self, cluster: str, name: str) -> tuple[Service, Task] | None:
-        return next(
-            (
-                (service, task)
-                for service in self.services.values()
-                if service.cluster == last(cluster)
-                for task in service.tasks
-                if task.id == last(name)
-            ),
-            None,
-        )
-
     def digest(self, image: str) -> str:
         return self._digest(image) or ""
 
@@ -87,6 +75,9 @@ class EcsCloud:
     def versions(self, service: Service) -> tuple[str, ...]:
         """Of the running tasks, the oldest first: several while a deployment rolls."""
         return tuple(dict.fromkeys(task.definition.version for task in service.running()))
+
+    def can_pull(self, image: str) -> bool:
+        return self._behaviour(image) != "cannot_pull"
 
     def does_well(self, definition: TaskDefinition) -> bool:
         return self._behaviour(definition.image) == "well"

@@ -1,17 +1,15 @@
-"""ECS's operations on services, their deployments and tasks."""
+"""ECS's operations on services and their deployments."""
 
 from collections.abc import Callable, Mapping
 
 from sandbox.aws.ecs import shapes
 from sandbox.aws.ecs.cloud import EcsCloud, last
-from sandbox.aws.ecs.state import ARN, Service, Task
+from sandbox.aws.ecs.state import ARN, Service
 from sandbox.aws.overlay import Handler
 from sandbox.aws.paging import page
 from sandbox.aws.wire import ACCOUNT, Answer, AwsError, Params
 
-MOST_SERVICES, MOST_TASKS, MOST_RECORDS = 10, 100, 20
-#: ECS forgets stopped tasks.
-STOPPED_KEPT_S = 3600.0
+MOST_SERVICES, MOST_RECORDS = 10, 20
 ROLLING: Mapping[str, object] = {"maximumPercent": 200, "minimumHealthyPercent": 100}
 CREATED_BY = f"arn:aws:iam::{ACCOUNT}:role/deployer"
 NO_BREAKER = {"enable": False, "rollback": False}
@@ -32,9 +30,6 @@ class ServiceApi:
             "ListServiceDeployments": self._list_service_deployments,
             "DescribeServiceDeployments": self._describe_service_deployments,
             "DescribeServiceRevisions": self._describe_service_revisions,
-            "ListTasks": self._list_tasks,
-            "DescribeTasks": self._describe_tasks,
-            "StopTask": self._stop_task,
         }
 
     def create_service(self, params: Params) -> Answer:
@@ -161,61 +156,6 @@ class ServiceApi:
             for one in service.revisions.values()
         }
         return _described(found, params["serviceRevisionArns"], "serviceRevisions")
-
-    def _list_tasks(self, params: Params) -> Answer:
-        cluster = last(params.get("cluster", "default"))
-        self._cloud.check_cluster(cluster)
-        services = [one for one in self._cloud.services.values() if one.cluster == cluster]
-        if "serviceName" in params:
-            services = [self._cloud.service(cluster, params["serviceName"])]
-        wants_live = params.get("desiredStatus", "RUNNING") != "STOPPED"
-        arns = [
-            task.arn
-            for service in services
-            for task in self._remembered(service)
-            if task.is_live == wants_live
-            and params.get("family", task.definition.family) == task.definition.family
-            and params.get("startedBy", task.deployment) == task.deployment
-        ]
-        return page("taskArns", arns, params, "nextToken", params.get("maxResults", 100))
-
-    def _describe_tasks(self, params: Params) -> Answer:
-        cluster = last(params.get("cluster", "default"))
-        self._cloud.check_cluster(cluster)
-        names = params["tasks"]
-        if not names or len(names) > MOST_TASKS:
-            raise _invalid("Tasks cannot be empty or more than 100.")
-        found = {name: self._cloud.task(cluster, name) for name in names}
-        with_tags = "TAGS" in params.get("include", [])
-        return {
-            "tasks": [
-                shapes.task(*one, self._cloud.digest(one[1].definition.image), with_tags)
-                for one in found.values()
-                if one and one[1] in self._remembered(one[0])
-            ],
-            "failures": [
-                {"arn": name, "reason": "MISSING"}
-                for name, one in found.items()
-                if not one or one[1] not in self._remembered(one[0])
-            ],
-        }
-
-    def _stop_task(self, params: Params) -> Answer:
-        cluster = params.get("cluster", "default")
-        self._cloud.check_cluster(cluster)
-        found = self._cloud.task(cluster, params["task"])
-        if found is None:
-            raise _invalid("The referenced task was not found.")
-        service, task = found
-        if task.is_live:
-            reason = params.get("reason") or "Task stopped by user"
-            self._cloud.rollouts.stop_task(service, task, reason)
-        digest = self._cloud.digest(task.definition.image)
-        return {"task": shapes.task(service, task, digest, with_tags=False)}
-
-    def _remembered(self, service: Service) -> list[Task]:
-        since = self._cloud.timeline.now - STOPPED_KEPT_S
-        return [t for t in service.tasks if t.stopped_at is None or t.stopped_at > since]
 
 
 def _described(found: Mapping[str, Answer], arns: list[str], name: str) -> Answer:

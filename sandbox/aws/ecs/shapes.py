@@ -192,7 +192,7 @@ def service_revision(owner: Service, one: Revision) -> Answer:
     }
 
 
-def task(owner: Service, one: Task, digest: str, with_tags: bool) -> Answer:
+def task(one: Task, digest: str, with_tags: bool) -> Answer:
     wanted = "RUNNING" if one.is_live else "STOPPED"
     runs = one.status if one.status in ("RUNNING", "STOPPED") else "PENDING"
     container = present(
@@ -225,8 +225,9 @@ def task(owner: Service, one: Task, digest: str, with_tags: bool) -> Answer:
             memory=one.definition.content.get("memory"),
             tags=one.definition.tags if with_tags else None,
         ),
-        "startedBy": one.deployment,
-        "group": f"service:{owner.name}",
+        **({"startedBy": one.deployment} if one.deployment else {}),
+        "group": one.group,
+        "overrides": one.overrides,
         "healthStatus": "UNKNOWN",
         "connectivity": "CONNECTED",
         "containers": [container],

@@ -76,7 +76,7 @@ class TaskDefinition:
 class Task:
     id: str
     cluster: str
-    deployment: str  #: Id of the deployment that started it.
+    deployment: str  #: Id of the deployment that started it; of another, what it is startedBy.
     definition: TaskDefinition
     address: str
     zone: str
@@ -92,6 +92,8 @@ class Task:
     stopped_reason: str = ""
     exit_code: int | None = None
     container_reason: str = ""
+    group: str = ""
+    overrides: dict[str, Any] = field(default_factory=dict)
 
     @property
     def arn(self) -> str:

@@ -43,6 +43,7 @@ class Tasks:
             zone=ZONES[number % len(ZONES)],
             created_at=self._timeline.now,
             behaviour=self._behaviour(deployment.definition.image),
+            group=f"service:{service.name}",
         )
 
     def begin(self, service: Service, task: Task) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from zlib import crc32
 
-from sandbox.aws.ecs.state import Service, Task
+from sandbox.aws.ecs.state import Service, Task, TaskDefinition
 from sandbox.aws.health import Health
 from sandbox.aws.logs.patterns import compiled
 from sandbox.aws.logs.writing import Diary, Line, crash_lines, stream_of, writers
@@ -25,19 +25,32 @@ MOST_EVENTS, MOST_CRASH_LINES = 10_000, 2_000
 
 @dataclass
 class Group:
-    """`extra`: lines beside those that follow from the world, in order of time."""
+    """
+    `extra`: lines beside those that follow from the world, in order of time; `streams`: those of
+    tasks that ran a command, as they wrote them.
+    """
 
     service: Service
     health: Health
     created_at: float
     extra: list[Line] = field(default_factory=list)
+    streams: dict[str, list[Line]] = field(default_factory=dict)
 
     def add(self, lines: list[Line]) -> None:
         self.extra = sorted([*self.extra, *lines], key=lambda line: line.at_ms)[-MOST_CRASH_LINES:]
 
+    def known(self) -> set[str]:
+        """The streams of the service's tasks; one of a command is there once it has a line."""
+        return {stream_of(task) for task in self.service.tasks} | {
+            one.stream for one in self.extra
+        }
+
     def lines(self, since: float, until: float) -> list[Line]:
         diary = Diary(self.service.name, writers(self.service), self.health)
-        extra = [one for one in self.extra if since * 1000 <= one.at_ms <= until * 1000]
+        written = (self.extra, *map(list, list(self.streams.values())))
+        extra = [
+            one for lines in written for one in lines if since * 1000 <= one.at_ms <= until * 1000
+        ]
         return sorted([*diary.lines(since, until), *extra], key=lambda line: line.at_ms)
 
 
@@ -56,6 +69,14 @@ class LogApi:
         group = self.groups.get(f"/ecs/{service.name}")
         if group:
             group.add(list(crash_lines(task, self._timeline.now)))
+
+    def write(self, definition: TaskDefinition, stream: str, text: str) -> None:
+        """As the log driver does; a task whose group is not there writes in vain."""
+        options = definition.container["logConfiguration"]["options"]
+        group = self.groups.get(options["awslogs-group"])
+        if group:
+            at_ms = int(self._timeline.clock.now() * 1000)
+            group.streams.setdefault(stream, []).append(Line(at_ms, stream, text))
 
     def _group(self, params: Params) -> Group:
         name = params.get("logGroupName") or params.get("logGroupIdentifier", "").split(":")[-1]
@@ -116,22 +137,48 @@ class LogApi:
         return answer
 
     def _get(self, params: Params) -> Answer:
-        """The newest lines of a stream; its tokens lead nowhere else, as at a stream's end."""
+        """
+        The newest lines of a stream; its tokens lead nowhere else, as at a stream's end. Those of
+        a task that ran a command can be followed from the first on.
+        """
         group, now = self._group(params), self._timeline.clock.now()
+        if params["logStreamName"] in group.streams:
+            return _followed(group.streams[params["logStreamName"]], params)
+        if params["logStreamName"] not in group.known():
+            raise AwsError("ResourceNotFoundException", "The specified log stream does not exist.")
         until = min(params.get("endTime", now * 1000) / 1000, now)
         since = max(self._oldest(params, now), until - PAGE_S)
         lines = [
             line for line in group.lines(since, until) if line.stream == params["logStreamName"]
         ]
-        shown = [
-            {"timestamp": one.at_ms, "message": one.text, "ingestionTime": one.at_ms + 200}
-            for one in lines[-int(params.get("limit", MOST_EVENTS)) :]
-        ]
+        shown = [_brief(one) for one in lines[-int(params.get("limit", MOST_EVENTS)) :]]
         return {"events": shown, "nextForwardToken": "f/0", "nextBackwardToken": "b/0"}
 
     def _oldest(self, params: Params, now: float) -> float:
         kept = now - timedelta(days=RETENTION_DAYS).total_seconds()
         return max(int(params.get("startTime", 0)) / 1000, kept)
+
+
+def _followed(lines: list[Line], params: Params) -> Answer:
+    """A token says how many lines were given; at the end it is given back as it came."""
+    most = min(int(params.get("limit", MOST_EVENTS)), MOST_EVENTS)
+    token = params.get("nextToken", "")
+    newest = len(lines) - most if not params.get("startFromHead") else 0
+    start = int(token.partition("/")[2] or 0) if token else max(newest, 0)
+    shown = lines[start : start + most]
+    return {
+        "events": [_brief(one) for one in shown],
+        "nextForwardToken": f"f/{start + len(shown)}",
+        "nextBackwardToken": f"b/{start}",
+    }
+
+
+def _brief(line: Line) -> Answer:
+    return {
+        "timestamp": line.at_ms,
+        "message": line.text,
+        "ingestionTime": line.at_ms + 200,
+    }
 
 
 def _token(params: Params, start: float) -> tuple[float, int]:
