@@ -24,6 +24,7 @@ from adapters.iam import Iam
 from adapters.kubernetes import KubeCalls, Kubernetes, token_reference
 from adapters.load_balancer import LoadBalancer
 from adapters.logs import Logs
+from adapters.migrations import Migrations
 from adapters.pager import Pager
 from adapters.parameters import Parameters
 from adapters.postgres import Postgres
@@ -84,6 +85,7 @@ def outside(
         Iam(aws),
         LoadBalancer(aws),
         Logs(aws),
+        migrations(settings, vault, aws),
         Pager(
             http(pager.timeout_s),
             pager,
@@ -155,6 +157,14 @@ def postgres(settings: Settings, vault: Vault) -> Postgres:
         given.timeout_s,
         vault.credential_if(given.maintenance_dsn),
     )
+
+
+def migrations(settings: Settings, vault: Vault, aws: AwsCalls) -> Migrations:
+    told, company, given = settings.migrations, settings.company, settings.postgres
+    return Migrations(
+        aws, company.cluster, company.database, vault.credential_if(given.dsn), given.timeout_s,
+        told.tool, told.variable, told.look_every_s,
+    )  # fmt: skip
 
 
 def stripe(settings: Settings, vault: Vault, calls: HttpCalls) -> Stripe:

@@ -130,6 +130,14 @@ class InternalSettings(Group):
     timeout_s: float = 10.0  #: Of one call.
 
 
+class MigrationSettings(Group):
+    """How the images of services migrate the database: with alembic, in a task of their own."""
+
+    tool: tuple[str, ...] = ("alembic",)  #: The command, such as ["poetry", "run", "alembic"].
+    variable: str = "DATABASE_URL"  #: Where the image finds the database's address.
+    look_every_s: float = Field(default=2.0, gt=0, le=15)  #: Between two looks at its task.
+
+
 class StatusPageSettings(Group):
     meta_url: str = "https://metastatus.com/data/orgs.json"
     stripe_url: str = "https://status.stripe.com/current"
@@ -230,6 +238,7 @@ class Settings(BaseSettings):
     meta: MetaSettings = MetaSettings()
     tokens: TokenSettings = TokenSettings()
     internal: InternalSettings = InternalSettings()
+    migrations: MigrationSettings = MigrationSettings()
     status_pages: StatusPageSettings = StatusPageSettings()
     pager: PagerSettings = PagerSettings()
     tickets: TicketSettings = TicketSettings()

@@ -27,6 +27,7 @@ from bot.settings import (
     AwsSettings,
     EvidenceSettings,
     KubernetesSettings,
+    MigrationSettings,
     PagerSettings,
     PostgresSettings,
     ScheduleSettings,
@@ -89,6 +90,7 @@ class Box:
         by_the_clock: bool = False,
     ) -> None:
         self._folder, self._by_the_clock = folder, by_the_clock
+        self._look_every_s = min(2.0, 2 * scale)  #: At a task that runs as fast as it does here.
         self.aws = AwsWorld(database=database, scale=scale)
         self.database, self._is_lent = lent or Database(organizations), lent is not None
         self.ads = Ads(self.database, scale, self.aws.parameter)
@@ -133,6 +135,7 @@ class Box:
                 stack.push_async_callback(part.stop)
             await asyncio.gather(*(part.start() for part in parts))
             self.stripe.endpoint_url = self.webhooks.webhook_url
+            self.aws.one_offs.secrets["DATABASE_URL"] = self.database.maintenance_dsn
             stack.push_async_callback(self.ads.stop)
             self.ads.run_in(self.kubernetes)
             await self.ads.start()
@@ -193,6 +196,7 @@ class Box:
             secrets=SecretSettings(keep="aws"),
             schedules=ScheduleSettings(declared=self._by_the_clock),
             **self.ads.settings(self._kept),
+            migrations=MigrationSettings(look_every_s=self._look_every_s),
             status_pages=StatusPageSettings(
                 meta_url=self.vendors.page("Meta"),
                 stripe_url=self.vendors.page("Stripe"),

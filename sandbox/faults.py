@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sandbox import ads_faults, breach, deploy_faults, loss_faults
+from sandbox import ads_faults, breach, deploy_faults, loss_faults, migration_faults
 from sandbox.aws.account import DEPLOYERS_KEY
 from sandbox.scene import Scene
 
@@ -241,6 +241,7 @@ SCENES: Sequence[Scene] = (
         _is_replayed,
     ),
     *deploy_faults.SCENES,
+    *migration_faults.SCENES,
     *ads_faults.SCENES,
     *loss_faults.SCENES,
     Scene(

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from adapters import cloudwatch, ecr, ecs, iam, load_balancer, logs, parameters, rds
+from adapters import cloudwatch, ecr, ecs, iam, load_balancer, logs, migrations, parameters, rds
 from adapters.aws_calls import AwsCalls
 from adapters.aws_errors import Call
 from sandbox.aws import account
@@ -84,7 +84,13 @@ async def test_what_is_named_for_a_change_covers_the_call_it_makes(
 
 
 def test_every_change_names_its_permissions() -> None:
-    pairs = [*ecs.Ecs.alters, *rds.Rds.alters, *rds.Recovery.alters, *parameters.Parameters.alters]
+    pairs = [
+        *ecs.Ecs.alters,
+        *migrations.Migrations.alters,
+        *rds.Rds.alters,
+        *rds.Recovery.alters,
+        *parameters.Parameters.alters,
+    ]
     assert [one.change.__name__ for one in pairs if not one.permissions] == []
 
 

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 import adapters
 from adapters.ecs import RestartService, ScaleService, UpdateService
 from adapters.iam import DenyOlderSessions
+from adapters.migrations import DowngradeSchema, MigrateSchema
 from adapters.parameters import PLACES, SetParameter
 from adapters.plain import plain
 from adapters.postgres import Postgres
@@ -109,7 +110,7 @@ def test_every_change_that_aws_is_told_is_among_them() -> None:
 
 def test_an_ordinary_line_needs_no_quotes() -> None:
     for kind in every_change():
-        if kind is DenyOlderSessions:
+        if kind in (DenyOlderSessions, MigrateSchema, DowngradeSchema):
             continue  # A document of JSON has quotes of its own: see below.
         assert "'" not in filled(kind, PUT_IN).command()
 
@@ -122,6 +123,16 @@ def test_the_document_of_a_policy_is_one_word_of_the_line() -> None:
     (deny,) = change.document["Statement"]
     issued = {"DateLessThan": {"aws:TokenIssueTime": "2026-09-01T03:00:00Z"}}
     assert (deny["Effect"], deny["Condition"]) == ("Deny", issued)
+
+
+def test_the_overrides_of_a_task_are_one_word_of_the_line() -> None:
+    change = filled(MigrateSchema, "a005")
+    assert isinstance(change, MigrateSchema)
+    *line, overrides = shlex.split(change.command())
+    assert line[:3] == ["aws", "ecs", "run-task"] and line[-1] == "--overrides"
+    assert json.loads(overrides)["containerOverrides"] == [
+        {"name": "a005", "command": list(change.argv)}
+    ]
 
 
 def test_a_value_that_the_aws_cli_would_read_from_elsewhere_is_given_as_it_is() -> None:

@@ -23,6 +23,7 @@ import tests.crash.ads_cases
 import tests.crash.breach_cases
 import tests.crash.database_cases
 import tests.crash.kubernetes_cases
+import tests.crash.migration_cases
 import tests.crash.recovery_cases
 import tests.crash.restore_cases
 import tests.crash.vendor_cases  # noqa: F401 - their cases are declared there

@@ -1,0 +1,192 @@
+"""
+Reads what a service's image has of migrations, and migrates: each in a task of its own, of the
+service's own task definition. From the bot's process nothing is ever run against the database.
+
+A migration has happened when the version table says so *and* its task ended well. ECS forgets a
+task an hour after it has stopped; then the version table alone decides.
+"""
+
+import re
+from collections.abc import AsyncIterator, Sequence
+
+from adapters.aws_calls import AwsCalls
+from adapters.migrations import in_database
+from adapters.migrations.changes import DowngradeSchema, MigrateSchema, _Migration
+from adapters.migrations.facts import Image, Outcome, Schema, Standing, Thing
+from adapters.migrations.tasks import Lines, OneOffTasks, Place, Task, token_of
+from adapters.migrations.told import PROGRAM, Told
+from adapters.plain import plain
+from adapters.postgres_calls import PostgresCalls
+from bot.runbook import Adapter, Key, Progress, Run, Seen, pair
+from bot.runbook.errors import Refused, Unreachable
+from bot.secrets.vault import Credential
+
+READS: tuple[str, ...] = (
+    "ecs:RunTask",
+    "iam:PassRole",
+    "ecs:DescribeServices",
+    "ecs:DescribeTaskDefinition",
+    "ecs:ListTasks",
+    "ecs:DescribeTasks",
+    "logs:GetLogEvents",
+)
+#: A task that only reads is given this in place of the database: it leads nowhere.
+NOWHERE = "postgresql://nobody@database.invalid/none"
+RUNS = re.compile(r"Running (?:upgrade|downgrade) ")
+
+
+class Migrations(Adapter):
+    """`tool`: how the image calls alembic. `variable`: where it finds the database's address."""
+
+    def __init__(
+        self,
+        calls: AwsCalls,
+        cluster: str,
+        database: str,
+        dsn: Credential | None,
+        timeout_s: float = 5.0,
+        tool: Sequence[str] = ("alembic",),
+        variable: str = "DATABASE_URL",
+        look_every_s: float = 2.0,
+    ) -> None:
+        self._tasks = OneOffTasks(calls, cluster, look_every_s)
+        self._rows = PostgresCalls(dsn, timeout_s) if dsn else None
+        self._database, self._tool, self._variable = database, tuple(tool), variable
+
+    async def image(self, run: Run, service: str) -> Image:
+        """
+        Takes as long as a task needs to start, often a minute. The task reads scripts and gets no
+        database; asked again it is found again. Raises Refused, Unreachable.
+        """
+        stands = await in_database.stands(self._ours, run.id)
+        place = await self._tasks.place(service)
+        told = Told()
+        task = await self._read(run, place, stands, told)
+        if task.exit_code != 0:
+            raise Refused(
+                f"{place.image} cannot tell its migrations: {task.says()}. Is alembic in it, and"
+                " does it start where alembic.ini is?"
+            )
+        scripts, left_out, error = told.content()
+        return Image(
+            cluster=place.cluster,
+            database=self._database,
+            tool=self._tool,
+            service=service, task_definition=place.task_definition, container=place.container,
+            image=place.image, stands=stands, scripts=scripts, left_out=left_out,
+            error=plain(error, 300), as_of=self._tasks.now(),
+        )  # fmt: skip
+
+    async def standing(self, run: Run) -> Standing:
+        """Raises Refused, Unreachable."""
+        stands = await in_database.stands(self._ours, run.id)
+        return Standing(stands=stands, as_of=self._tasks.now())
+
+    async def schema(self, run: Run, expected: Sequence[Thing]) -> Schema:
+        return await in_database.schema(self._ours, run.id, expected)
+
+    async def outcome(self, change: MigrateSchema | DowngradeSchema) -> Outcome:
+        """Of a migration that was begun, with its log. Raises Refused, Unreachable."""
+        stands = await in_database.stands(self._ours, change.run)
+        found = await self._tasks.find(change.started_by)
+        if not found:
+            return Outcome(stands=stands)
+        lines = Lines()
+        await self._tasks.read_lines(found[0], lines)
+        said = lines.complaint if found[0].exit_code else lines.last
+        why = ": ".join(filter(None, (found[0].says(), said)))
+        return Outcome(stands=stands, exit_code=found[0].exit_code, why=why, lines=lines.shown())
+
+    @property
+    def _ours(self) -> PostgresCalls:
+        """Raises Refused when none is configured."""
+        if self._rows is None:
+            raise Refused("No database is configured, so nothing was done. Set postgres.dsn.")
+        return self._rows
+
+    async def _read(self, run: Run, place: Place, stands: str, told: Told) -> Task:
+        """The one that reads already, or has read it; what failed is begun anew."""
+        about = token_of(place.service, place.task_definition, stands)[:8]
+        started_by = f"rb/{run.id}/i{about}"[:36]
+        before = await self._tasks.find(started_by)
+        if not any(not task.is_over or task.exit_code == 0 for task in before):
+            token = token_of(run.id, started_by, f"{self._tasks.now():%Y%m%d%H}", str(len(before)))
+            argv = ("python", "-c", PROGRAM, stands)
+            nothing = ((self._variable, NOWHERE),)
+            await self._tasks.run(place, argv, token, started_by, nothing)
+        lines = Lines(told.hear)
+        async for task in self._tasks.follow(started_by, lines):
+            if task.is_over:
+                return task
+        raise Unreachable("The task that reads the image was not seen to its end. Try again.")
+
+    async def _see(self, change: _Migration) -> Seen:
+        found = await self._tasks.find(change.started_by)
+        task = found[0] if found else None
+        stands = await in_database.stands(self._ours, change.run)
+        now = f"the schema is at {stands}"
+        if task is None and stands in (change.revision, change.replacing):
+            return Seen("applied" if stands == change.revision else "before", now)
+        if task and not task.is_over:
+            return Seen("applying", f"{task.says()}, {now}")
+        ended = f"{now}, and {task.says()}" if task else now
+        is_done = stands == change.revision and task is not None and task.exit_code == 0
+        return Seen("applied" if is_done else "drifted", ended)
+
+    async def _migrate(self, change: _Migration, key: Key) -> AsyncIterator[Progress]:
+        """The task goes on in ECS when nobody looks any more: it is found again by its mark."""
+        place = await self._tasks.place(change.service)
+        planned = Place(
+            change.cluster, change.service, change.task_definition, change.container, "", place.how
+        )
+        await self._tasks.run(planned, change.argv, key, change.started_by)
+        begun = Begun()
+        lines = Lines(begun.hear)
+        async for task in self._tasks.follow(change.started_by, lines):
+            yield _progress(change, task, begun, lines)
+            if task.is_over and task.exit_code != 0:
+                raise Refused(await self._failed(change, task, lines))
+
+    async def _failed(self, change: _Migration, task: Task, lines: Lines) -> str:
+        stands = await in_database.stands(self._ours, change.run)
+        last = f" It says: {lines.complaint}." if lines.complaint else ""
+        where = (
+            f"The schema is still at {stands}: nothing of it stayed."
+            if stands == change.replacing
+            else f"It got as far as {stands}, which stays."
+        )
+        return f"The {change.way} to {change.revision} failed: {task.says()}.{last} {where}"
+
+    alters = (
+        pair(
+            MigrateSchema,
+            observe=_see,
+            apply=_migrate,
+            permissions=("ecs:RunTask", "iam:PassRole"),
+        ),
+        pair(
+            DowngradeSchema,
+            observe=_see,
+            apply=_migrate,
+            permissions=("ecs:RunTask", "iam:PassRole"),
+        ),
+    )
+
+
+class Begun:
+    """How many revisions alembic has begun, by its own lines."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def hear(self, line: str) -> None:
+        self.count += bool(RUNS.search(line))
+
+
+def _progress(change: _Migration, task: Task, begun: Begun, lines: Lines) -> Progress:
+    """Of the revision that runs nobody knows how far it is."""
+    total = len(change.steps)
+    is_well = task.is_over and task.exit_code == 0
+    done = total if is_well else max(0, min(begun.count, total) - 1)
+    note = lines.last or task.says()
+    return Progress(done, total, "revisions", f"({lines.count:,} lines) {note}")
