@@ -1,0 +1,158 @@
+"""RB-DB-001 as it goes by day and by night: the real bot, real alembic, a real PostgreSQL."""
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, replace
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from bot.runbook.durations import seconds
+from bot.runbook.step import Timing
+from bot.slack.views import names
+from commands import RUNBOOKS
+from sandbox.box import Box
+from sandbox.postgres import Database
+from tests.scenarios.company import bot_in, company_in
+from tests.scenarios.stage import Incident, Message, Person, has, until
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+STEPS = RUNBOOKS["RB-DB-001"].steps
+SCHEMA = "complyai-prod"
+LONG = 300.0  #: Seconds by which AWS's clock is ahead, so that it has counted requests at once.
+AS_IT_WAS = (
+    "DROP TABLE IF EXISTS ad_reviews",
+    "DROP INDEX IF EXISTS activity_events_by_action",
+    "ALTER TABLE org_ads DROP COLUMN IF EXISTS risk_band",
+    "UPDATE alembic_version SET version_num = 'a003'",
+)
+#: The hour at which this runs is none of its business: any traffic is quiet enough.
+QUIET = {"RB-DB-001": {"quiet": 10.0}}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def company(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Box]:
+    with pytest.MonkeyPatch.context() as patch:
+        looks_often(patch)
+        async with (
+            Database(organizations=60) as database,
+            company_in(tmp_path_factory.mktemp("company"), database) as box,
+            bot_in(box, thresholds=QUIET),
+        ):
+            box.aws.advance(LONG)
+            yield box
+
+
+def looks_often(patch: pytest.MonkeyPatch) -> None:
+    """In the place of half an hour of watching."""
+    for key, lasting in (("backup", 60), ("response", 1), ("database", 1)):
+        now = STEPS[key].timing
+        assert now
+        timing = Timing(seconds(0.3), now.until, seconds(lasting))
+        patch.setitem(STEPS, key, replace(STEPS[key], timing=timing))
+
+
+@dataclass(frozen=True)
+class Room(Incident):
+    """The channel in which the run was typed."""
+
+    async def presses(self, action: str) -> None:
+        await Person(self.box, "U0DANA").presses(await self.offers(action), self.channel, action)
+
+    async def is_answered(self, words: str) -> None:
+        def there() -> tuple[Message, str, str] | None:
+            labelled = ((m, *one) for m in self.messages for one in _choices(m))
+            return next(((m, a, v) for m, a, v, label in labelled if words in label), None)
+
+        message, action, value = await until(self.box, there)
+        await Person(self.box, "U0DANA").presses(message, self.channel, action, value)
+
+    async def is_approved(self, words: str) -> None:
+        asked = await self.asks_for_approval(words)
+        await Person(self.box, "U0RAVI").presses(asked, self.channel, names.APPROVE)
+
+    async def is_agreed_by_two(self, words: str) -> None:
+        """Both type what it is that is changed."""
+        for who in (Person(self.box, "U0RAVI"), Person(self.box, "U0LENA")):
+            asked = await self.asks_for_approval(words)
+            await who.presses(asked, self.channel, names.APPROVE_DESTROY)
+            form = await who.sees_form(names.APPROVE_MODAL)
+            assert not (await who.submits(form, {names.TYPED: SCHEMA})).errors
+
+
+def _choices(message: Message) -> Iterator[tuple[str, str, str]]:
+    """Action, value and label of each button, or of each entry of a menu."""
+    if has(message, names.CHOOSE):
+        for block in message.get("blocks", ()):
+            for element in block.get("elements", ()):
+                if str(element.get("action_id", "")).startswith(names.CHOOSE):
+                    for one in element.get("options") or [element]:
+                        yield element["action_id"], one["value"], one["text"]["text"]
+
+
+async def begun(box: Box, channel: str, text: str = "") -> Room:
+    assert (
+        await Person(box, "U0DANA").types(f"RB-DB-001 service=complyai-core{text}", channel)
+    ).acked
+    return Room(box, channel, channel)
+
+
+async def put_back(box: Box) -> None:
+    """The schema as it is on the day the sandbox begins."""
+    connection = await asyncpg.connect(box.database.maintenance_dsn)
+    try:
+        for statement in AS_IT_WAS:
+            await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+async def revision(box: Box) -> str:
+    connection = await asyncpg.connect(box.database.dsn)
+    try:
+        return str(await connection.fetchval("SELECT version_num FROM alembic_version"))
+    finally:
+        await connection.close()
+
+
+async def test_a_migration_is_read_backed_up_run_and_looked_at(company: Box) -> None:
+    await put_back(company)
+    begun_before = company.aws.one_offs.begun
+    room = await begun(company, "C0GENERAL")
+    await room.is_answered("a005: Events are found")
+    await room.shows("a003 to a005: a004: Ads have a risk band")
+    await room.presses(names.DONE)
+    await room.shows("Each can be taken back: a004, a005")
+    await room.is_approved("create-db-cluster-snapshot")
+    await room.shows("is available")
+    assert await revision(company) == "a003"
+    await room.is_agreed_by_two("alembic")
+    await room.shows("OK · Verify migration")
+    await room.shows("The schema is at a005, and all of it is there")
+    await room.shows("OK · The migration's log")
+    await room.says("FINISHED")
+    assert await revision(company) == "a005"
+    assert company.aws.one_offs.begun == begun_before + 2
+
+
+async def test_one_that_fails_half_way_says_where_the_schema_stands_and_is_taken_back(
+    company: Box,
+) -> None:
+    company.aws.one_offs.faulty.add("f006")
+    await put_back(company)
+    try:
+        room = await begun(company, "C0ALERTS", " revision=f006")
+        await room.presses(names.DONE)
+        await room.is_approved("create-db-cluster-snapshot")
+        await room.is_agreed_by_two("alembic")
+        await room.shows("could not create unique index")
+        await room.shows("It got as far as a005, which stays")
+        await room.presses(f"{names.GO_ON}:migrate")
+        await room.shows("The schema is at a005: between a003 and f006")
+        await room.presses(f"{names.PICK}:downgrade")
+        await room.is_agreed_by_two("downgrade")
+        await room.shows("The schema is back at a003")
+    finally:
+        company.aws.one_offs.faulty.clear()
+    assert await revision(company) == "a003"
