@@ -6,6 +6,7 @@ from commands.daily_001_morning_health_check import book as daily_001
 from commands.daily_002_ad_sync_monitoring import book as daily_002
 from commands.rb_db_001_schema_migration import book as rb_db_001
 from commands.rb_deploy_001_standard_deployment import book as rb_deploy_001
+from commands.rb_deploy_002_migration_deployment import book as rb_deploy_002
 from commands.rb_inc_001_service_outage import book as rb_inc_001
 from commands.rb_inc_002_data_breach_response import book as rb_inc_002
 from commands.rb_inc_003_database_performance import book as rb_inc_003
@@ -20,7 +21,6 @@ from commands.rb_sync_003_webhook_resubscription import book as rb_sync_003
 #: In the company's prose index and not executable yet; other runbooks lead to them all the same.
 IN_PROSE = {
     "RB-DB-002": "Data Backfill",
-    "RB-DEPLOY-002": "Database Migration Deployment",
 }
 
 RUNBOOKS = index(
@@ -32,6 +32,7 @@ RUNBOOKS = index(
     rb_inc_003,
     rb_db_001,
     rb_deploy_001,
+    rb_deploy_002,
     rb_int_001,
     rb_int_002,
     rb_rec_001,

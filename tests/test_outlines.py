@@ -48,7 +48,8 @@ def test_every_step_carries_out_some_line_of_the_prose(book_id: str) -> None:
     carried = {line.key for line in coverage(whole, DOCS / "prose")}
     proofs = {key for section in whole.sections for step in section.steps for key in step.proofs}
     steps = {step.key for section in whole.sections for step in section.steps}
-    assert steps - carried <= proofs
+    included = {key for key in steps if key.partition(".")[0] in carried and "." in key}
+    assert steps - carried - included <= proofs
 
 
 @pytest.mark.parametrize("book_id", RUNBOOKS)

@@ -59,6 +59,7 @@ class Company(Value):
         Vendor(name="Stripe", circuit_parameter="/complyai/circuit/stripe"),
         Vendor(name="Auth0", circuit_parameter="/complyai/circuit/auth0"),
     )
+    flag_prefix: str = "/complyai/flags/"  #: What the parameters of feature flags begin with.
     alerts_channel: str = "alerts"
     support_channel: str = "support"  #: Where users' trouble is reported.
 
