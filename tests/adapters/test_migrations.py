@@ -191,6 +191,14 @@ async def test_a_task_that_ecs_forgot_leaves_the_version_table_to_decide(town: T
     assert (await town.migrations._see(change)).state == "before"
 
 
+async def test_the_version_table_is_not_believed_against_the_exit_code(town: Town) -> None:
+    change = await town.planned("a004")
+    await carried_out(town, change, "key-137")
+    town.aws.one_offs.tasks[-1].task.exit_code = 137
+    seen = await town.migrations._see(change)
+    assert seen.state == "drifted" and "ended with 137" in seen.now
+
+
 async def test_one_key_is_one_task_however_often_it_is_said(town: Town) -> None:
     change, before = await town.planned("a004"), town.aws.one_offs.begun
     await asyncio.gather(*(carried_out(town, change, "key-twice") for _ in range(3)))
