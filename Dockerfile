@@ -21,6 +21,7 @@ COPY app.py ./
 COPY assembly ./assembly
 COPY bot ./bot
 COPY adapters ./adapters
+COPY backfills ./backfills
 COPY commands ./commands
 ENV PATH=/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \

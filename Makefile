@@ -2,7 +2,7 @@
 # what each target is for.
 PYTHON ?= python3
 BIN = .venv/bin
-SOURCES = app.py assembly bot adapters commands sandbox benchmarks tests
+SOURCES = app.py assembly bot adapters backfills commands sandbox benchmarks tests
 # Without compiled files every worker compiles all tests anew, which is a quarter of `make check`.
 export PYTHONDONTWRITEBYTECODE =
 INSTALL = $(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e

@@ -37,6 +37,7 @@ from adapters.stripe.processed import ProcessedEvents
 from adapters.tickets import Tickets
 from assembly.ads import ads
 from assembly.room import RunRoom
+from backfills import BACKFILLS
 from bot.access.policy import Policy
 from bot.runbook import Adapter, Thresholds
 from bot.runbook.errors import BookError
@@ -156,6 +157,7 @@ def postgres(settings: Settings, vault: Vault) -> Postgres:
         vault.credential_if(given.replica_dsn),
         given.timeout_s,
         vault.credential_if(given.maintenance_dsn),
+        BACKFILLS,
     )
 
 

@@ -5,6 +5,7 @@ from bot.runbook import index
 from commands.daily_001_morning_health_check import book as daily_001
 from commands.daily_002_ad_sync_monitoring import book as daily_002
 from commands.rb_db_001_schema_migration import book as rb_db_001
+from commands.rb_db_002_data_backfill import book as rb_db_002
 from commands.rb_deploy_001_standard_deployment import book as rb_deploy_001
 from commands.rb_deploy_002_migration_deployment import book as rb_deploy_002
 from commands.rb_inc_001_service_outage import book as rb_inc_001
@@ -18,11 +19,6 @@ from commands.rb_sync_001_manual_ad_sync import book as rb_sync_001
 from commands.rb_sync_002_token_refresh import book as rb_sync_002
 from commands.rb_sync_003_webhook_resubscription import book as rb_sync_003
 
-#: In the company's prose index and not executable yet; other runbooks lead to them all the same.
-IN_PROSE = {
-    "RB-DB-002": "Data Backfill",
-}
-
 RUNBOOKS = index(
     rb_sync_001,
     rb_sync_002,
@@ -31,6 +27,7 @@ RUNBOOKS = index(
     rb_inc_002,
     rb_inc_003,
     rb_db_001,
+    rb_db_002,
     rb_deploy_001,
     rb_deploy_002,
     rb_int_001,
@@ -39,5 +36,4 @@ RUNBOOKS = index(
     rb_rec_002,
     daily_001,
     daily_002,
-    in_prose=IN_PROSE,
 )

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PLACES = ("app.py", "assembly", "bot", "adapters", "commands")
+PLACES = ("app.py", "assembly", "bot", "adapters", "backfills", "commands")
 FILES = sorted(
     path
     for place in PLACES

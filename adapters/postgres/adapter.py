@@ -3,10 +3,11 @@ Reads the database as one role, and makes the changes in `adapters.postgres.chan
 which may do more. Whoever is asked knows each session by its name: `rb/`, the run, and what for.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
 
-from adapters.postgres import ending, maintaining
+from adapters.postgres import ending, estimating, filling, maintaining
+from adapters.postgres.backfills import Backfill, RunBackfill
 from adapters.postgres.bloat import Bloat, bloat
 from adapters.postgres.blocking import Locks, locks
 from adapters.postgres.changes import (
@@ -18,15 +19,20 @@ from adapters.postgres.changes import (
 )
 from adapters.postgres.connecting import Source
 from adapters.postgres.connectivity import Connectivity, connectivity
+from adapters.postgres.estimating import Estimate, Left
 from adapters.postgres.indexes import Indexes, indexes
 from adapters.postgres.integrity import Contents, clients, contents
 from adapters.postgres.sessions import Activity, activity
 from bot.runbook import Adapter, Key, Progress, Run, Seen, pair
+from bot.runbook.errors import Refused
 from bot.secrets.vault import Credential
 
 
 class Postgres(Adapter):
-    """`timeout_s` is for one look at the primary as a whole, and once more for the replica."""
+    """
+    `timeout_s` is for one look at the primary as a whole, and once more for the replica.
+    `backfills`: the catalogue.
+    """
 
     def __init__(
         self,
@@ -34,10 +40,12 @@ class Postgres(Adapter):
         replica_dsn: Credential | None = None,
         timeout_s: float = 5.0,
         maintenance_dsn: Credential | None = None,
+        backfills: Mapping[str, Backfill] | None = None,
     ) -> None:
         self._dsn, self._replica_dsn, self._timeout_s = dsn, replica_dsn, timeout_s
         self._reading = Source(dsn, "postgres.dsn", timeout_s)
         self._writing = Source(maintenance_dsn, "postgres.maintenance_dsn", timeout_s)
+        self._backfills = backfills or {}
 
     async def connectivity(self) -> Connectivity:
         """Raises Refused when no database is configured: that is no outage."""
@@ -77,6 +85,33 @@ class Postgres(Adapter):
         """Who is connected, by the names they give. Raises Unreachable, Refused."""
         return await clients(self._reading, run.id)
 
+    async def backfills(self) -> tuple[str, ...]:
+        """The names in the catalogue."""
+        return tuple(sorted(self._backfills))
+
+    async def backfill_gaps(self) -> tuple[str, ...]:
+        """Where the catalogue is otherwise than the database. Raises Unreachable, Refused."""
+        return await estimating.gaps(self._writing, tuple(self._backfills.values()))
+
+    async def estimate(self, run: Run, name: str, batch: int) -> Estimate:
+        """What a backfill would do now. It reads the whole table."""
+        return await estimating.estimate(self._writing, run.id, self._backfill(name), batch)
+
+    async def left(self, run: Run, name: str) -> Left:
+        """What a backfill has left undone. It reads the whole table."""
+        return await estimating.left(self._writing, run.id, self._backfill(name))
+
+    def _backfill(self, name: str) -> Backfill:
+        if name not in self._backfills:
+            raise Refused(f"There is no backfill {name} in the catalogue. Choose one of its menu.")
+        return self._backfills[name]
+
+    async def _see_backfill(self, change: RunBackfill) -> Seen:
+        return await filling.see(self._writing, change)
+
+    def _fill(self, change: RunBackfill, key: Key) -> AsyncIterator[Progress]:
+        return filling.fill(self._writing, change)
+
     async def _see_end(self, change: EndSession) -> Seen:
         return await ending.see(self._writing, change)
 
@@ -107,4 +142,5 @@ class Postgres(Adapter):
         pair(CreateIndex, observe=_see_create, apply=_create),
         pair(DropIndex, observe=_see_drop, apply=_drop),
         pair(DropInvalidIndex, observe=_see_drop, apply=_drop),
+        pair(RunBackfill, observe=_see_backfill, apply=_fill),
     )

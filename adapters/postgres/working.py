@@ -57,7 +57,7 @@ async def carry_out(
     }
     connection = await source.connected(name, settings)
     try:
-        statement = await _written(connection, written, of, approved)
+        statement = await written_as_approved(connection, written, of, approved)
         working = asyncio.create_task(connection.execute(statement), name=name)
         try:
             while not (await asyncio.wait({working}, timeout=LOOK_EVERY_S))[0]:
@@ -68,12 +68,15 @@ async def carry_out(
             connection.terminate()
             await asyncio.wait({working})
     except TROUBLE as error:
-        raise _no(error) from None
+        raise as_said(error) from None
     finally:
         connection.terminate()
 
 
-async def _written(connection: Any, query: str, of: Sequence[object], approved: str) -> str:
+async def written_as_approved(
+    connection: Any, query: str, of: Sequence[object], approved: str
+) -> str:
+    """The server's own writing of what was approved. Raises Refused when that is otherwise."""
     statement = await connection.fetchval(query, *of, timeout=WRITE_LIMIT_S)
     if statement != approved:
         raise Refused(
@@ -83,7 +86,7 @@ async def _written(connection: Any, query: str, of: Sequence[object], approved: 
     return str(statement)
 
 
-def _no(error: Exception) -> StepError:
+def as_said(error: Exception) -> StepError:
     """A no of the server's is one; anything else may have happened."""
     sqlstate = getattr(error, "sqlstate", None)
     if not sqlstate or sqlstate.startswith(("08", "57P")):

@@ -39,7 +39,9 @@ GRANTS = """
 
 BOT_GRANTS = """
     GRANT USAGE ON SCHEMA runbook_bot TO {role};
-    GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA runbook_bot TO {role};
+    GRANT SELECT, INSERT ON runbook_bot.notices, runbook_bot.kept_tokens TO {role};
+    GRANT USAGE ON SCHEMA runbook_bot TO {owner};
+    GRANT SELECT, INSERT, UPDATE ON runbook_bot.backfills TO {owner};
 """
 
 
@@ -70,7 +72,7 @@ async def fill(connection: Any, accounts: Accounts, organizations: int) -> None:
             await connection.execute(rows)
             await _give_tokens(connection)
             await connection.execute(_read("indexes.sql"))
-            await connection.execute(BOT_GRANTS.format(role=accounts.role))
+            await connection.execute(BOT_GRANTS.format(role=accounts.role, owner=accounts.owner))
     await connection.execute(GRANTS.format(role=accounts.role, owner=accounts.owner))
 
 

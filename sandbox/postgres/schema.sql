@@ -69,7 +69,8 @@ CREATE TABLE org_ads (
     score numeric(5, 2),
     last_sync timestamptz,
     created_at timestamptz NOT NULL,
-    updated_at timestamptz NOT NULL
+    updated_at timestamptz NOT NULL,
+    search_name text  -- New: a backfill of the catalogue fills it.
 );
 
 -- There is no index by action: whoever counts one kind of event reads them all.
@@ -80,7 +81,8 @@ CREATE TABLE activity_events (
     action text NOT NULL,
     ip inet,
     details jsonb NOT NULL DEFAULT '{}',
-    created_at timestamptz NOT NULL DEFAULT now()
+    created_at timestamptz NOT NULL DEFAULT now(),
+    network cidr  -- New: a backfill of the catalogue fills it where there is an address.
 );
 
 CREATE TABLE notifications (
@@ -157,6 +159,24 @@ CREATE TABLE runbook_bot.kept_tokens (
     expires_at timestamptz,
     kept_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (business_account, fingerprint)
+);
+
+CREATE TABLE runbook_bot.backfills (
+    run text NOT NULL,
+    backfill text NOT NULL,
+    relation oid NOT NULL,
+    statement text NOT NULL,
+    worker text NOT NULL,
+    after_key bigint NOT NULL DEFAULT -9223372036854775808,
+    upper_key bigint NOT NULL,
+    is_last boolean NOT NULL DEFAULT false,
+    filled bigint NOT NULL DEFAULT 0,
+    busy_s double precision NOT NULL DEFAULT 0,
+    begun_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    moved_at timestamptz,
+    is_analyzed boolean,
+    finished_at timestamptz,
+    PRIMARY KEY (run, backfill)
 );
 
 CREATE TABLE sync_runs (
