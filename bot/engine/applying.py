@@ -14,7 +14,8 @@ Only a broken glass passes it.
 import asyncio
 import logging
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,7 @@ import sqlalchemy as sa
 from bot.engine.audit import note
 from bot.engine.calling import is_cancelled_here, look
 from bot.engine.clock import Clock
+from bot.engine.effects import PAUSE
 from bot.engine.ended import (
     CANCELLED,
     ApplyTiming,
@@ -31,6 +33,7 @@ from bot.engine.ended import (
     all_done,
     end_of,
     half_way,
+    halted,
     is_over,
     kept_back,
     not_begun,
@@ -41,7 +44,7 @@ from bot.engine.made import DONE
 from bot.engine.reports import Report
 from bot.engine.systems import Systems
 from bot.engine.taking import Fenced
-from bot.runbook import Seen
+from bot.runbook import Progress, Seen
 from bot.runbook.changes import Change, Plan, calls
 from bot.runbook.errors import NothingDone, Refused
 from bot.store.store import Store
@@ -103,8 +106,8 @@ class Applier:
 
     async def _take_turn(self, job: Job, turn: Turn) -> Seen | Ended:
         if turn.intent_at is None:
-            if await self._store.read(_is_stopped, job.work_id):
-                return Ended("cancelled", Report(CANCELLED))
+            if stop := await self._store.read(_stop, job.work_id):
+                return _not_begun(stop)
             seen = await self._look_before(turn)
             if seen.state == "applied":
                 await self._mark(job, turn, "already so", seen)
@@ -152,12 +155,7 @@ class Applier:
             async with asyncio.timeout(self._timing.call_limit) as limit:
                 applying = self._systems.hand(turn.change).apply(turn.change, key)
                 if isinstance(applying, AsyncIterator):
-                    async for one in applying:
-                        limit.reschedule(_loop_time() + self._timing.call_limit)
-                        turn.since = self._clock.monotonic()
-                        part = one.done / one.total if one.total else None
-                        says = f"{one.done:,} of {one.total:,} {one.unit} {one.note}".rstrip()
-                        await self._progress(job, says, part)
+                    await self._follow(job, turn, applying, limit)
                 else:
                     await applying
             turn.answered = True
@@ -172,6 +170,22 @@ class Applier:
         except Exception as error:
             log.warning("%s: no clear answer (%s); looking", turn.change.target(), error)
 
+    async def _follow(
+        self, job: Job, turn: Turn, applying: AsyncIterator[Progress], limit: asyncio.Timeout
+    ) -> None:
+        """To its end; or, of a change in parts, to where somebody wants it to wait or to end."""
+        async with aclosing(_closable(applying)) as parts:
+            async for one in parts:
+                limit.reschedule(_loop_time() + self._timing.call_limit)
+                turn.since = self._clock.monotonic()
+                part = one.done / one.total if one.total else None
+                says = f"{one.done:,} of {one.total:,} {one.unit} {one.note}".rstrip()
+                await self._progress(job, says, part)
+                if turn.change.in_parts:
+                    turn.goes_on(one.done)
+                    if await self._store.tx(_live_on, job, turn.number, self._clock.now()):
+                        return
+
     async def _settle(self, job: Job, turn: Turn) -> Seen | Ended:
         """Looks until it is clear what became of a change that was intended."""
         began = self._clock.monotonic()
@@ -181,6 +195,9 @@ class Applier:
             if seen.state == "applied":
                 await self._mark(job, turn, "applied", seen)
                 return seen
+            between_parts = seen.state == "before" and turn.change.in_parts
+            if between_parts and (stop := await self._store.read(_stop, job.work_id)):
+                return halted(stop, seen)
             if seen.state == "applying":
                 await self._progress(job, seen.now, None)
             if ended := end_of(turn, seen, self._timing, now, now - began):
@@ -189,6 +206,8 @@ class Applier:
                 await self._clock.sleep(turn.kept_out.again_after_s if turn.kept_out else 0)
                 if ended := await self._set_out(job, turn):
                     return ended
+                if turn.change.in_parts:  # it may have gone on for hours
+                    began = self._clock.monotonic()
             else:
                 await self._clock.sleep(nap)
         raise AssertionError("the naps never end")
@@ -208,8 +227,33 @@ def _rows(c: sa.Connection, plan_id: str) -> list[Any]:
     return list(c.execute(query).all())
 
 
-def _is_stopped(c: sa.Connection, work_id: str) -> bool:
-    return bool(c.execute(sa.select(work.c.stop).where(work.c.id == work_id)).scalar_one())
+async def _closable(parts: AsyncIterator[Progress]) -> AsyncGenerator[Progress, None]:
+    """Closing it closes what it hands on."""
+    try:
+        async for one in parts:
+            yield one
+    finally:
+        if isinstance(parts, AsyncGenerator):
+            await parts.aclose()
+
+
+def _stop(c: sa.Connection, work_id: str) -> int:
+    """Whether it is to end, or to be paused; 0: neither."""
+    return int(c.execute(sa.select(work.c.stop).where(work.c.id == work_id)).scalar_one())
+
+
+def _not_begun(stop: int) -> Ended:
+    return Ended("paused" if stop == PAUSE else "cancelled", Report(CANCELLED))
+
+
+def _live_on(c: sa.Connection, job: Job, number: int, now: float) -> int:
+    """A sign of life of a change in parts; whether it is to end or to wait here."""
+    row = c.execute(sa.select(work).where(work.c.id == job.work_id)).one()
+    if row.fence != job.fence:
+        raise Fenced(job.work_id)
+    mine = sa.and_(changes.c.plan == job.plan_id, changes.c.number == number)
+    c.execute(sa.update(changes).where(mine).values(at=now))
+    return int(row.stop)
 
 
 def _intend(c: sa.Connection, job: Job, turn: Turn, now: float, frozen: Frozen) -> Ended | None:
@@ -218,7 +262,7 @@ def _intend(c: sa.Connection, job: Job, turn: Turn, now: float, frozen: Frozen) 
     if row.fence != job.fence or row.status != "taken":
         raise Fenced(job.work_id)
     if row.stop:
-        return Ended("cancelled", Report(CANCELLED))
+        return _not_begun(row.stop)
     if not holds_all(c, job.work_id, job.targets):
         raise Fenced(job.work_id)
     why = frozen(c, turn.change)

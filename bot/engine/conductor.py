@@ -35,6 +35,12 @@ from bot.engine.turns import (
 )
 from bot.runbook.outline import Outline, StepOutline
 
+APPLIED: dict[str, StepStatus] = {
+    "given": "given",
+    "cancelled": "cancelled",
+    "paused": "cancelled",  # when the run was cancelled since
+}
+
 
 def conduct(outline: Outline, run: RunState, event: Event) -> tuple[RunState, list[Effect]]:
     """The same state object and no effects when the event changes nothing: late, stale, twice."""
@@ -122,6 +128,9 @@ class _Score:
             self._become(key, "unsure")
             self._effect("doubt", key)
             return True
+        if event.outcome == "paused" and self._is_to_pause(key):
+            self._become(key, "paused")  # its locks stay, too
+            return True
         self._effect("free", key)
         if event.lends:
             self.run = replace(self.run, lent=self.run.lent | {key})
@@ -131,9 +140,11 @@ class _Score:
         if event.outcome == "outdated" and not self.run.step(key).returns:
             self._plan_again(key)
         else:
-            ends: dict[str, StepStatus] = {"given": "given", "cancelled": "cancelled"}
-            self._settle(key, ends.get(event.outcome, "failed"))
+            self._settle(key, APPLIED.get(event.outcome, "failed"))
         return True
+
+    def _is_to_pause(self, key: str) -> bool:
+        return self.run.status == "running" and self.run.step(key).wish == "pause"
 
     def _resolved(self, event: Event) -> bool:
         key = event.about
@@ -218,12 +229,33 @@ class _Score:
             if not run.holds(key):
                 return False
             self.run = replace(run, waved=run.waved | {key})
+        elif event.kind in ("paused", "resumed", "stopped"):
+            return self._wish(event)
         elif event.kind == "picked":
             return self._pick(key, event.by)
         elif event.kind == "undo":
             return self._undo(key, event.by)
         elif event.kind == "again":
             return self._again(key, event.by)
+        else:
+            return False
+        return True
+
+    def _wish(self, event: Event) -> bool:
+        """What is being applied comes to its end between two parts; the work says when it has."""
+        key, step = event.about, self.run.step(event.about)
+        if step.status == "paused" and event.kind == "resumed":
+            self.run = self.run.with_step(key, status="applying", wish="", wished_by="")
+            self._effect("apply", key)
+        elif step.status == "paused" and event.kind == "stopped":
+            self._effect("free", key)
+            self._settle(key, "cancelled")
+        elif step.status == "applying" and event.kind != "resumed" and step.wish != "stop":
+            wish = "pause" if event.kind == "paused" else "stop"
+            if step.wish == wish:
+                return False
+            self.run = self.run.with_step(key, wish=wish, wished_by=event.by)
+            self._effect("stop", key)
         else:
             return False
         return True
@@ -308,6 +340,9 @@ class _Score:
                 self._become(key, "cancelled")
             elif step.status == "applying":
                 self._effect("stop", key)
+            elif step.status == "paused":
+                self._effect("free", key)
+                self._become(key, "cancelled")
         left = any(step.status in AT_WORK for step in self.run.steps.values())
         if not (left or self.run.lent):
             self.run = replace(self.run, status="cancelled", errand=(), proofs=(), later=())
@@ -356,7 +391,8 @@ class _Score:
         self.run = replace(self.run, errand=(), proofs=())
 
     def _become(self, key: str, status: StepStatus) -> None:
-        self.run = self.run.with_step(key, status=status)
+        wish = {} if status == "paused" else {"wish": "", "wished_by": ""}
+        self.run = self.run.with_step(key, status=status, **wish)
 
     def _effect(self, what: str, key: str) -> None:
         step = self.run.step(key)

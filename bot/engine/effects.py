@@ -27,6 +27,10 @@ from bot.runbook.outline import Outline
 from bot.store.others import tell_others
 from bot.store.tables import changes, plans, waits, work
 
+#: What `work.stop` says: go on; end here; or end here until somebody lets it go on.
+CANCEL, PAUSE = 1, 2
+HALTED = "Stopped while it was paused. What was done stays done."
+
 
 @dataclass
 class Taken:
@@ -66,11 +70,14 @@ class Effects:
     def apply(self, effect: Effect, _report: Report) -> None:
         work_id = f"{self.run_id}/{effect.step}.apply#{effect.attempt}"
         mine = work.c.id == work_id
-        reopened = sa.update(work).where(mine).values(status="due")
-        if self.c.execute(reopened).rowcount:  # A person has vouched for what was unsure.
+        stop = CANCEL if self.run.status == "cancelling" else 0
+        reopened = sa.update(work).where(mine).values(status="due", stop=stop)
+        plan = self._plan(effect)
+        if self.c.execute(reopened).rowcount:  # A person vouched for it, or lets it go on.
+            begun = sa.and_(changes.c.plan == plan.id, changes.c.state == "intended")
+            self.c.execute(sa.update(changes).where(begun).values(at=self.now))
             self.taken.start.append(work_id)
             return
-        plan = self._plan(effect)
         try:
             loaded = parse(plan.text, self.kinds).changes
         except Outdated:  # Whoever carries it out says so; it touches nothing.
@@ -184,7 +191,9 @@ class Effects:
             work.c.attempt == effect.attempt,
             work.c.status != "finished",
         )
-        self.c.execute(sa.update(work).where(mine).values(stop=1))
+        is_paused = self.run.step(effect.step).wish == "pause" and self.run.status == "running"
+        stop = PAUSE if is_paused else CANCEL
+        self.c.execute(sa.update(work).where(mine).values(stop=stop))
         woken = sa.update(work).where(mine, work.c.status == "blocked").values(status="due")
         self.c.execute(woken)  # only to say that it was cancelled
         for row in self.c.execute(sa.select(work.c.id, work.c.status).where(mine)).all():
@@ -221,10 +230,14 @@ class Effects:
         plan = self._plan(effect)
         is_anew = self.run.status_of(effect.step) in ("waiting", "working")
         status = "outdated" if is_anew else "frozen" if self.outcome == "frozen" else None
+        halted = "" if self.outcome else HALTED
         self.c.execute(
             sa.update(plans)
             .where(plans.c.id == plan.id)
-            .values(outcome=report.says, **({"status": status} if status else {}))
+            .values(
+                outcome=report.says or ("" if self.outcome else HALTED),
+                **({"status": status} if status else {}),
+            )
         )
         self.said.append(Said("approval changed", plan.id))
         holder = f"{self.run_id}/{effect.step}.apply#{effect.attempt}"

@@ -5,6 +5,7 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from bot.engine.effects import PAUSE
 from bot.engine.made import DONE
 from bot.engine.reading import moment
 from bot.engine.reports import Report
@@ -13,8 +14,9 @@ from bot.runbook import Seen
 from bot.runbook.changes import Change
 from bot.runbook.errors import NothingDone
 
-Outcome = Literal["given", "unsure", "outdated", "failed", "cancelled", "frozen"]
+Outcome = Literal["given", "unsure", "outdated", "failed", "cancelled", "paused", "frozen"]
 CANCELLED = "Cancelled before it was applied"
+AGAIN = "What was done stays done: done again, it goes on after it."
 REPLACED = "It is not known whether this happened: the bot was replaced while it was under way."
 
 
@@ -55,11 +57,19 @@ class Turn:
     refused: str = ""  #: The other side's clear no.
     kept_out: NothingDone | None = None  #: The call had no effect, and may be made again.
     tries: int = 0  #: Calls that may have had an effect.
+    done: int | None = None  #: Of one made in parts: how far it was at its last sign of life.
+
+    def goes_on(self, done: int) -> None:
+        """One that has moved may break again: it was not the same that broke it."""
+        if self.done is not None and done > self.done:
+            self.tries = 1
+        self.done = done
 
 
 def is_over(turn: Turn, timing: ApplyTiming, now: float) -> bool:
     """Whether nothing of its call can be on its way any more."""
-    return turn.kept_out is not None or now >= turn.since + timing.margin
+    harmless = turn.kept_out is not None or turn.change.in_parts
+    return harmless or now >= turn.since + timing.margin
 
 
 def end_of(
@@ -73,6 +83,8 @@ def end_of(
         return Ended("failed", Report(f"It did not stay so: {seen.now}"))
     if seen.state == "before" and over:
         return _of_one_as_before(turn, seen, timing, waited_s)
+    if turn.change.in_parts and seen.state == "unreadable" and waited_s >= timing.margin * 2:
+        return Ended("failed", Report(f"It cannot be seen how far it is: {seen.now}. {AGAIN}"))
     patience = {"applying": timing.applying_limit, "unreadable": timing.margin * 2}
     return unsure(turn, seen) if waited_s >= patience.get(seen.state, math.inf) else None
 
@@ -84,7 +96,17 @@ def _of_one_as_before(
     if turn.kept_out:
         is_late = waited_s + turn.kept_out.again_after_s >= timing.margin * 2
         return Ended("failed", Report(str(turn.kept_out))) if is_late else None
+    if turn.change.in_parts:
+        broke = f"It broke off twice at the same place: {seen.now}. {AGAIN}"
+        return Ended("failed", Report(broke)) if turn.tries >= 2 else None
     return unsure(turn, seen) if not turn.change.repeatable or turn.tries >= 2 else None
+
+
+def halted(stop: int, seen: Seen) -> Ended:
+    """Between two parts, as a person has wanted it."""
+    if stop == PAUSE:
+        return Ended("paused", Report(f"{seen.now}. It goes on there when somebody lets it."))
+    return Ended("cancelled", Report(f"Stopped between two parts: {seen.now}. {AGAIN}"))
 
 
 def not_begun(turn: Turn, seen: Seen) -> Ended:

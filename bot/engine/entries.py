@@ -29,6 +29,7 @@ ENDED = {
     "failed": "change failed",
     "frozen": "change frozen",
     "cancelled": "change cancelled",
+    "paused": "change paused",
 }
 UNMADE = frozenset(ENDED) - {"given"}
 

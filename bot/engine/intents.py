@@ -146,6 +146,15 @@ class Desk(Protocol):
     async def go_on(self, run_id: str, step: str, by: Actor, key: str) -> Noted | Refusal:
         """Go on over a step that holds the run."""
 
+    async def pause(self, run_id: str, step: str, by: Actor, key: str) -> Noted | Refusal:
+        """What is being applied in parts waits after the one that it is at."""
+
+    async def resume(self, run_id: str, step: str, by: Actor, key: str) -> Noted | Refusal:
+        """What was paused goes on where it was."""
+
+    async def halt(self, run_id: str, step: str, by: Actor, key: str) -> Noted | Refusal:
+        """What is being applied in parts, or paused, ends there."""
+
     async def cancel(self, run_id: str, by: Actor, key: str) -> Noted | Refusal: ...
 
     async def decide(

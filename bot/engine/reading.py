@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -87,7 +88,7 @@ def _run(c: sa.Connection, row: Any, kinds: Kinds, frozen: tuple[Frozen, ...]) -
         started_at=moment(row.started_at),
         origin=Origin(row.origin_channel, row.origin_name),
         status="running" if state.status == "new" else state.status,
-        steps={one.key: one for one in _steps(c, row.id, outline, state)},
+        steps={one.key: one for one in _steps(c, row.id, outline, state, kinds)},
         approvals=approvals,
         questions=questions,
         held=held_at(outline, state) if state.status == "running" else (),
@@ -120,15 +121,16 @@ def _undoable(
 
 
 def _steps(
-    c: sa.Connection, run_id: str, outline: Outline, state: RunState
+    c: sa.Connection, run_id: str, outline: Outline, state: RunState, kinds: Kinds
 ) -> Iterator[StepRecord]:
     stored = {row.key: row for row in c.execute(sa.select(steps).where(steps.c.run == run_id))}
-    waiting = _waiting_for_locks(c, run_id)
+    waiting, in_parts = _waiting_for_locks(c, run_id), {k for k, v in kinds.items() if v.in_parts}
     for section in outline.sections:
         for step in section.steps:
             for key in (step.key, step.key + UNDO):
                 if key == step.key or key in state.steps:
-                    yield _step(outline, section.key, key, state, stored.get(key), waiting)
+                    one = _step(outline, section.key, key, state, stored.get(key), waiting)
+                    yield replace(one, in_parts=not in_parts.isdisjoint(step.changes))
 
 
 def _step(
@@ -158,6 +160,8 @@ def _step(
         section=section,
         status=state.status_of(key),
         attempt=state.step(key).attempt,
+        wish=state.step(key).wish,
+        wished_by=state.step(key).wished_by,
         lasting_s=spec.lasting_s,
         blocked_by=waiting.get(key, ""),
         **known,
@@ -231,6 +235,7 @@ def _changes(
             state=row.state,
             seen=row.seen,
             at=_moment(row.at),
+            in_parts=bool(change and change.in_parts),
         )
 
 

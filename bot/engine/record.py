@@ -23,6 +23,7 @@ StepStatus = Literal[
     "asked",  # a person is asked
     "planned",  # its plan waits for approval
     "applying",  # approved; waits for the target's lock, or is being applied
+    "paused",  # a person has paused it, between two parts of its change
     "unsure",  # it is not known whether a change happened; a person must say
     "ok",
     "warning",
@@ -71,7 +72,8 @@ class ChangeRecord:
     undo: str | None  #: The command that takes it back; None: it cannot be undone.
     state: Literal["planned", "intended", "applied", "already so"] = "planned"
     seen: str = ""  #: What was seen there last.
-    at: datetime | None = None  #: When it was last looked at.
+    at: datetime | None = None  #: When it was last looked at, or seen going on.
+    in_parts: bool = False  #: It can be paused, and goes on where it was.
 
 
 @dataclass(frozen=True)
@@ -164,13 +166,16 @@ class ApprovalRecord:
     def good_until(self) -> datetime:
         """
         When it counts no more: it is as short-lived given as asked. The rest of a plan follows
-        upon what was made of it, and not upon what was made long ago.
+        upon what was made of it, and not upon what was made long ago; what is made in parts, upon
+        its last part, or upon the person who let it go on.
         """
         if not self.people:
             return datetime.max.replace(tzinfo=UTC)
         given = [decision.at for decision in self.decisions if decision.approves]
         given += [self.glass.at] if self.glass else []
         given += [one.at for one in self.changes if one.at and one.state == "applied"]
+        begun = [one for one in self.changes if one.in_parts and one.state == "intended"]
+        given += [one.at for one in begun if one.at]
         return max([self.asked_at, *given]) + (self.expires_at - self.asked_at)
 
 
@@ -211,6 +216,9 @@ class StepRecord:
     ended_at: datetime | None = None
     attempt: int = 0
     lasting_s: float | None = None  #: Of a watch: how long it lasts at most, in seconds.
+    in_parts: bool = False  #: Of an action: what it changes can be paused.
+    wish: Literal["", "pause", "stop"] = ""  #: What a person wants of it, or has: it is paused.
+    wished_by: str = ""  #: Their immutable id.
     blocked_by: str = ""  #: While it waits for a target's lock: who holds it, since when.
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from bot.engine.record import StepStatus
 
 #: Somebody or something is still at it.
-NOT_OVER = frozenset({"waiting", "working", "asked", "planned", "applying", "unsure"})
+NOT_OVER = frozenset({"waiting", "working", "asked", "planned", "applying", "paused", "unsure"})
 #: In a section that holds, these keep the run from going on until a person says so.
 HOLDING = frozenset({"problem", "unknown", "blocked", "denied", "expired", "failed", "cancelled"})
 #: Later steps can have its result.
@@ -18,7 +18,8 @@ PLANS_AT_MOST = 3
 EventKind = Literal[
     "started",
     "returned",  # a step's function answered; outcome: see CALL_OUTCOMES
-    # a plan was carried out; outcome: given | unsure | outdated | failed | cancelled | frozen
+    # a plan was carried out; outcome: given | unsure | outdated | failed | cancelled | paused
+    # | frozen
     "applied",
     "decided",  # a plan was judged; outcome: approved | glass broken | denied | expired
     "answered",  # outcome: '' | again | without, of a step that cannot be done or asked so now
@@ -31,7 +32,11 @@ EventKind = Literal[
     "go on",
     "closed",  # nothing more is picked from a section; `about` is its key
     "cancelled",
+    "paused",  # a person wants what is being applied to wait between two parts;
+    "resumed",  # to go on;
+    "stopped",  # or to end there
 ]
+Wish = Literal["", "pause", "stop"]
 CALL_OUTCOMES: Mapping[str, StepStatus] = {
     "ok": "ok",
     "warning": "warning",
@@ -67,6 +72,13 @@ class StepState:
     plans: int = 0  #: Of an action: how many were made since it was last begun by a person.
     by: str = ""  #: The person who asked for it; '': it came up by itself.
     returns: bool = False  #: Of an undo: it was approved together with what it takes back.
+    wish: Wish = ""  #: Of what is being applied in parts: what a person wants of it, and who.
+    wished_by: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """Without a wish as ever, so that a version that knows of none can read it."""
+        wish = {"wish", "wished_by"} if not self.wish else set()
+        return {name: value for name, value in asdict(self).items() if name not in wish}
 
 
 NOT_BEGUN = StepState()
@@ -121,6 +133,7 @@ class RunState:
     def as_json(self) -> dict[str, Any]:
         return {
             **asdict(self),
+            "steps": {key: step.as_json() for key, step in self.steps.items()},
             "waved": sorted(self.waved),
             "closed": sorted(self.closed),
             "lent": sorted(self.lent),

@@ -152,7 +152,7 @@ class _Page(Effects):
                 values["ended_at"] = self.now
             if step.status == "blocked":
                 values["says"] = f"Left out: {self._lacks(key)} gave nothing to go on"
-            elif step.status == "cancelled":
+            elif step.status == "cancelled" and was.status != "paused":
                 values["says"] = "Stopped: the run was cancelled"
             if key == event.about:
                 values |= _reported(report)

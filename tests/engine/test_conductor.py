@@ -71,7 +71,7 @@ CALLED = {
     "confirm": ("asked", "nothing", "gone"),
     "include": ("mapped", "nothing", "gone"),
 }
-APPLIED = ("given", "unsure", "outdated", "failed", "cancelled")
+APPLIED = ("given", "unsure", "outdated", "failed", "cancelled", "paused")
 DECIDED = ("approved", "denied", "expired")
 
 
@@ -117,6 +117,8 @@ class Stage:
         return self.plan.step(key.removesuffix(UNDO)).unattended is not None
 
     def send(self, event: Event) -> None:
+        if event.kind == "resumed" and self.run.status_of(event.about) == "paused":
+            self.applies.remove((event.about, self.run.step(event.about).attempt))
         again, late = conduct(self.plan, self.run, event), conduct(self.plan, self.run, event)
         assert again == late, "not a function of its arguments"
         self.run, effects = again
@@ -147,6 +149,7 @@ class Stage:
             wishes.append(Event("closed", section))
         for key in (step.key for section in self.plan.sections for step in section.steps):
             wishes += [Event("picked", key), Event("undo", key), Event("again", key)]
+            wishes += [Event("paused", key), Event("resumed", key), Event("stopped", key)]
         return wishes
 
     def granted_wishes(self) -> list[Event]:
@@ -159,6 +162,11 @@ class Stage:
             self.approved.add((event.about, event.attempt))
         self.send(event)
 
+    def paused(self) -> list[str]:
+        paused = [key for key, step in self.run.steps.items() if step.status == "paused"]
+        assert all((key, self.run.step(key).attempt) in self.locked for key in paused)
+        return paused
+
     def check(self) -> None:
         if self.run.is_over:
             assert not self.locked, "a run ended and kept a lock"
@@ -168,6 +176,7 @@ class Stage:
             assert self.out, "cancelling, and nothing left to wait for"
             return
         waits_for_people = held_at(self.plan, self.run) or open_pick(self.plan, self.run)
+        waits_for_people = waits_for_people or self.paused()
         assert self.out or waits_for_people, "stuck: nothing is out and nobody is asked"
 
 
@@ -210,6 +219,8 @@ def test_a_run_that_is_answered_always_comes_to_its_end(
             anew = ("not yet", "outdated", "again")
             final = [e for e in stage.answers(effect) if e.outcome not in anew]
             stage.answer(effect, data.draw(st.sampled_from(final)))
+        elif paused := stage.paused():
+            stage.send(Event("resumed", paused[0]))
         elif held := held_at(stage.plan, stage.run):
             stage.send(Event("go on", held[0]))
         else:
@@ -239,7 +250,7 @@ def test_a_cancelled_run_ends_once_nothing_is_being_applied(status: str) -> None
     stage = Stage(LAMPS)
     stage.run = stage.run.with_step("greet", status=status)
     stage.send(Event("cancelled"))
-    ended = status not in ("applying", "unsure")
+    ended = status not in ("applying", "unsure")  # also what was paused
     assert stage.run.status == ("cancelled" if ended else "cancelling")
 
 

@@ -237,6 +237,15 @@ class SmallDesk:
     async def go_on(self, run_id: str, step: str, by: Actor, key: str) -> Noted | Refusal:
         return await self._note("go on", key, by, run=run_id, step=step)
 
+    async def pause(self, run_id: str, step: str, by: Actor, key: str) -> Noted | Refusal:
+        return await self._note("pause", key, by, run=run_id, step=step)
+
+    async def resume(self, run_id: str, step: str, by: Actor, key: str) -> Noted | Refusal:
+        return await self._note("resume", key, by, run=run_id, step=step)
+
+    async def halt(self, run_id: str, step: str, by: Actor, key: str) -> Noted | Refusal:
+        return await self._note("halt", key, by, run=run_id, step=step)
+
     async def cancel(self, run_id: str, by: Actor, key: str) -> Noted | Refusal:
         return await self._note("cancel", key, by, run=run_id)
 

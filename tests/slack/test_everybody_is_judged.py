@@ -46,6 +46,8 @@ OPERATORS = DEFAULT.may.model_copy(update={"break_glass": ("operator",), "review
 POLICY = DEFAULT.model_copy(update={"may": OPERATORS})
 ACTING_WORDS = {"run", "dry", "cancel", "audit", "freeze", "thaw", "schedule"}
 
+BETWEEN_PARTS = (names.PAUSE, names.RESUME, names.HALT)
+
 
 class Heard(Calls):
     """Slack as far as listeners call it; keeps what was said and shown."""
@@ -148,7 +150,7 @@ class Stage:
             return self.run
         if name == names.CLOSE:
             return names.value(self.run, "cure")
-        if name in (names.PICK, names.UNDO, names.AGAIN, names.GO_ON):
+        if name in (names.PICK, names.UNDO, names.AGAIN, names.GO_ON, *BETWEEN_PARTS):
             return names.value(self.run, "paint")
         if name == names.NEXT_HOP:
             return names.value(self.run, "color#0")

@@ -45,6 +45,30 @@ class Leading(Records):
     async def go_on(self, run_id: str, step: str, by: Actor, key: str) -> Noted | Refusal:
         return await self._tell(run_id, "go on", step, by, key)
 
+    async def pause(self, run_id: str, step: str, by: Actor, key: str) -> Noted | Refusal:
+        why = await self._why_not_between_parts(run_id, step)
+        return await self._tell(run_id, "paused", step, by, key, lambda _outline, _run: why)
+
+    async def resume(self, run_id: str, step: str, by: Actor, key: str) -> Noted | Refusal:
+        def awaited(_outline: Outline, run: RunState) -> str:
+            return "" if run.status_of(step) == "paused" else "It is not paused now."
+
+        return await self._tell(run_id, "resumed", step, by, key, awaited)
+
+    async def halt(self, run_id: str, step: str, by: Actor, key: str) -> Noted | Refusal:
+        why = await self._why_not_between_parts(run_id, step, "paused")
+        return await self._tell(run_id, "stopped", step, by, key, lambda _outline, _run: why)
+
+    async def _why_not_between_parts(self, run_id: str, step: str, also: str = "") -> str:
+        """Why it cannot be paused or stopped; '' when it can."""
+        record = await self.record(run_id)
+        known = record.steps.get(step) if record else None
+        if known is None or not known.in_parts:
+            return "It is not made in parts, so it cannot be paused or stopped."
+        if known.status not in ("applying", also):
+            return "Nothing of it is at work now."
+        return "It has not begun: it waits for its turn." if known.blocked_by else ""
+
     async def cancel(self, run_id: str, by: Actor, key: str) -> Noted | Refusal:
         return await self._tell(run_id, "cancelled", "", by, key)
 

@@ -10,7 +10,7 @@ from bot.slack.views.ephemeral import noted, refused
 
 
 async def lead(front: Front, visit: Visit) -> Answer:
-    """Pick, undo, again, go on, finish, cancel."""
+    """Pick, undo, again, go on, pause, resume, stop, finish, cancel."""
     return said(await _intent(front.desk, visit))
 
 
@@ -25,12 +25,14 @@ def _intent(desk: Desk, visit: Visit) -> Awaitable[Noted | Refusal]:
     pressed, by, key = visit.pressed, visit.actor, visit.key
     if pressed.name == names.CANCEL:
         return desk.cancel(pressed.id, by, key)
-    if pressed.name == names.PICK:
-        return desk.pick(pressed.id, pressed.key, by, key)
-    if pressed.name == names.UNDO:
-        return desk.undo(pressed.id, pressed.key, by, key)
-    if pressed.name == names.AGAIN:
-        return desk.again(pressed.id, pressed.key, by, key)
-    if pressed.name == names.GO_ON:
-        return desk.go_on(pressed.id, pressed.key, by, key)
-    return desk.close(pressed.id, pressed.key, by, key)
+    of_a_step = {
+        names.PICK: desk.pick,
+        names.UNDO: desk.undo,
+        names.AGAIN: desk.again,
+        names.GO_ON: desk.go_on,
+        names.PAUSE: desk.pause,
+        names.RESUME: desk.resume,
+        names.HALT: desk.halt,
+        names.CLOSE: desk.close,
+    }
+    return of_a_step[pressed.name](pressed.id, pressed.key, by, key)

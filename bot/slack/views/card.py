@@ -25,7 +25,7 @@ from bot.slack.views.kit import (
     mrkdwn as mrkdwn_text,
 )
 from bot.slack.views.limits import Block, fit_blocks, fit_message
-from bot.slack.views.offers import for_the_run, held_steps, offered_actions
+from bot.slack.views.offers import between_parts, for_the_run, held_steps, offered_actions
 from bot.slack.views.sections import ahead, line, only_a_person, section_block, stretches, unwell
 from bot.slack.views.starter import starter_text
 from bot.slack.views.words import ENDED, RUN_WORD, age, by_itself, clock, count, lasted
@@ -58,7 +58,12 @@ def card(run: RunRecord, behind_s: float = 0, may_lead: bool = True) -> Rendered
             blocks += [section_block(stretch, run), *offers]
     if waiting := ahead(coming if run.status not in ENDED else []):
         blocks.append(waiting)
-    tail = [*held_steps(run, may_lead), *for_the_run(run, may_lead), *_behind(behind_s)]
+    tail = [
+        *held_steps(run, may_lead),
+        *(between_parts(run) if may_lead else ()),
+        *for_the_run(run, may_lead),
+        *_behind(behind_s),
+    ]
     return Rendered(fit_message(card_text(run)), fit_blocks(blocks, tail=tail))
 
 

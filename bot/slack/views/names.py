@@ -21,6 +21,9 @@ UNDO = "rb.undo"
 AGAIN = "rb.again"  # Do a step again, or plan anew what was not applied. A button or a menu.
 GO_ON = "rb.go_on"
 CLOSE = "rb.close"  # Finish: nothing more of this section. The key is the section's.
+PAUSE = "rb.pause"  # What is being applied in parts: waits after this one,
+RESUME = "rb.resume"  # goes on,
+HALT = "rb.halt"  # or ends there.
 CANCEL = "rb.cancel"  # The value is the run's id alone.
 TIMELINE = "rb.timeline"  # The value is the run's id alone.
 

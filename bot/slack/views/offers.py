@@ -7,16 +7,20 @@ from collections.abc import Iterator, Sequence
 
 from bot.engine.record import RunRecord, StepRecord
 from bot.slack.views import limits, names
-from bot.slack.views.escape import cut, one_line
+from bot.slack.views.escape import cut, mention, mrkdwn, one_line
 from bot.slack.views.kit import (
     Element,
     actions,
     button,
     confirm,
+    context,
     menu,
     option,
     plain,
     section,
+)
+from bot.slack.views.kit import (
+    mrkdwn as mrkdwn_text,
 )
 from bot.slack.views.limits import Block
 from bot.slack.views.sections import UNDO, Stretch, line
@@ -52,6 +56,34 @@ def held_steps(run: RunRecord, may_lead: bool = True) -> list[Block]:
     if (more := len(held) - HELD_ROWS) > 0:
         blocks.append(section(plain(f"{count(more, 'more step')} after these.", 200)))
     return blocks
+
+
+def between_parts(run: RunRecord) -> list[Block]:
+    """Pausing, resuming and stopping what is made in parts."""
+    blocks = [_wished(step) for step in run.steps.values() if step.wished_by]
+    buttons = [one for step in run.steps.values() for one in _between_parts(step, run)]
+    return [*blocks, *actions(buttons)]
+
+
+def _wished(step: StepRecord) -> Block:
+    did = {"pause": "pauses", "stop": "stops"}[step.wish or "pause"]
+    did = "has paused" if step.status == "paused" else did
+    return context(mrkdwn_text(f"{mention(step.wished_by)} {did}: {mrkdwn(step.title, 300)}"))
+
+
+def _between_parts(step: StepRecord, run: RunRecord) -> Iterator[Element]:
+    value, title = names.value(run.id, step.key), one_line(step.title)
+    at_work = step.in_parts and step.status == "applying" and not step.blocked_by
+    if run.status != "running" or not (at_work or step.status == "paused"):
+        return
+    if step.status == "paused":
+        yield button("Resume", names.RESUME, value, step.key, style="primary")
+    elif not step.wish:
+        yield button("Pause", names.PAUSE, value, step.key)
+    if step.wish != "stop":
+        said = f"{title} ends there. What was done stays done: done again, it goes on after it."
+        sure = confirm("Stop this?", said, "Stop it", "Keep it", "danger")
+        yield button("Stop after this part", names.HALT, value, step.key, confirm=sure)
 
 
 def for_the_run(run: RunRecord, may_lead: bool = True) -> list[Block]:
@@ -109,7 +141,7 @@ def _is_read(step: StepRecord) -> bool:
 
 def _is_busy(run: RunRecord) -> bool:
     """One remedy at a time: while one is under way, no other is planned."""
-    asked: Sequence[str] = ("planned", "applying", "unsure")
+    asked: Sequence[str] = ("planned", "applying", "paused", "unsure")
     return any(step.status in asked for step in run.steps.values())
 
 

@@ -120,6 +120,8 @@ def line(step: StepRecord, run: RunRecord) -> str:
         parts.append(watching)
     if step.blocked_by and step.status == "applying":
         parts.append(f"waits for its turn: {one_line(step.blocked_by)}")
+    if wish := _wish(step):
+        parts.append(wish)
     if said:
         parts.append(said)
     spoken = parts[0] + (": " + " · ".join(parts[1:]) if parts[1:] else "")
@@ -133,6 +135,12 @@ def only_a_person(step: StepRecord) -> str:
     return found[1] if found else ""
 
 
+def _wish(step: StepRecord) -> str:
+    if step.status != "applying" or not step.wish:
+        return ""
+    return "pauses after this part" if step.wish == "pause" else "stops after this part"
+
+
 def _as_of(step: StepRecord) -> str:
     if step.kind in ("check", "watch") and step.ended_at and step.status not in OPEN:
         return f" (as of {exact(step.ended_at)})"
@@ -140,7 +148,7 @@ def _as_of(step: StepRecord) -> str:
 
 
 def _watching(step: StepRecord, now: datetime | None) -> str:
-    if step.status not in ("working", "applying"):
+    if step.status not in ("working", "applying", "paused"):
         return ""
     drawn = bar(step.progress) if step.progress is not None else ""
     if step.lasting_s is None or not (now and step.started_at):

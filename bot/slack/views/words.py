@@ -16,6 +16,7 @@ WORD: dict[StepStatus, str] = {
     "asked": "ASKED",
     "planned": "NEEDS APPROVAL",
     "applying": "APPLYING",
+    "paused": "PAUSED",
     "unsure": "NOT KNOWN",
     "ok": "OK",
     "warning": "WARNING",
@@ -35,6 +36,7 @@ TASK: dict[StepStatus, TaskStatus] = {
     "asked": "in_progress",
     "planned": "in_progress",
     "applying": "in_progress",
+    "paused": "pending",
     "unsure": "error",
     "ok": "complete",
     "warning": "complete",
@@ -57,7 +59,7 @@ RUN_WORD: dict[RunStatus, str] = {
 }
 
 OPEN: frozenset[StepStatus] = frozenset(
-    {"waiting", "working", "asked", "planned", "applying", "unsure"}
+    {"waiting", "working", "asked", "planned", "applying", "paused", "unsure"}
 )
 WELL: frozenset[StepStatus] = frozenset({"ok", "given", "nothing"})
 #: Worst first; how findings are counted and listed.
