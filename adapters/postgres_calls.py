@@ -142,12 +142,8 @@ TROUBLE = (
     ValueError,
     OverflowError,
 )
-#: A right, a table or a column is missing.
-NOT_AS_AGREED = (
-    asyncpg.InsufficientPrivilegeError,
-    asyncpg.UndefinedTableError,
-    asyncpg.UndefinedColumnError,
-)
+#: A right, a table, a column or a function is missing, or is of another type.
+NOT_AS_AGREED = (asyncpg.SyntaxOrAccessError,)
 #: The driver has one bare ConnectionError for all of this.
 NOT_BEGUN = Failure(
     "refused",

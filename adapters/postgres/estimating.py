@@ -134,7 +134,7 @@ async def gaps(source: Source, backfills: Sequence[Backfill]) -> tuple[str, ...]
             await _found(source, "doctor", one)
             await source.rows(_name("doctor"), f"{_counting(one)} LIMIT 0")
         except Refused as error:
-            said.append(str(error))
+            said.append(str(error) if one.name in str(error) else f"{one.name}: {error}")
     return tuple(said)
 
 

@@ -195,12 +195,12 @@ class _Work:
                 self.moved = time.monotonic()
             elif time.monotonic() - self.moved > PATIENCE_S:
                 raise Refused(f"For {PATIENCE_S / 60:.0f} min others held the rows. {self.kept}")
-            until = time.monotonic() + self.pace.now_s
+            ended = time.monotonic()
             while True:
                 if time.monotonic() - self.looked >= LOOK_EVERY_S:
                     await self._look()
                     yield self._progress()
-                if (left_s := until - time.monotonic()) <= 0:
+                if (left_s := ended + self.pace.now_s - time.monotonic()) <= 0:
                     break
                 await asyncio.sleep(min(left_s, LOOK_EVERY_S))
         async for one in self._analyze():
@@ -226,14 +226,14 @@ class _Work:
         try:
             await self._batch()
         except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
-            self.pace.because = "others hold rows of the batch"
+            why = "others hold rows of the batch"
         except asyncpg.QueryCanceledError:
-            self.pace.because = "a batch took too long"
+            why = "a batch took too long"
             self.size = max(self.size // 2, min(SMALLEST_BATCH, self.change.batch))
         else:
             return True
         await self.connection.execute("ROLLBACK")
-        self.pace.slow_down()
+        self.pace.stumble(why)
         return False
 
     async def _batch(self) -> None:

@@ -36,13 +36,15 @@ class Pace:
     first: Load
     now_s: float = field(init=False)  #: The pause as it is now.
     because: str = ""  #: Why it is slow; empty: it is not.
+    stumbled: str = ""  #: Why the last batch was not made.
     _firsts: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.now_s = self.pause_s
 
     def took(self, seconds: float, rows: int) -> float | None:
-        """Of a batch. How many times as long as the first ones, when those are known."""
+        """Of a batch that was made. How many times as long as the first ones, if that is known."""
+        self.stumbled = ""
         each = seconds / max(rows, 1)
         if len(self._firsts) < FIRST_BATCHES:
             self._firsts.append(each)
@@ -51,12 +53,17 @@ class Pace:
 
     def judge(self, load: Load, times: Sequence[float] = ()) -> None:
         """`times`: of the batches since the last look, how many times as long each took."""
-        self.because = self._busy(load) or self._dragging(times)
+        self.because = self.stumbled or self._busy(load) or self._dragging(times)
         if self.because:
             self.slow_down()
         else:
             half = self.now_s / 2
             self.now_s = self.pause_s if half < max(self.pause_s, STEP_S / 2) else half
+
+    def stumble(self, why: str) -> None:
+        """A batch was not made; until one is, that is why it is slow."""
+        self.stumbled = self.because = why
+        self.slow_down()
 
     def slow_down(self) -> None:
         longest = max(LONGEST_S, self.pause_s)

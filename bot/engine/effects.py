@@ -235,7 +235,7 @@ class Effects:
             sa.update(plans)
             .where(plans.c.id == plan.id)
             .values(
-                outcome=report.says or ("" if self.outcome else HALTED),
+                outcome=report.says or halted,
                 **({"status": status} if status else {}),
             )
         )

@@ -8,7 +8,14 @@ from typing import Any
 
 import asyncpg
 
-from adapters.postgres import CreateIndex, DropIndex, DropInvalidIndex, EndSession, Vacuum
+from adapters.postgres import (
+    CreateIndex,
+    DropIndex,
+    DropInvalidIndex,
+    EndSession,
+    RunBackfill,
+    Vacuum,
+)
 from adapters.rds import ModifyClass
 from sandbox.box import Box
 from tests.crash.cases import HELD_S, Case, Wire, _until, aws, case
@@ -21,6 +28,19 @@ VALID = """
 """
 THERE = "SELECT count(*) FROM pg_class WHERE relname = $1"
 BROKEN = "UPDATE pg_index SET indisvalid = false WHERE indexrelid = $1::regclass"
+#: Twice if a row was; once only if every row was.
+WRITTEN = """
+    SELECT CASE WHEN sum(writes) FILTER (WHERE writes > 1) > 0 THEN 2
+           WHEN bool_and(writes = 1) THEN 1 ELSE 0 END FROM crash_fill
+"""
+CRASH_FILL = "CREATE TABLE crash_fill AS SELECT id, NULL::bigint AS filled, 0 AS writes"
+COUNTING = """
+    ALTER TABLE crash_fill ADD PRIMARY KEY (id), OWNER TO complyai_owner;
+    CREATE OR REPLACE FUNCTION count_write() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN NEW.writes := OLD.writes + 1; RETURN NEW; END $$;
+    CREATE TRIGGER count_write BEFORE UPDATE ON crash_fill
+        FOR EACH ROW EXECUTE FUNCTION count_write();
+"""
 OID = "SELECT $1::regclass::oid::bigint"
 SESSION = "SELECT backend_start, xact_start FROM pg_stat_activity WHERE pid = $1"
 STILL = "SELECT count(*) FROM pg_stat_activity WHERE pid = $1 AND backend_start = $2"
@@ -111,6 +131,20 @@ async def drop_invalid_index(box: Box) -> Case:
     made = CreateIndex(**await of_table(box, "sync_runs"), index=index, columns=("status",))
     change = DropInvalidIndex(**made.undo().model_dump())
     return Case(change, lambda _: 1 - now(box, THERE, index), wire(box, change.statement()))
+
+
+@case(RunBackfill)
+async def run_backfill(box: Box) -> Case:
+    """Made once is: each of its rows is written once, and it is finished."""
+    of = "org_business_accounts"
+    await run(box, f"DROP TABLE IF EXISTS crash_fill; {CRASH_FILL} FROM {of}; {COUNTING}")
+    table = await of_table(box, "crash_fill")
+    upper, rows = await row(box, "SELECT max(id), count(*) FROM crash_fill")
+    change = RunBackfill(
+        **table, backfill="crash-fill", key="id", column="filled", expression="id + 1",
+        todo="filled IS NULL", batch=100, pause_s=0, upper=upper, rows=rows,
+    )  # fmt: skip
+    return Case(change, lambda _: now(box, WRITTEN), wire(box, "UPDATE public.crash_fill"))
 
 
 @case(ModifyClass, "single")

@@ -176,8 +176,9 @@ class Stage:
             assert self.out, "cancelling, and nothing left to wait for"
             return
         waits_for_people = held_at(self.plan, self.run) or open_pick(self.plan, self.run)
-        waits_for_people = waits_for_people or self.paused()
-        assert self.out or waits_for_people, "stuck: nothing is out and nobody is asked"
+        assert self.out or waits_for_people or self.paused(), (
+            "stuck: nothing is out and nobody is asked"
+        )
 
 
 @pytest.mark.parametrize("plan", [LAMPS, CROSSING], ids=["lamps", "crossing"])
