@@ -296,7 +296,7 @@ class _Work:
         finally:
             if not analyzing.done():
                 self.connection.terminate()
-                await asyncio.wait({analyzing})
+                await asyncio.gather(analyzing, return_exceptions=True)
         is_so = await self.connection.fetchval(ANALYZED, self.change.oid, began)
         await self._note(FINISH, bool(is_so))
 
