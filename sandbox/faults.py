@@ -143,6 +143,14 @@ async def _slow_query(box: "Box") -> None:
     await box.harms.slow_query.start()
 
 
+async def _busy(box: "Box") -> None:
+    await box.harms.busy.start()
+
+
+async def _not_busy(box: "Box") -> None:
+    await box.harms.busy.stop()
+
+
 async def _no_slow_query(box: "Box") -> None:
     await box.harms.slow_query.stop()
 
@@ -260,6 +268,14 @@ SCENES: Sequence[Scene] = (
         _slow_query,
         _no_slow_query,
         lambda box: box.harms.slow_query.is_over,
+    ),
+    Scene(
+        "busy-database",
+        "A busy database",
+        "An export is at work in 20 sessions. A backfill that goes on meanwhile slows down by"
+        " itself, and says why.",
+        _busy,
+        _not_busy,
     ),
     Scene(
         "bloat",

@@ -19,6 +19,7 @@ IN_BETWEEN, BEHIND = 4, 36
 #: of a pile-up waits, so that all of this can be at once.
 TIMES = 2
 UNREACHABLE = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+CROWD = 20
 EXPORT, REPORT = "nightly-export", "weekly-report"
 
 #: For every user all events are read, twice, because there is no index by action or user.
@@ -147,6 +148,17 @@ class SlowQuery(Harm):
                 await asyncio.sleep(0.1)
 
 
+class Busy(Harm):
+    """An export in many sessions, which are all at work."""
+
+    async def start(self) -> None:
+        for _ in range(CROWD):
+            session = await self._session(EXPORT)
+            self._at_work(session.execute("SELECT pg_sleep(3600)"))
+        count = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(3600)%'"
+        await self._until(count, lambda there: bool(there >= CROWD))
+
+
 class Bloated(Harm):
     """Dead rows that nobody takes away, for autovacuum is off."""
 
@@ -205,6 +217,7 @@ class Harms:
     def __init__(self, database: Database) -> None:
         self.lock_pileup = LockPileup(database)
         self.slow_query = SlowQuery(database)
+        self.busy = Busy(database)
         self.bloated = Bloated(database)
         self.old_snapshot = OldSnapshot(database)
         self.invalid_index = InvalidIndex(database)

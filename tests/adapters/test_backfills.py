@@ -17,6 +17,7 @@ from adapters.postgres import Backfill, Postgres, RunBackfill, catalogue, fillin
 from bot.runbook import Progress
 from bot.runbook.errors import BookError, Refused, Unreachable
 from sandbox.postgres import Database
+from sandbox.postgres.harm import Busy
 from tests.adapters.harmed import RUN, client, made, run
 from tests.credentials import given
 
@@ -190,6 +191,21 @@ async def test_it_is_given_up_with_what_was_done_when_others_hold_them_too_long(
         await other.execute("BEGIN; UPDATE \"Fill me\" SET name = 'held' WHERE id = 15")
         with pytest.raises(Refused, match="9 of 90 rows are filled and stay so"):
             await made(postgres._fill(change, "k"))
+
+
+async def test_while_others_are_busy_it_is_slow_and_says_so_and_then_quick_again(
+    database: Database,
+) -> None:
+    postgres, change = await hundred(database)
+    busy, notes = Busy(database), []
+    async for one in postgres._fill(change, "k"):
+        notes.append(one.note)
+        if len(notes) == 2:
+            await busy.start()
+        if "20 sessions are at work" in one.note:
+            await busy.stop()
+    assert any("slowed down: 20 sessions are at work, 0 when" in note for note in notes)
+    assert "slowed down" not in notes[-2]
 
 
 async def test_a_session_that_is_cut_loses_nothing(database: Database) -> None:
