@@ -139,6 +139,8 @@ def vendors(
         looks["Auth0"] = auth0(settings, vault, calls).users(NOBODY)
     if settings.evidence.bucket:
         looks["the evidence's bucket"] = evidence(settings, vault, stack).check()
+    if settings.postgres.maintenance_dsn:
+        looks["Backfills"] = postgres(settings, vault).check_backfills()
     if settings.postgres.security_dsn:
         looks["PostgreSQL, as security"] = Accounts(customers(settings, vault)).find([NOBODY])
     return looks

@@ -89,9 +89,9 @@ class Postgres(Adapter):
         """The names in the catalogue."""
         return tuple(sorted(self._backfills))
 
-    async def backfill_gaps(self) -> tuple[str, ...]:
-        """Where the catalogue is otherwise than the database. Raises Unreachable, Refused."""
-        return await estimating.gaps(self._writing, tuple(self._backfills.values()))
+    async def check_backfills(self) -> None:
+        """Raises Refused where the catalogue does not fit the database; Unreachable."""
+        await estimating.check(self._writing, tuple(self._backfills.values()))
 
     async def estimate(self, run: Run, name: str, batch: int) -> Estimate:
         """What a backfill would do now. It reads the whole table."""

@@ -126,16 +126,18 @@ async def left(source: Source, run: str, backfill: Backfill) -> Left:
     )
 
 
-async def gaps(source: Source, backfills: Sequence[Backfill]) -> tuple[str, ...]:
-    """What the catalogue has otherwise than the database, in words. Raises Unreachable."""
+async def check(source: Source, backfills: Sequence[Backfill]) -> None:
+    """Raises Refused with all that the catalogue has otherwise than the database; Unreachable."""
     said = []
+    await source.rows(_name("doctor"), HOW_FAR, "", "")
     for one in backfills:
         try:
             await _found(source, "doctor", one)
             await source.rows(_name("doctor"), f"{_counting(one)} LIMIT 0")
         except Refused as error:
             said.append(str(error) if one.name in str(error) else f"{one.name}: {error}")
-    return tuple(said)
+    if said:
+        raise Refused(" ".join(said))
 
 
 async def _found(source: Source, run: str, backfill: Backfill) -> Row:

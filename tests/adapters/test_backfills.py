@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from adapters.postgres import Backfill, Postgres, RunBackfill, catalogue, filling, pace
+from backfills import BACKFILLS
 from bot.runbook import Progress
 from bot.runbook.errors import BookError, Refused, Unreachable
 from sandbox.postgres import Database
@@ -281,15 +282,23 @@ async def test_where_the_catalogue_does_not_fit_the_database_it_says_so(
 ) -> None:
     await run(database.admin_dsn, TABLE)
     postgres = postgres_of(database, NAMES, *STRANGE)
-    table, column, key, sense = await postgres.backfill_gaps()
-    assert "no-table does not fit this database: there is no table public.nowhere" in table
-    assert 'public."Fill me" has no column nothing' in column
-    assert "its key name must be a whole number and is text" in key
-    assert "no-sense" in sense
+    with pytest.raises(Refused) as refused:
+        await postgres.check_backfills()
+    for words in (
+        "no-table does not fit this database: there is no table public.nowhere",
+        'public."Fill me" has no column nothing',
+        "its key name must be a whole number and is text",
+        "no-sense",
+    ):
+        assert words in str(refused.value)
     with pytest.raises(Refused, match="no-table does not fit"):
         await postgres.estimate(RUN, "no-table", 10)
     with pytest.raises(Refused, match="There is no backfill elsewhere"):
         await postgres.estimate(RUN, "elsewhere", 10)
+
+
+async def test_the_companys_own_catalogue_fits_its_database(database: Database) -> None:
+    await postgres_of(database, *BACKFILLS.values()).check_backfills()
 
 
 async def test_a_key_without_an_index_is_seen_in_the_plan(database: Database) -> None:
