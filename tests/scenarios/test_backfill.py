@@ -105,6 +105,8 @@ async def test_a_backfill_is_paused_resumed_and_survives_a_death_and_no_row_is_d
     room = Incident(box, ROOM, "general")
     rows = await value(box, "SELECT count(*) FROM org_ads")
     await approved(box, room)
+    while not await filled(box):
+        assert not room.saying("FINISHED")
     await presses(room, LENA, names.PAUSE)
     await room.shows("PAUSED · Run the backfill")
     await room.shows(f"<@{LENA}> has paused")

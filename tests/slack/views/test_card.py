@@ -1,5 +1,6 @@
 """The card says at a glance how a run is, and offers only what can be done."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,7 @@ from bot.slack.views.names import pressed
 from bot.slack.views.words import TASK, WORD
 from tests.slack.views.checking import action_ids, elements, labels, words
 from tests.slack.views.sample import (
+    DANA,
     after,
     approval,
     long_run,
@@ -84,6 +86,30 @@ def test_while_one_remedy_is_under_way_no_other_is_offered() -> None:
     offered = {one.partition(":")[0] for one in action_ids(card(run))}
     assert names.PICK not in offered
     assert names.UNDO not in offered
+
+
+@pytest.mark.parametrize(
+    ("changed", "offered"),
+    [
+        ({"status": "applying"}, {names.PAUSE, names.HALT}),
+        ({"status": "applying", "wish": "pause", "wished_by": DANA}, {names.HALT}),
+        ({"status": "applying", "wish": "stop", "wished_by": DANA}, set()),
+        ({"status": "paused", "wish": "pause", "wished_by": DANA}, {names.RESUME, names.HALT}),
+        ({"status": "applying", "blocked_by": "run 2345"}, set()),
+        ({"status": "applying", "in_parts": False}, set()),
+    ],
+)
+def test_what_is_made_in_parts_offers_what_can_be_done_with_it(
+    changed: dict[str, Any], offered: set[str]
+) -> None:
+    run = outage()
+    key, step = next((key, one) for key, one in run.steps.items() if one.kind == "action")
+    step = replace(step, **{"in_parts": True, **changed})
+    shown = card(replace(run, steps={**run.steps, key: step}))
+    ours = {names.PAUSE, names.RESUME, names.HALT}
+    assert {one.partition(":")[0] for one in action_ids(shown)} & ours == offered
+    said = json.dumps(shown.blocks)
+    assert (f"<@{DANA}> has paused" in said) == (step.status == "paused")
 
 
 def test_a_held_step_offers_to_go_on_or_to_look_again() -> None:
