@@ -1,7 +1,7 @@
 """
 How fast a backfill goes, beside the same SQL run from psql, and what a reader notices of it.
 
-A real server with a table of --rows rows (default 300,000; the full one is 10,000,000, some ten
+A real server with a table of --rows rows (default 300,000; the full one is 10,000,000, three
 minutes and 4 GB: `python -m benchmarks.bench_backfill --rows 10000000`). Both write the same
 statement with the same batches and no pause, each batch its own transaction; psql is one script
 with the keys written out. A reader asks for one row by its key all the while. The aim is 0.85 of
