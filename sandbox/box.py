@@ -12,6 +12,7 @@ import itertools
 import json
 import os
 import secrets
+import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -252,12 +253,16 @@ class Box:
         return {**self.credentials, **told}
 
     def _kept(self, name: str, secret: str) -> Reference:
-        """A secret as a bot finds it in production: in a file of its own."""
+        """
+        A secret as a bot finds it in production: in a file of its own, and never half of it, also
+        while another bot is set up.
+        """
         folder = self._folder / "secrets"
         folder.mkdir(mode=0o700, exist_ok=True)
-        file = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(file, "w") as opened:
+        written, whole = tempfile.mkstemp(dir=folder)  # Only its owner may read it.
+        with os.fdopen(written, "w") as opened:
             opened.write(f"{secret}\n")
+        os.replace(whole, folder / name)
         return Reference(f"file:{folder / name}")
 
     def _certificate(self) -> Path:
