@@ -11,6 +11,12 @@ from bot.runbook import CHANGE, DESTROY, Change, Facts, Key, Table
 
 Status = Literal["ACTIVE", "DRAINING", "INACTIVE", "MISSING"]
 RUN_TAG, FROM_TAG = "runbook-run", "runbook-from"
+#: For jq: the image of one container, and without what ECS says of a definition by itself.
+WITH_IMAGE = (
+    "(.containerDefinitions[] | select(.name == $container).image) = $image"
+    " | del(.taskDefinitionArn, .revision, .status, .requiresAttributes, .compatibilities,"
+    " .registeredAt, .registeredBy)"
+)
 GRACE_S = 60  #: For so long failed health checks of a new task do not count.
 DEPLOYMENT = {
     "deploymentCircuitBreaker": {"enable": True, "rollback": True},
@@ -41,10 +47,11 @@ class RegisterTaskDefinition(Change):
         return self.template.rpartition(":")[0]
 
     def command(self) -> str:
-        image = f'(.containerDefinitions[]|select(.name=="{self.container}").image)="{self.image}"'
+        template, container, image = map(shlex.quote, (self.template, self.container, self.image))
         return (
-            f"aws ecs register-task-definition --family {shlex.quote(self.family)}"
-            f" --cli-input-json <{self.template} with {image}>"
+            f"aws ecs describe-task-definition --task-definition {template} --query taskDefinition"
+            f" | jq --arg container {container} --arg image {image} {shlex.quote(WITH_IMAGE)}"
+            " | aws ecs register-task-definition --cli-input-json file:///dev/stdin"
         )
 
     def then(self) -> str:
