@@ -1,21 +1,28 @@
 """
-Whether following a migration that writes 100,000 lines in a minute delays a click.
+Whether following a migration that writes 100,000 lines in a minute delays an approval.
 
 AWS is a process of its own, and the task a child of it. In this one its log is followed as an
-adapter does, and beside that a clock is looked at every 5 ms: by how much later than wanted it
-wakes is how long a click would wait for the loop. Compared are a loop that has nothing to do, and
-a bare reader: once the task is over its lines are asked for and counted, and no more.
+adapter does, while a bot on the same loop, with its store in a file, has one plan after another
+approved: measured is from the approval until the next step has begun. A clock is looked at every
+5 ms as well: by how much later than wanted it wakes is what anything would wait for the loop.
+Compared are a loop that has nothing else to do, and a bare reader: once the task is over its lines
+are asked for and counted, and no more.
 """
 
 import asyncio
+import itertools
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from adapters.aws_calls import AwsCalls
 from adapters.migrations.tasks import Lines, OneOffTasks, Task
 from benchmarks.bench_logs import Measured, lateness
 from benchmarks.measuring import median, p99, print_table, process
+from benchmarks.small_bot import SmallBot, small_bot
 
 CLUSTER, SERVICE = "production", "complyai-core"
 LINES, SECONDS, QUIET_S, LOOK_EVERY_S = 100_000, 60, 10.0, 2.0
@@ -26,16 +33,42 @@ WRITES = (
     "        print('INFO  [alembic.runtime.migration] row', part, line)\n"
     "    print(end='', flush=True); time.sleep(1)\n"
 )
+APPROVED_EVERY_S = 0.2
 Reading = Callable[[OneOffTasks, AwsCalls, str, Measured], Awaitable[None]]
 
 
-async def measure(reading: Reading, calls: AwsCalls, name: str) -> Measured:
-    tasks, found = OneOffTasks(calls, CLUSTER, LOOK_EVERY_S), Measured()
-    found.sent = (LINES // SECONDS + 1) * SECONDS
+@dataclass
+class Found(Measured):
+    approval_ms: list[float] = field(default_factory=list)
+
+
+@asynccontextmanager
+async def beside(bot: SmallBot, name: str) -> AsyncIterator[Found]:
+    """What is measured while the block is at work."""
+    found = Found()
+    both = asyncio.gather(lateness(found), approving(bot, name, found))
+    try:
+        yield found
+    finally:
+        both.cancel()
+        await asyncio.gather(both, return_exceptions=True)
+
+
+async def approving(bot: SmallBot, name: str, found: Found) -> None:
+    for number in itertools.count():
+        lever = f"{name}-{number}"
+        run_id, plan = await bot.planned(lever)
+        found.approval_ms.append(await bot.reaching(lever, bot.approves(plan, lever)))
+        await bot.finishes(run_id, lever)
+        await asyncio.sleep(APPROVED_EVERY_S)
+
+
+async def measure(reading: Reading, bot: SmallBot, calls: AwsCalls, name: str) -> Found:
+    tasks = OneOffTasks(calls, CLUSTER, LOOK_EVERY_S)
     await tasks.run(await tasks.place(SERVICE), ["python", "-c", WRITES], name, name)
-    clock = asyncio.create_task(lateness(found))
-    await reading(tasks, calls, name, found)
-    clock.cancel()
+    async with beside(bot, name) as found:
+        found.sent = (LINES // SECONDS + 1) * SECONDS
+        await reading(tasks, calls, name, found)
     return found
 
 
@@ -76,37 +109,36 @@ async def looks(tasks: OneOffTasks, name: str) -> AsyncIterator[Task]:
         await asyncio.sleep(LOOK_EVERY_S)
 
 
-async def nothing() -> Measured:
-    found = Measured()
-    with suppress(TimeoutError):
-        async with asyncio.timeout(QUIET_S):
-            await lateness(found)
+async def nothing(bot: SmallBot) -> Found:
+    async with beside(bot, "idle") as found:
+        await asyncio.sleep(QUIET_S)
     return found
 
 
 async def bench() -> None:
     os.environ.setdefault("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
     os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "not-a-secret")
-    async with process(["-m", "benchmarks.chatty_task"]) as aws:
-        assert aws.stdout
-        calls = AwsCalls("us-east-1", (await aws.stdout.readline()).decode().strip())
-        found = {
-            "nothing to do": await nothing(),
-            "read once, at the end": await measure(barely, calls, "bare"),
-            "followed": await measure(followed, calls, "followed"),
-        }
-        await calls.close()
+    with tempfile.TemporaryDirectory() as folder:
+        url = f"sqlite:///{Path(folder) / 'bot.db'}"
+        async with process(["-m", "benchmarks.chatty_task"]) as aws, small_bot(url) as bot:
+            assert aws.stdout
+            calls = AwsCalls("us-east-1", (await aws.stdout.readline()).decode().strip())
+            found = {
+                "nothing to do": await nothing(bot),
+                "read once, at the end": await measure(barely, bot, calls, "bare"),
+                "followed": await measure(followed, bot, calls, "followed"),
+            }
+            await calls.close()
     rows = [
-        [
-            who,
-            *(f"{one:.2f}" for one in (median(m.late_ms), p99(m.late_ms), max(m.late_ms))),
-            f"{m.sent:,}",
-            f"{m.came:,}",
-        ]
-        for who, m in found.items()
+        [who, *_ms(one.approval_ms), *_ms(one.late_ms), f"{one.sent:,}", f"{one.came:,}"]
+        for who, one in found.items()
     ]
-    heads = ["the loop is late by, ms", "p50", "p99", "most", "lines written", "came"]
+    heads = ["ms", "approval p50", "p99", "most", "loop p50", "p99", "most", "written", "came"]
     print_table(f"The log of a task with {LINES:,} lines in {SECONDS} s", heads, rows)
+
+
+def _ms(values: Sequence[float]) -> list[str]:
+    return [f"{one:.1f}" for one in (median(values), p99(values), max(values))]
 
 
 if __name__ == "__main__":
