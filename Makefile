@@ -12,11 +12,11 @@ INSTALL = $(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -
 sandbox: .venv/.sandbox
 	$(BIN)/python app.py sandbox $(ARGS)
 
-# Its tests wait for processes and clocks for most of the time: two cores carry three of them at once.
+# Its tests wait for processes and clocks for half of the time: two cores carry four of them at once.
 test: static
 	@command -v chromium >/dev/null || { echo "The tests of the sandbox's page need Chromium: apt-get install chromium"; exit 1; }
 	@command -v kubectl >/dev/null || { echo "The tests of the sandbox's Kubernetes need kubectl: apt-get install kubernetes-client"; exit 1; }
-	$(BIN)/python -m pytest -q -n 3 --dist loadfile
+	$(BIN)/python -m pytest -q -n 4 --dist loadfile
 
 check: static
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow"

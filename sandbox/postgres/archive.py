@@ -19,7 +19,7 @@ from sandbox.guard import dismiss, guard
 from sandbox.postgres.binaries import Binaries
 from sandbox.postgres.server import HOST, Server, environment
 
-RECEIVED_LIMIT_S, PROMOTED_LIMIT_S, LOOK_EVERY_S = 10.0, 60.0, 0.02
+RECEIVED_LIMIT_S, PROMOTED_LIMIT_S, LOOK_EVERY_S = 60.0, 60.0, 0.02
 #: pg_receivewal calls a segment that is not whole yet so.
 RESTORE = "cp '{wal}/%f' '%p' || cp '{wal}/%f.partial' '%p'"
 

@@ -40,6 +40,7 @@ GRANTS = """
 BOT_GRANTS = """
     GRANT USAGE ON SCHEMA runbook_bot TO {role};
     GRANT SELECT, INSERT ON runbook_bot.notices, runbook_bot.kept_tokens TO {role};
+    GRANT SELECT ON runbook_bot.backfills TO {role};
     GRANT USAGE ON SCHEMA runbook_bot TO {owner};
     GRANT SELECT, INSERT, UPDATE ON runbook_bot.backfills TO {owner};
 """

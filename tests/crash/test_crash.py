@@ -24,12 +24,23 @@ def test_every_change_that_an_adapter_makes_has_its_case() -> None:
 async def test_no_change_is_made_twice_or_lost_whose_bot_dies_before_it_is_written_down(
     database: DatabaseKind, tmp_path: Path
 ) -> None:
-    rows = await matrix(database, tmp_path, list(CASES), is_slice=True)
+    rows = await matrix(database, tmp_path, one_of_each_adapter(), is_slice=True)
+    assert rows
     told = report(rows)
     for row in rows:
         assert not row.count("is_doubled") and not row.count("is_lost"), told
         assert not row.count("is_unknown") or CASES[row.kind].untold, told
         assert row.count("was_killed"), told
+
+
+def one_of_each_adapter() -> list[type[Change]]:
+    """And of each kind of database it knows: the classes of one adapter are called alike."""
+    first: dict[tuple[type[Adapter], DatabaseKind], type[Change]] = {}
+    for adapter in _all(Adapter):
+        for one in adapter.alters:
+            if one.change in CASES:
+                first.setdefault((adapter, CASES[one.change].database), one.change)
+    return list(dict.fromkeys(first.values()))
 
 
 def _all(kind: type[Adapter]) -> list[type[Adapter]]:

@@ -34,8 +34,8 @@ def test_nothing_is_ever_made_that_was_not_approved_as_shown(tmp_path: Path) -> 
     class Machine(ApprovalMachine):
         site, tally = OnDisk(tmp_path), Counter[str]()
 
-    run(500, 1, Machine)
-    assert Machine.tally["steps"] >= 500
+    run(300, 1, Machine)
+    assert Machine.tally["steps"] >= 300
     for what in WHAT_MUST_HAPPEN:
         assert Machine.tally[what], f"no {what} at all: the steps prove nothing"
 
@@ -47,5 +47,5 @@ def test_nor_on_postgresql_where_two_replicas_decide_at_once() -> None:
         class Machine(ApprovalMachine):
             site, tally = server, Counter[str]()
 
-        run(300, 1, Machine)
+        run(150, 1, Machine)
         assert Machine.tally["applies"]

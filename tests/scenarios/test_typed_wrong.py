@@ -19,7 +19,6 @@ def box(shared: Box) -> Box:
     ("typed", "answer"),
     [
         ("RB-INC-01 brief_desc=core", ["no RB-INC-01", "Run RB-INC-001"]),
-        ("RB-DB-001", ["RB-DB-001 Schema Migration", "follow its prose"]),
         (
             "RB-INC-001 brief=core",
             ["RB-INC-001 has no input", "Did you mean `brief_desc`", "severity"],
