@@ -133,6 +133,7 @@ def fill(parts: Parts, database: DatabaseKind) -> None:
         (ads.backoff_parameter, "off"),
         (ads.interval_parameter, "15"),
         (ads.first_parameter, "none"),
+        (f"{parts.company.flag_prefix}reviews", "off"),
     ):
         parts.parameters.put(name, value)
     watch(parts)
