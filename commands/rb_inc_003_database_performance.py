@@ -153,7 +153,9 @@ def session_to_end(
     )
 
 
-@remediation.action("Kill long-running queries (if safe)", suggested_by=(locks, current_queries))
+@remediation.action(
+    "Kill long-running queries (if safe)", suggested_by=(locks, current_queries), reread=load
+)
 def end_session(
     run: Run,
     session_to_end: Session,
@@ -176,7 +178,7 @@ def table_to_vacuum(bloat: Bloat, limits: Limits) -> Question[TableBloat] | Noth
     return choose(bloat.above(limits.dead_share), TableBloat.label, if_none="No table is bloated")
 
 
-@remediation.action("Run VACUUM if bloat detected", suggested_by=bloat)
+@remediation.action("Run VACUUM if bloat detected", suggested_by=bloat, reread=load)
 def vacuum(
     run: Run, table_to_vacuum: TableBloat, bloat: Bloat, limits: Limits
 ) -> Plan[Vacuum] | Nothing:
@@ -197,7 +199,7 @@ def index_to_make(indexes: Indexes) -> Question[Remedy] | Nothing:
     )
 
 
-@remediation.action("Add missing index (if scan detected)", suggested_by=indexes)
+@remediation.action("Add missing index (if scan detected)", suggested_by=indexes, reread=load)
 def add_index(run: Run, index_to_make: Remedy) -> Plan[CreateIndex | DropInvalidIndex]:
     return plan(
         index_to_make.change(run.id),

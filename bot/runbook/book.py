@@ -131,7 +131,8 @@ class Runbook:
     def proofs(self, action: Step) -> tuple[str, ...]:
         """What runs after the action was applied, to see whether it helped."""
         said = tuple(step.key for step in self.steps.values() if action.key in step.proves)
-        return said or action.suggested_by
+        judging = said or action.suggested_by
+        return (*judging, *(key for key in action.reread if key not in judging))
 
     @property
     def _own(self) -> Own:
@@ -169,7 +170,7 @@ class Runbook:
             gives=gives(where, kind, run),
             **more,
         )
-        for mentioned in (*step.suggested_by, *step.proves):
+        for mentioned in (*step.suggested_by, *step.reread, *step.proves):
             if mentioned not in self.steps:
                 raise BookError(f"{where} mentions {mentioned}, which is no step of this book")
         for need in step.needs:

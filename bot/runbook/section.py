@@ -101,6 +101,7 @@ class Section:
         title: str,
         *,
         suggested_by: Functions = (),
+        reread: Functions = (),
         people: int | None = None,
         role: str = "operator",
         unattended: str | None = None,
@@ -108,16 +109,20 @@ class Section:
     ) -> Callable[[ActionF], ActionF]:
         """
         A step that wants changes. One other person agrees to a CHANGE and two to a DESTROY, unless
-        `people` asks for more. `unattended` is the reason why nobody has to. `expires`: how long
-        its plan can be decided; else as long as the settings say.
+        `people` asks for more. `reread`: checks that are made again after it besides what
+        suggested it, to show what it did. `unattended` is the reason why nobody has to. `expires`:
+        how long its plan can be decided; else as long as the settings say.
         """
 
         def declare(run: ActionF) -> ActionF:
-            if suggested_by and not self.on_demand:
-                raise BookError(f"{self._where(run)}: suggested_by is for sections one picks from")
+            if (suggested_by or reread) and not self.on_demand:
+                raise BookError(
+                    f"{self._where(run)}: suggested_by and reread are for sections one picks from"
+                )
             promised = gives(self._where(run), "action", run)
             gate = gate_for(self._where(run), promised, people, Gate(0, role, unattended, expires))
-            self._add(run, "action", title, gate=gate, suggested_by=_keys(suggested_by))
+            after = {"suggested_by": _keys(suggested_by), "reread": _keys(reread)}
+            self._add(run, "action", title, gate=gate, **after)
             return run
 
         return declare

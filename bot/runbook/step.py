@@ -71,6 +71,7 @@ class Step:
     timing: Timing | None = None
     gate: Gate | None = None
     suggested_by: tuple[str, ...] = ()
+    reread: tuple[str, ...] = ()
     proves: tuple[str, ...] = ()
     meanwhile: bool = False  #: An ask or confirm that the steps after it do not wait for.
     includes: str | None = None  #: The id of the runbook whose steps follow under this key.

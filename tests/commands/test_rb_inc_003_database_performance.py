@@ -241,7 +241,7 @@ async def test_a_cluster_in_which_nobody_writes_has_no_load_to_speak_of() -> Non
 async def test_the_session_at_the_root_is_ended_and_the_locks_are_looked_at_again() -> None:
     systems = outside(locks=[HELD, Locks()], activity=[BUSY, Activity()])
     seen = await rehearsed(systems, "end_session", session_to_end=ROOT)
-    assert seen.order[5:] == ["session_to_end", "end_session", "locks", "current_queries"]
+    assert seen.order[5:] == ["session_to_end", "end_session", "locks", "current_queries", "load"]
     assert seen.commands["end_session"] == [
         "SELECT pg_terminate_backend(4242); -- of 2026-11-24 03:00:00 UTC"
     ]
@@ -281,7 +281,7 @@ def test_a_session_is_ended_as_it_was_seen_last_and_not_as_it_was_chosen() -> No
 async def test_a_table_is_vacuumed_and_looked_at_again() -> None:
     systems = outside(bloat=[Bloat(tables=(ADS,)), Bloat()])
     seen = await rehearsed(systems, "vacuum", table_to_vacuum=ADS)
-    assert seen.order[5:] == ["table_to_vacuum", "vacuum", "bloat"]
+    assert seen.order[5:] == ["table_to_vacuum", "vacuum", "bloat", "load"]
     assert seen.commands["vacuum"] == ["VACUUM (ANALYZE) public.org_ads;"]
     assert (seen.people, seen.statuses["bloat"]) == ({"vacuum": 1}, "ok")
 

@@ -391,7 +391,7 @@ def test_a_section_has_one_mode() -> None:
 def test_only_what_is_picked_is_suggested() -> None:
     steps = fresh().section("Steps")
     disks = with_disks(steps)
-    with pytest.raises(BookError, match="suggested_by is for sections one picks from"):
+    with pytest.raises(BookError, match="suggested_by and reread are for sections one picks from"):
 
         @steps.action("Clean", suggested_by=disks)
         def clean() -> Plan[Clean]:
