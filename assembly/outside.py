@@ -24,7 +24,7 @@ from adapters.iam import Iam
 from adapters.kubernetes import KubeCalls, Kubernetes, token_reference
 from adapters.load_balancer import LoadBalancer
 from adapters.logs import Logs
-from adapters.migrations import Migrations
+from adapters.migrations import Alembic, Django, Migrations
 from adapters.pager import Pager
 from adapters.parameters import Parameters
 from adapters.postgres import Postgres
@@ -163,9 +163,10 @@ def postgres(settings: Settings, vault: Vault) -> Postgres:
 
 def migrations(settings: Settings, vault: Vault, aws: AwsCalls) -> Migrations:
     told, company, given = settings.migrations, settings.company, settings.postgres
+    tool = Django(told.app) if told.tool == "django" else Alembic()
     return Migrations(
         aws, company.cluster, company.database, vault.credential_if(given.dsn), given.timeout_s,
-        told.tool, told.variable, told.look_every_s,
+        tool, told.variable, told.look_every_s, told.command,
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ where one is kept. A secret that is given as an environment variable is kept in 
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_settings import (
@@ -131,11 +131,21 @@ class InternalSettings(Group):
 
 
 class MigrationSettings(Group):
-    """How the images of services migrate the database: with alembic, in a task of their own."""
+    """How the images of services migrate the database: each time in a task of their own."""
 
-    tool: tuple[str, ...] = ("alembic",)  #: The command, such as ["poetry", "run", "alembic"].
+    tool: Literal["alembic", "django"] = "alembic"
+    command: tuple[str, ...] = ()  #: Such as ["poetry", "run", "alembic"]; none: the plain one.
+    app: str = Field(
+        default="", pattern=r"^([A-Za-z_][A-Za-z0-9_]*)?$"
+    )  #: Whose migrations, with Django.
     variable: str = "DATABASE_URL"  #: Where the image finds the database's address.
     look_every_s: float = Field(default=2.0, gt=0, le=15)  #: Between two looks at its task.
+
+    @model_validator(mode="after")
+    def _has_an_app(self) -> Self:
+        if (self.tool == "django") != bool(self.app):
+            raise ValueError("migrations.app is needed with Django, and only with Django")
+        return self
 
 
 class StatusPageSettings(Group):

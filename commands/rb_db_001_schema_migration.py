@@ -69,8 +69,8 @@ class Inputs(RunbookInputs):
     revision: str | None = Field(
         title="Target revision",
         default=None,
-        pattern=r"^[A-Za-z0-9_]{2,32}$",
-        description="by its id; none given: it is chosen from what the image has",
+        pattern=r"^([A-Za-z0-9_]{2,32}|[A-Za-z_][A-Za-z0-9_]{0,99}\.[A-Za-z0-9_]{1,99})$",
+        description="by its id, with Django app.0003_name; none given: it is chosen from what the image has",
     )
 
     @field_validator("revision")

@@ -6,15 +6,16 @@ A migration has happened when the version table says so *and* its task ended wel
 task an hour after it has stopped; then the version table alone decides.
 """
 
-import re
 from collections.abc import AsyncIterator, Sequence
 
 from adapters.aws_calls import AwsCalls
 from adapters.migrations import in_database
+from adapters.migrations.alembic import Alembic
 from adapters.migrations.changes import DowngradeSchema, MigrateSchema, _Migration
 from adapters.migrations.facts import Image, Outcome, Schema, Standing, Thing
 from adapters.migrations.tasks import Lines, OneOffTasks, Place, Task, token_of
-from adapters.migrations.told import PROGRAM, Told
+from adapters.migrations.told import Told
+from adapters.migrations.tools import Applied, Tool
 from adapters.plain import plain
 from adapters.postgres_calls import PostgresCalls
 from bot.runbook import Adapter, Key, Progress, Run, Seen, pair
@@ -32,11 +33,10 @@ READS: tuple[str, ...] = (
 )
 #: A task that only reads is given this in place of the database: it leads nowhere.
 NOWHERE = "postgresql://nobody@database.invalid/none"
-RUNS = re.compile(r"Running (?:upgrade|downgrade) ")
 
 
 class Migrations(Adapter):
-    """`tool`: how the image calls alembic. `variable`: where it finds the database's address."""
+    """`command`: how the image calls the tool. `variable`: where it finds the database's address."""
 
     def __init__(
         self,
@@ -45,49 +45,54 @@ class Migrations(Adapter):
         database: str,
         dsn: Credential | None,
         timeout_s: float = 5.0,
-        tool: Sequence[str] = ("alembic",),
+        tool: Tool | None = None,
         variable: str = "DATABASE_URL",
         look_every_s: float = 2.0,
+        command: Sequence[str] = (),
     ) -> None:
         self._tasks = OneOffTasks(calls, cluster, look_every_s)
         self._rows = PostgresCalls(dsn, timeout_s) if dsn else None
-        self._database, self._tool, self._variable = database, tuple(tool), variable
+        self._database, self._variable = database, variable
+        self._tool = tool or Alembic()
+        self._command = tuple(command or self._tool.command)
 
     async def image(self, run: Run, service: str) -> Image:
         """
         Takes as long as a task needs to start, often a minute. The task reads scripts and gets no
         database; asked again it is found again. Raises Refused, Unreachable.
         """
-        stands = await in_database.stands(self._ours, run.id)
+        applied = await self._applied(run.id)
+        stands = applied.stands
         place = await self._tasks.place(service)
         told = Told()
         task = await self._read(run, place, stands, told)
         if task.exit_code != 0:
             raise Refused(
-                f"{place.image} cannot tell its migrations: {task.says()}. Is alembic in it, and"
-                " does it start where alembic.ini is?"
+                f"{place.image} cannot tell its migrations: {task.says()}. {self._tool.needs}"
             )
-        scripts, left_out, error = told.content()
+        content = self._tool.compared(told.content(), applied)
         return Image(
             cluster=place.cluster,
             database=self._database,
-            tool=self._tool,
+            kind=self._tool.kind,
+            tool=self._command,
             service=service, task_definition=place.task_definition, container=place.container,
-            image=place.image, stands=stands, scripts=scripts, left_out=left_out,
-            error=plain(error, 300), as_of=self._tasks.now(),
+            image=place.image, stands=stands, scripts=content.scripts,
+            left_out=content.left_out, error=plain(content.error, 300), as_of=self._tasks.now(),
         )  # fmt: skip
 
     async def standing(self, run: Run) -> Standing:
         """Raises Refused, Unreachable."""
-        stands = await in_database.stands(self._ours, run.id)
+        stands = await self._stands(run.id)
         return Standing(stands=stands, as_of=self._tasks.now())
 
     async def schema(self, run: Run, expected: Sequence[Thing]) -> Schema:
-        return await in_database.schema(self._ours, run.id, expected)
+        stands = await self._stands(run.id)
+        return await in_database.schema(self._ours, _session(run.id), stands, expected)
 
     async def outcome(self, change: MigrateSchema | DowngradeSchema) -> Outcome:
         """Of a migration that was begun, with its log. Raises Refused, Unreachable."""
-        stands = await in_database.stands(self._ours, change.run)
+        stands = await self._stands(change.run)
         found = await self._tasks.find(change.started_by)
         if not found:
             return Outcome(stands=stands)
@@ -96,6 +101,12 @@ class Migrations(Adapter):
         said = lines.complaint if found[0].exit_code else lines.last
         why = ": ".join(filter(None, (found[0].says(), said)))
         return Outcome(stands=stands, exit_code=found[0].exit_code, why=why, lines=lines.shown())
+
+    async def _applied(self, run: str) -> Applied:
+        return await self._tool.applied(self._ours, _session(run))
+
+    async def _stands(self, run: str) -> str:
+        return (await self._applied(run)).stands
 
     @property
     def _ours(self) -> PostgresCalls:
@@ -111,7 +122,7 @@ class Migrations(Adapter):
         before = await self._tasks.find(started_by)
         if not any(not task.is_over or task.exit_code == 0 for task in before):
             token = token_of(run.id, started_by, f"{self._tasks.now():%Y%m%d%H}", str(len(before)))
-            argv = ("python", "-c", PROGRAM, stands)
+            argv = ("python", "-c", self._tool.program, stands)
             nothing = ((self._variable, NOWHERE),)
             await self._tasks.run(place, argv, token, started_by, nothing)
         lines = Lines(told.hear)
@@ -123,7 +134,7 @@ class Migrations(Adapter):
     async def _see(self, change: _Migration) -> Seen:
         found = await self._tasks.find(change.started_by)
         task = found[0] if found else None
-        stands = await in_database.stands(self._ours, change.run)
+        stands = await self._stands(change.run)
         now = f"the schema is at {stands}"
         if task is None and stands in (change.revision, change.replacing):
             return Seen("applied" if stands == change.revision else "before", now)
@@ -140,15 +151,15 @@ class Migrations(Adapter):
             change.cluster, change.service, change.task_definition, change.container, "", place.how
         )
         await self._tasks.run(planned, change.argv, key, change.started_by)
-        begun = Begun()
-        lines = Lines(begun.hear)
+        marks = Marks(self._tool)
+        lines = Lines(marks.hear)
         async for task in self._tasks.follow(change.started_by, lines):
-            yield _progress(change, task, begun, lines)
+            yield _progress(change, task, marks, lines)
             if task.is_over and task.exit_code != 0:
                 raise Refused(await self._failed(change, task, lines))
 
     async def _failed(self, change: _Migration, task: Task, lines: Lines) -> str:
-        stands = await in_database.stands(self._ours, change.run)
+        stands = await self._stands(change.run)
         last = f" It says: {lines.complaint}." if lines.complaint else ""
         where = (
             f"The schema is still at {stands}: nothing of it stayed."
@@ -173,20 +184,28 @@ class Migrations(Adapter):
     )
 
 
-class Begun:
-    """How many revisions alembic has begun, by its own lines."""
+class Marks:
+    """How many revisions are done, by the tool's own lines."""
 
-    def __init__(self) -> None:
-        self.count = 0
+    def __init__(self, tool: Tool) -> None:
+        self._tool, self._count = tool, 0
 
     def hear(self, line: str) -> None:
-        self.count += bool(RUNS.search(line))
+        self._count += bool(self._tool.mark.search(line))
+
+    @property
+    def done(self) -> int:
+        return self._tool.done(self._count)
 
 
-def _progress(change: _Migration, task: Task, begun: Begun, lines: Lines) -> Progress:
+def _session(run: str) -> str:
+    return f"rb/{run}/schema"
+
+
+def _progress(change: _Migration, task: Task, marks: Marks, lines: Lines) -> Progress:
     """Of the revision that runs nobody knows how far it is."""
     total = len(change.steps)
     is_well = task.is_over and task.exit_code == 0
-    done = total if is_well else max(0, min(begun.count, total) - 1)
+    done = total if is_well else min(marks.done, total)
     note = lines.last or task.says()
     return Progress(done, total, "revisions", f"({lines.count:,} lines) {note}")

@@ -3,10 +3,11 @@
 import json
 import shlex
 from datetime import datetime
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
+from adapters.migrations.argv import Way
 from bot.runbook import DESTROY, Change
 
 Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9_./-]{1,200}$")]
@@ -20,7 +21,7 @@ class _Migration(Change):
 
     effect = DESTROY
     repeatable = True
-    way: ClassVar[Literal["upgrade", "downgrade"]]
+    way: ClassVar[Way]
 
     run: str = Field(pattern=r"^[A-Za-z0-9-]{0,16}$")
     since: datetime  #: When it was planned: tasks of earlier plans of the run are not this one's.
@@ -29,8 +30,8 @@ class _Migration(Change):
     task_definition: str  #: The one whose SQL was shown, whatever is deployed meanwhile.
     container: str = Field(pattern=r"^[A-Za-z0-9_-]{1,255}$")
     database: str
-    tool: tuple[Word, ...]  #: How the image calls alembic.
-    revision: str = Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")
+    argv: tuple[Word, ...]  #: What the task runs.
+    revision: str = Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}$")
     steps: tuple[str, ...]  #: The revisions that are run or taken back.
     replacing: str  #: Where the database stands.
 
@@ -38,10 +39,6 @@ class _Migration(Change):
     def started_by(self) -> str:
         """By which the task is known as this change's."""
         return f"rb/{self.run}/{self.way[0]}{self.since:%d%H%M%S}"
-
-    @property
-    def argv(self) -> tuple[str, ...]:
-        return (*self.tool, self.way, self.revision)
 
     def target(self) -> str:
         return f"schema/{self.database}"

@@ -4,6 +4,7 @@ import re
 from datetime import datetime
 from typing import Any
 
+from adapters.migrations.argv import Kind, Way, argv
 from adapters.migrations.changes import DowngradeSchema, MigrateSchema
 from adapters.plain import plain
 from bot.runbook import Facts, File, Table
@@ -38,6 +39,7 @@ class Script(Facts):
     down_sql: str = ""
     no_up_sql: str = ""  #: Why it has none.
     no_down_sql: str = ""
+    needs: tuple[str, ...] = ()  #: Of other apps, and not applied yet.
 
     @property
     def no_downgrade(self) -> str:
@@ -85,7 +87,8 @@ class Image(Facts):
 
     cluster: str
     database: str
-    tool: tuple[str, ...]  #: How alembic is called in it.
+    kind: Kind
+    tool: tuple[str, ...]  #: How the tool is called in it.
     service: str
     task_definition: str
     container: str
@@ -98,14 +101,20 @@ class Image(Facts):
 
     def path(self, revision: str) -> tuple[Script, ...]:
         """What is run to come there, in its order. Raises Refused when there is no such way."""
-        by_revision, found = {one.revision: one for one in self.scripts}, []
+        by_revision = {one.revision: one for one in self.scripts}
+        found: list[Script] = []
         at = revision
         while at != self.stands:
             script = by_revision.pop(at, None)
             if script is None:
                 raise Refused(
-                    f"{plain(revision, 40)} does not follow {self.stands}, where the database"
+                    f"{plain(revision, 200)} does not follow {self.stands}, where the database"
                     f" stands, by single steps in {self.image}. Nothing was changed."
+                )
+            if script.needs:
+                raise Refused(
+                    f"{script.revision} needs {', '.join(script.needs)}, which the database does"
+                    " not have. Migrate that first. Nothing was changed."
                 )
             found.append(script)
             at = script.down
@@ -125,16 +134,16 @@ class Image(Facts):
     def migrate(self, run: str, pending: "Pending", now: Standing) -> MigrateSchema:
         """`now` is from where; and when, so that a task of an earlier try is not this one's."""
         return MigrateSchema(
-            **self._task(run, now), revision=pending.revision, steps=pending.revisions
+            **self._task(run, now, "upgrade", pending.revision), steps=pending.revisions
         )
 
     def downgrade(self, run: str, to: str, now: Standing) -> DowngradeSchema:
         """Raises Refused when the image knows no such way."""
         there = self.model_copy(update={"stands": to})
         steps = tuple(one.revision for one in reversed(there.path(now.stands)))
-        return DowngradeSchema(**self._task(run, now), revision=to, steps=steps)
+        return DowngradeSchema(**self._task(run, now, "downgrade", to), steps=steps)
 
-    def _task(self, run: str, now: Standing) -> dict[str, Any]:
+    def _task(self, run: str, now: Standing, way: Way, revision: str) -> dict[str, Any]:
         return {
             "run": run,
             "since": now.as_of,
@@ -143,7 +152,8 @@ class Image(Facts):
             "task_definition": self.task_definition,
             "container": self.container,
             "database": self.database,
-            "tool": self.tool,
+            "argv": argv(self.kind, self.tool, way, revision),
+            "revision": revision,
             "replacing": now.stands,
         }
 
@@ -168,7 +178,7 @@ class Pending(Facts):
         return tuple(one for one in self.scripts if one.no_up_sql)
 
     def expected(self) -> tuple[Thing, ...]:
-        """What is there afterwards, as far as the SQL says it in the words of alembic."""
+        """What is there afterwards, as far as the SQL says it in the words of the tool."""
         there: dict[tuple[str, str, str], Thing] = {}
         for script in self.scripts:
             for pattern, kind in (
@@ -197,7 +207,16 @@ class Pending(Facts):
 
     def file(self) -> File:
         parts = [
-            f"-- {one.label}\n{one.up_sql or f'-- no SQL: {one.no_up_sql}'}"
+            "\n".join(
+                filter(
+                    None,
+                    (
+                        f"-- {one.label}",
+                        one.no_up_sql and f"-- no SQL: {one.no_up_sql}",
+                        one.up_sql,
+                    ),
+                )
+            )
             for one in self.scripts
         ]
         return File(f"migration-{self.stands}-{self.revision}.sql", "\n".join(parts))

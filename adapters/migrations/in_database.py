@@ -1,5 +1,5 @@
 """
-What the database says of its schema: its version table, and what is there.
+What the database says of its schema: what of it is there.
 
 By the catalogue of PostgreSQL and not by information_schema, which hides what our role may not
 read: a table that was just made would seem to be missing.
@@ -10,9 +10,7 @@ from collections.abc import Sequence
 from adapters.migrations.facts import Schema, Thing
 from adapters.plain import plain
 from adapters.postgres_calls import PostgresCalls
-from bot.runbook.errors import Refused
 
-STANDS = "SELECT version_num FROM alembic_version"
 THERE = """
     SELECT to_regclass(w.relation) IS NOT NULL AS is_there,
            (SELECT format_type(a.atttypid, a.atttypmod) FROM pg_attribute a
@@ -29,35 +27,21 @@ INVALID = """
 """
 
 
-async def stands(calls: PostgresCalls, run: str) -> str:
-    """The revision. Raises Refused when there is not just one, Unreachable."""
-    rows = await calls.rows(STANDS, application=_session(run))
-    if len(rows) != 1:
-        raise Refused(
-            f"alembic_version has {len(rows)} rows, and the bot migrates from just one revision."
-            " Do this migration by hand. Nothing was changed."
-        )
-    return plain(rows[0]["version_num"], 40)
-
-
-async def schema(calls: PostgresCalls, run: str, expected: Sequence[Thing]) -> Schema:
-    name = _session(run)
+async def schema(
+    calls: PostgresCalls, session: str, stands: str, expected: Sequence[Thing]
+) -> Schema:
     tables, columns = [one.table for one in expected], [one.column for one in expected]
-    rows = await calls.rows(THERE, tables, columns, application=name)
+    rows = await calls.rows(THERE, tables, columns, application=session)
     found, missing = [], []
     for thing, row in zip(expected, rows, strict=True):
         if row["type"] if thing.column else row["is_there"]:
             found.append((thing.kind, thing.name, row["type"] or "there"))
         else:
             missing.append(f"{thing.kind} {thing.name}")
-    invalid = await calls.rows(INVALID, application=name)
+    invalid = await calls.rows(INVALID, application=session)
     return Schema(
-        stands=await stands(calls, run),
+        stands=stands,
         missing=tuple(missing),
         found=tuple(found),
         invalid_indexes=tuple(plain(one["name"], 130) for one in invalid),
     )
-
-
-def _session(run: str) -> str:
-    return f"rb/{run}/schema"

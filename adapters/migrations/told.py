@@ -1,4 +1,4 @@
-"""What an image tells of itself, as `in_image` prints it, put together again."""
+"""What an image tells of itself, as a program within it prints it, put together again."""
 
 import base64
 import json
@@ -6,7 +6,6 @@ import re
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -14,13 +13,22 @@ from pydantic import ValidationError
 from adapters.migrations.facts import Script
 from bot.runbook.errors import Unreachable
 
-PROGRAM = Path(__file__).with_name("in_image.py").read_text()
 PIECE = re.compile(r"rb1 (\d{1,4}) (\d{1,4}) ([A-Za-z0-9+/=]+)\s*")
 MOST_BYTES = 8_000_000
 NOT_WHOLE = (
     "What the image tells of its migrations has not come whole: look at the log of its task, or"
     " try again."
 )
+
+
+@dataclass(frozen=True)
+class Content:
+    """`left_out`: how many scripts there are beyond. `behind`: what leads to where it stands."""
+
+    scripts: tuple[Script, ...]
+    left_out: int
+    error: str  #: Why the image cannot tell.
+    behind: frozenset[str]
 
 
 @dataclass
@@ -34,12 +42,14 @@ class Told:
         if found := PIECE.fullmatch(line):
             self.pieces[int(found[1])], self.total = found[3], int(found[2])
 
-    def content(self) -> tuple[tuple[Script, ...], int, str]:
-        """Scripts, how many more there are, and why it cannot tell. Raises Unreachable."""
+    def content(self) -> Content:
+        """Raises Unreachable when it is not whole."""
         try:
             told = self._read()
             scripts = tuple(Script(**one) for one in _listed(told.get("scripts")))
-            return scripts, int(told.get("left_out", 0)), str(told.get("error", ""))[:300]
+            behind = frozenset(map(str, told.get("behind", ())))
+            error = str(told.get("error", ""))[:300]
+            return Content(scripts, int(told.get("left_out", 0)), error, behind)
         except (ValueError, TypeError, ValidationError, zlib.error):
             raise Unreachable(NOT_WHOLE) from None
 

@@ -35,6 +35,7 @@ NOTES = Script(
 IMAGE = Image(
     cluster="production",
     database="complyai-prod",
+    kind="alembic",
     tool=("alembic",),
     service="complyai-core",
     task_definition="complyai-core:4",

@@ -48,7 +48,7 @@ async def _case(
         task_definition=runs.name,
         container=runs.container["name"],
         database=box.aws.company.database,
-        tool=("alembic",),
+        argv=("alembic", kind.way, to),
         revision=to,
         steps=(TO,),
         replacing=at,
