@@ -36,7 +36,7 @@ NOWHERE = "postgresql://nobody@database.invalid/none"
 
 
 class Migrations(Adapter):
-    """`command`: how the image calls the tool. `variable`: where it finds the database's address."""
+    """`command`: how the image calls the tool. `variable`: where the database's address is."""
 
     def __init__(
         self,

@@ -206,19 +206,10 @@ class Pending(Facts):
         return Table(("Revision", "What it is", "Can be taken back"), rows)
 
     def file(self) -> File:
-        parts = [
-            "\n".join(
-                filter(
-                    None,
-                    (
-                        f"-- {one.label}",
-                        one.no_up_sql and f"-- no SQL: {one.no_up_sql}",
-                        one.up_sql,
-                    ),
-                )
-            )
-            for one in self.scripts
-        ]
+        parts = []
+        for one in self.scripts:
+            why = f"-- no SQL: {one.no_up_sql}" if one.no_up_sql else ""
+            parts.append("\n".join(filter(None, (f"-- {one.label}", why, one.up_sql))))
         return File(f"migration-{self.stands}-{self.revision}.sql", "\n".join(parts))
 
 

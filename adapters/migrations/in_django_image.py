@@ -17,7 +17,6 @@ from typing import Any
 
 import django
 from django.db import connection
-from django.db.migrations.exceptions import IrreversibleError
 from django.db.migrations.loader import MigrationLoader
 
 MOST, LONGEST, PIECE = 100, 20000, 3000
@@ -39,17 +38,12 @@ def sql(loader: Any, node: tuple[str, str], is_up: bool) -> str:
     migration = loader.graph.nodes[node]
     with editor:
         do = migration.apply if is_up else migration.unapply
-        do(loader.project_state(node, at_end=False), editor)
+        do(loader.project_state(node, at_end=False), editor, collect_sql=True)
     return "\n".join(editor.collected_sql)[:LONGEST]
 
 
-def why_not_back(loader: Any, node: tuple[str, str], error: Exception) -> str:
-    """That Django cannot write its SQL without a database does not make it irreversible."""
-    users = [child.key for child in loader.graph.node_map[node].children]
-    foreign = [named(key) for key in sorted(users) if key[0] != node[0]]
-    if foreign:
-        return f"{', '.join(foreign)} depends on it, and would go as well"
-    return f"{type(error).__name__} {error}"[:300] if isinstance(error, IrreversibleError) else ""
+def foreign(others: Any, node: tuple[str, str]) -> list[str]:
+    return [named(key) for key in sorted(one.key for one in others) if key[0] != node[0]]
 
 
 def one(loader: Any, node: tuple[str, str]) -> dict[str, Any]:
@@ -65,15 +59,14 @@ def one(loader: Any, node: tuple[str, str]) -> dict[str, Any]:
     python = [op for op in migration.operations if not op.reduces_to_sql]
     if python:
         says["no_up_sql"] = f"{type(python[0]).__name__} is Python, and has no SQL"
-    fault = Exception("")
     for name, is_up in (("up_sql", True), ("down_sql", False)):
         try:
             says[name] = sql(loader, node, is_up)
         except Exception as error:
             says[name] = ""
             says[f"no_{name}"] = f"{type(error).__name__} {error}"[:300]
-            fault = error
-    says["no_down_sql"] = why_not_back(loader, node, fault) or says.get("no_down_sql", "")
+    if users := foreign(graph.node_map[node].children, node):
+        says["no_down_sql"] = f"{', '.join(users)} depends on it, and would go as well"
     return says
 
 
