@@ -135,9 +135,8 @@ class MigrationSettings(Group):
 
     tool: Literal["alembic", "django"] = "alembic"
     command: tuple[str, ...] = ()  #: Such as ["poetry", "run", "alembic"]; none: the plain one.
-    app: str = Field(
-        default="", pattern=r"^([A-Za-z_][A-Za-z0-9_]*)?$"
-    )  #: Whose migrations, with Django.
+    #: Whose migrations they are, with Django.
+    app: str = Field(default="", pattern=r"^([A-Za-z_][A-Za-z0-9_]*)?$")
     variable: str = "DATABASE_URL"  #: Where the image finds the database's address.
     look_every_s: float = Field(default=2.0, gt=0, le=15)  #: Between two looks at its task.
 

@@ -70,7 +70,7 @@ class Inputs(RunbookInputs):
         title="Target revision",
         default=None,
         pattern=r"^([A-Za-z0-9_]{2,32}|[A-Za-z_][A-Za-z0-9_]{0,99}\.[A-Za-z0-9_]{1,99})$",
-        description="by its id, with Django app.0003_name; none given: it is chosen from what the image has",
+        description="by its id (Django: app.0003_name); none given: you choose from the image's",
     )
 
     @field_validator("revision")

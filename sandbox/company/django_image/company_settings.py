@@ -3,7 +3,7 @@
 import os
 from urllib.parse import unquote, urlsplit
 
-LOCK_WAIT = "2s"
+LOCK_WAIT = "500ms"
 URL = urlsplit(os.environ["DATABASE_URL"])
 INSTALLED_APPS = ["people", "ads"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
