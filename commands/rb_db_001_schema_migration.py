@@ -50,6 +50,8 @@ from bot.runbook.words import (
     warning,
 )
 
+#: As alembic names one, or as Django does: app.0003_name.
+REVISION = r"^([A-Za-z0-9_]{2,32}|[A-Za-z_][A-Za-z0-9_]{0,99}\.[A-Za-z0-9_]{1,99})$"
 RESTORE = "Or restore from snapshot (nuclear option)"
 
 
@@ -69,7 +71,7 @@ class Inputs(RunbookInputs):
     revision: str | None = Field(
         title="Target revision",
         default=None,
-        pattern=r"^([A-Za-z0-9_]{2,32}|[A-Za-z_][A-Za-z0-9_]{0,99}\.[A-Za-z0-9_]{1,99})$",
+        pattern=REVISION,
         description="by its id (Django: app.0003_name); none given: you choose from the image's",
     )
 

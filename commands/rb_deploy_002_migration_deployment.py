@@ -47,7 +47,7 @@ class Inputs(RunbookInputs):
     revision: str | None = Field(
         title="Target revision",
         default=None,
-        pattern=r"^[A-Za-z0-9_]{2,32}$",
+        pattern=rb_db_001.REVISION,
         description="by its id; none given: it is chosen from what the image has",
     )
     flag: str | None = Field(
