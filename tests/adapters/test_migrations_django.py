@@ -117,6 +117,9 @@ async def test_an_image_tells_its_migrations_with_their_sql_both_ways(town: Town
     assert fill.no_up_sql == "RunPython is Python, and has no SQL"
     assert "IrreversibleError" in fill.no_downgrade
     assert [one.revision for one in image.targets()] == [ONE_NOTE_EACH, FILL, BY_BAND, BANDS]
+    (override,) = town.aws.one_offs.tasks[0].asked["overrides"]["containerOverrides"]
+    assert len(str(override)) < 8192, "which is as much as ECS takes"
+    assert override["environment"][0]["value"] == "postgresql://nobody@database.invalid/none"
 
 
 async def test_what_needs_another_app_first_is_refused(town: Town) -> None:
