@@ -3,26 +3,37 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 import pytest
 import pytest_asyncio
 
+from bot.runbook.durations import seconds
 from bot.slack.views import names
+from sandbox.aws.load import DatabaseLoad
 from sandbox.box import Box
+from sandbox.people import COLLEAGUES
 from sandbox.postgres import Database
 from tests.scenarios.company import bot_in, company_in
 from tests.scenarios.stage import Incident, Message, Person, has, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+#: Of a small company, whose slow queries are quicker than a large one's.
+LIMITS = {
+    "slow_query": seconds(0.3),
+    "scans_looked_for": seconds(0.6),
+    "large_table": 10_000,
+}
+
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def night(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Box]:
     """One company and its bot; each test has its trouble in a channel of its own."""
     async with (
-        Database(organizations=60) as database,
-        company_in(tmp_path_factory.mktemp("company"), database) as box,
-        bot_in(box),
+        Database(organizations=100) as database,
+        company_in(tmp_path_factory.mktemp("company"), database, scale=0.02) as box,
+        bot_in(box, thresholds={"RB-INC-003": LIMITS}),
     ):
         yield box
 
@@ -66,6 +77,9 @@ def _choices(message: Message) -> Iterator[tuple[str, str, str]]:
 
 
 async def begun(box: Box, channel: str) -> Room:
+    """In a channel of its own, where that is not one of the company's."""
+    if channel not in {one.id for one in box.slack.channels()}:
+        box.slack.add_channel(channel.lower(), [one.id for one in COLLEAGUES], id=channel)
     assert (await Person(box, "U0DANA").types("RB-INC-003", channel)).acked
     room = Room(box, channel, channel)
     await room.offers(names.CLOSE)
@@ -132,3 +146,51 @@ async def test_a_bloated_table_is_vacuumed_and_well_afterwards(night: Box) -> No
         await room.shows("OK · Check table bloat")
     finally:
         await night.switch("bloat", on=False)
+
+
+async def test_a_slow_query_gets_the_index_that_it_misses(night: Box) -> None:
+    await night.switch("slow-query", on=True)
+    try:
+        room = await begun(night, "C0SLOW")
+        await room.shows("suggested: Add missing index")
+        await room.picks(Person(night, "U0DANA"), "add_index")
+        await room.is_answered(Person(night, "U0DANA"), "public.activity_events (user_id)")
+        await room.is_approved(Person(night, "U0RAVI"), "CREATE INDEX CONCURRENTLY")
+        await room.shows("OK · Check for large tables")
+        assert not night.harms.slow_query.is_over
+    finally:
+        await night.switch("slow-query", on=False)
+
+
+async def test_an_index_that_was_killed_halfway_is_dropped_and_made_anew(night: Box) -> None:
+    await night.switch("invalid-index", on=True)
+    try:
+        room = await begun(night, "C0INDEX")
+        await room.shows("Invalid, and so of no use: public.sync_runs_status_idx")
+        await room.picks(Person(night, "U0DANA"), "add_index")
+        await room.is_answered(Person(night, "U0DANA"), "make anew public.sync_runs_status_idx")
+        await room.is_approved(
+            Person(night, "U0RAVI"), "DROP INDEX CONCURRENTLY public.sync_runs_status_idx"
+        )
+        await room.shows("OK · Check for large tables")
+    finally:
+        await night.switch("invalid-index", on=False)
+
+
+async def test_every_instance_gets_a_larger_class_with_what_waits_for_it_shown(
+    night: Box,
+) -> None:
+    rds = night.aws._parts.rds
+    night.aws.load_database(DatabaseLoad(cpu_percent=97), ago=timedelta(minutes=20))
+    rds.modify("complyai-prod-2", {"BackupRetentionPeriod": 1}, now=False)
+    room = await begun(night, "C0LARGER")
+    await room.shows("CPU 97 %")
+    await room.picks(Person(night, "U0DANA"), "scale_up")
+    await room.is_answered(Person(night, "U0DANA"), "db.r6g.2xlarge")
+    await room.shows("This is applied as well: complyai-prod-2: BackupRetentionPeriod: 1")
+    for who in ("U0RAVI", "U0LENA"):
+        await room.is_approved(Person(night, who), "modify-db-instance", "complyai-prod")
+    await room.shows("complyai-prod-1 is available, a db.r6g.2xlarge")
+    found = rds.instances
+    assert {one.instance_class for one in found.values()} == {"db.r6g.2xlarge"}
+    assert not any(one.pending for one in found.values())
