@@ -26,6 +26,7 @@ IAM_PREFIXES = {"elbv2": "elasticloadbalancing"}
 IAM_NAMES = {
     "s3:HeadObject": "s3:GetObject",
     "s3:GetObjectLockConfiguration": "s3:GetBucketObjectLockConfiguration",
+    "s3:ListObjectsV2": "s3:ListBucket",
 }
 THROTTLED = re.compile("Throttl|TooManyRequests|RequestLimitExceeded|SlowDown|PriorRequest")
 DENIED = re.compile("AccessDenied|Unauthorized|NotAuthorized|^AuthFailure")

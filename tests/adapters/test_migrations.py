@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from adapters.aws_calls import AwsCalls
-from adapters.migrations import Image, MigrateSchema, Migrations, Pending
+from adapters.migrations import READS, Image, MigrateSchema, Migrations, Pending
 from adapters.migrations.tasks import OneOffTasks, Place
 from adapters.migrations.told import Told
 from bot.runbook import Progress, Run
@@ -171,6 +171,20 @@ async def test_a_migration_is_followed_line_by_line_and_seen_by_what_it_left(tow
     found = await town.migrations.schema(a_run(), (await town.pending("a005")).expected())
     assert (found.stands, found.missing, found.invalid_indexes) == ("a005", (), ())
     assert ("column", "org_ads.risk_band", "text") in found.found
+
+
+async def test_what_is_named_for_migrations_is_what_they_use(town: Town) -> None:
+    """A role is passed on by running a task, and not by a call of its own."""
+    before, run = len(town.aws.calls), a_run()
+    image = await town.image(run)
+    a004 = Pending(stands=image.stands, revision="a004", scripts=image.path("a004"))
+    change = image.migrate(run.id, a004, await town.migrations.standing(run))
+    await carried_out(town, change, "key-permissions")
+    await town.migrations.outcome(change)
+    used = {f"{one.service}:{one.operation}" for one in town.aws.calls[before:]}
+    named = {name for one in Migrations.alters for name in one.permissions}
+    assert used | {"iam:PassRole"} == set(READS)
+    assert {"ecs:RunTask", "iam:PassRole"} <= named
 
 
 async def test_a_column_that_is_missing_is_missed(town: Town) -> None:

@@ -81,6 +81,7 @@ def systems(**other: Any) -> list[Adapter]:
         "standing": [at("a003"), at("a004")],
         "schema": Schema(stands="a004"),
         "outcome": Outcome(stands="a004", exit_code=0, why="task 1 ended with 0"),
+        "database": CLUSTER,
         "snapshot": Snapshot(name="pre", status="available", percent=100),
         "traffic": QUIET,
         "response": WELL,
@@ -89,7 +90,7 @@ def systems(**other: Any) -> list[Adapter]:
     of = ("image", "standing", "schema", "outcome")
     return [
         canned(Migrations, **{name: says[name] for name in of}),
-        canned(Rds, database=CLUSTER, snapshot=says["snapshot"]),
+        canned(Rds, database=says["database"], snapshot=says["snapshot"]),
         canned(CloudWatch, traffic=says["traffic"], response=says["response"]),
         canned(
             Postgres,
@@ -114,6 +115,21 @@ async def test_on_a_good_day_it_is_backed_up_and_then_migrated_by_two() -> None:
     assert '"command":["alembic","upgrade","a004"]' in command
     assert seen.statuses["verify"] == "ok"
     assert seen.is_over
+
+
+@pytest.mark.parametrize(
+    ("kind", "command"),
+    [
+        ("aurora", "create-db-cluster-snapshot --db-cluster-identifier complyai-prod"),
+        ("cluster", "create-db-cluster-snapshot --db-cluster-identifier complyai-prod"),
+        ("multi-az", "create-db-snapshot --db-instance-identifier complyai-prod"),
+        ("single", "create-db-snapshot --db-instance-identifier complyai-prod"),
+    ],
+)
+async def test_each_kind_of_database_is_backed_up_in_its_way(kind: str, command: str) -> None:
+    seen = await told(database=CLUSTER.model_copy(update={"kind": kind}))
+    assert f"aws rds {command} " in seen.commands["take_backup"][0]
+    assert seen.order.index("take_backup") < seen.order.index("migrate")
 
 
 @pytest.mark.parametrize("moving", ["head", "heads", "base", "-1", "a; drop"])

@@ -4,12 +4,14 @@ from typing import Any
 
 import pytest
 
+from adapters.cloudwatch import CloudWatch
 from adapters.complyai import ComplyAi
 from adapters.ecs import Ecs, Service, Services
 from adapters.migrations import Migrations
 from adapters.parameters import Parameter, Parameters
 from bot.engine.rehearsal import RUN, Rehearsal, canned, rehearse
-from bot.runbook import Adapter, Company, Nothing
+from bot.runbook import Adapter, Company, Done, Nothing
+from bot.runbook.durations import seconds
 from commands.rb_deploy_002_migration_deployment import (
     Inputs,
     Limits,
@@ -18,6 +20,7 @@ from commands.rb_deploy_002_migration_deployment import (
     disable,
     enable,
     flag,
+    monitor,
 )
 from tests.commands import test_rb_db_001_schema_migration as migration
 from tests.commands import test_rb_deploy_001_standard_deployment as deployment
@@ -36,17 +39,20 @@ RUNS = Services(
     as_of=migration.AT,
 )
 WELL = deployment.healths(*["1.8.0"] * 10)
-OFF = Parameter(name=FLAG, value="off")
+SLOWER = migration.WELL.model_copy(update={"p95": seconds(0.9)})
 
 
-def world(value: str | None = "off", **other: Any) -> list[Adapter]:
-    ecr, _, complyai, _, slack = deployment.world()
+def world(value: Any = "off", **other: Any) -> list[Adapter]:
+    """`value`: the flag's, or one look after the other."""
+    answers = {"answers": other.pop("answers")} if "answers" in other else {}
+    ecr, _, complyai, _, slack = deployment.world(**answers)
     of_ecs = {
         "registered": deployment.registered(),
         "newest_rollout": deployment.rolling(),
         "rollout": deployment.rolling(),
         "services": RUNS,
     }
+    values = value if isinstance(value, list) else [value]
     told = migration.systems(**other)
     return [
         ecr,
@@ -54,7 +60,7 @@ def world(value: str | None = "off", **other: Any) -> list[Adapter]:
         slack,
         *told,
         canned(Ecs, **of_ecs),
-        canned(Parameters, get=Parameter(name=FLAG, value=value)),
+        canned(Parameters, get=[Parameter(name=FLAG, value=one) for one in values]),
     ]
 
 
@@ -69,6 +75,11 @@ async def enabled(stands: str = "a004", answers: Any = WELL, value: str | None =
         canned(ComplyAi, answers=answers),
         canned(Ecs, services=RUNS),
     )
+
+
+async def monitored(response: Any) -> Any:
+    enabled = Done(changes=(), at=migration.AT)
+    return await monitor(INPUTS, Limits(), enabled, canned(CloudWatch, response=response))
 
 
 async def test_it_is_deployed_migrated_and_then_the_flag_is_on() -> None:
@@ -124,3 +135,41 @@ async def test_the_flag_is_set_back_and_the_schema_stays() -> None:
     assert not isinstance(planned, Nothing)
     assert [type(one).__name__ for one in planned.changes] == ["SetParameter", "RestartService"]
     assert planned.changes[0].command().endswith("--value off")
+
+
+@pytest.mark.parametrize(
+    ("after", "verdict", "says"),
+    [
+        (WELL, "ok", "All 10 answers say 1.8.0 and are healthy with the schema at a004"),
+        (
+            deployment.healths("1.8.0", is_healthy=False),
+            "problem",
+            "Not healthy with the schema at a004",
+        ),
+        (
+            deployment.healths(*["1.8.0"] * 7, *["1.7.9"] * 3),
+            "problem",
+            "7 of 10 answers say 1.8.0",
+        ),
+    ],
+)
+async def test_what_gets_worse_with_the_flag_is_set_back_and_that_is_proved(
+    after: Any, verdict: str, says: str
+) -> None:
+    worse = await monitored(SLOWER)
+    assert worse.verdict == "problem"
+    assert worse.summary.startswith("Worse than before") and worse.summary.endswith("flag back")
+    stands = [migration.at(one) for one in ("a003", "a003", "a004")]
+    seen: Rehearsal = await rehearse(
+        book,
+        INPUTS,
+        world(["off", "on"], standing=stands, answers=[*[WELL] * 3, after]),
+        found={"monitor": worse},
+        answers={"deploy.merged": True, "migration.tested_in_staging": True},
+        go_on=("monitor",),
+        picks=("disable",),
+    )
+    assert seen.commands["disable"][0].endswith(f"--name {FLAG} --value off")
+    assert "--force-new-deployment" in seen.commands["disable"][1]
+    assert seen.order[-2:] == ["disable", "back"]
+    assert seen.statuses["back"] == verdict and says in seen.says["back"]
