@@ -31,6 +31,7 @@ from assembly.outside import (
     evidence,
     http_calls,
     kubernetes,
+    migrations,
     postgres,
     stripe,
 )
@@ -139,6 +140,9 @@ def vendors(
         looks["Auth0"] = auth0(settings, vault, calls).users(NOBODY)
     if settings.evidence.bucket:
         looks["the evidence's bucket"] = evidence(settings, vault, stack).check()
+    if settings.postgres.dsn:
+        moves = migrations(settings, vault, aws_calls(settings, stack))
+        looks["Migrations (but ecs:RunTask, which cannot be tried)"] = moves.check()
     if settings.postgres.maintenance_dsn:
         looks["Backfills"] = postgres(settings, vault).check_backfills()
     if settings.postgres.security_dsn:

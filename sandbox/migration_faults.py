@@ -44,6 +44,22 @@ async def _room(box: "Box") -> None:
     box.aws.faults.stop("error")
 
 
+async def _busy_table(box: "Box") -> None:
+    await box.harms.read.start()
+
+
+async def _quiet_table(box: "Box") -> None:
+    await box.harms.read.stop()
+
+
+async def _other_migration(box: "Box") -> None:
+    await box.harms.migrating.start()
+
+
+async def _no_other_migration(box: "Box") -> None:
+    await box.harms.migrating.stop()
+
+
 SCENES = (
     Scene(
         "failing-migration",
@@ -67,5 +83,21 @@ SCENES = (
         "ECS has no capacity for the next two tasks that are to be run, such as a migration's.",
         _no_room,
         _room,
+    ),
+    Scene(
+        "busy-table",
+        "A table that a report is reading",
+        "A report has been reading org_ads and does not end. A migration that alters the table"
+        " gives up after its lock timeout, and nothing is changed.",
+        _busy_table,
+        _quiet_table,
+    ),
+    Scene(
+        "other-migration",
+        "Somebody else migrates",
+        "Another migration of the database is under way. One that is begun meanwhile gives up at"
+        " once, and says so.",
+        _other_migration,
+        _no_other_migration,
     ),
 )

@@ -56,6 +56,14 @@ class Migrations(Adapter):
         self._tool = tool or Alembic()
         self._command = tuple(command or self._tool.command)
 
+    async def check(self) -> None:
+        """
+        Whether the schema's version and the tasks of the cluster can be read. Whether a task may
+        be run is known only once one is. Raises Refused, Unreachable.
+        """
+        await in_database.stands(self._ours, "doctor")
+        await self._tasks.find("rb/doctor")
+
     async def image(self, run: Run, service: str) -> Image:
         """
         Takes as long as a task needs to start, often a minute. The task reads scripts and gets no

@@ -29,6 +29,8 @@ SLOW = """
     FROM users u, generate_series(1, 2)
 """
 INDEX = "sync_runs_status_idx"
+#: Which the company's migrations take, so that one is made at a time (ONE_AT_A_TIME in env.py).
+MIGRATION_LOCK = 2026114
 
 
 class Harm:
@@ -159,6 +161,22 @@ class Busy(Harm):
         await self._until(count, lambda there: bool(there >= CROWD))
 
 
+class Read(Harm):
+    """A report is in the midst of reading org_ads: whoever alters that table waits for it."""
+
+    async def start(self) -> None:
+        session = await self._session(REPORT)
+        await session.execute("BEGIN; SELECT count(*) FROM org_ads")
+
+
+class Migrating(Harm):
+    """Somebody else's migration is under way, and has the lock that each of them takes."""
+
+    async def start(self) -> None:
+        session = await self._session("alembic")
+        await session.execute(f"SELECT pg_advisory_lock({MIGRATION_LOCK})")
+
+
 class Bloated(Harm):
     """Dead rows that nobody takes away, for autovacuum is off."""
 
@@ -218,6 +236,8 @@ class Harms:
         self.lock_pileup = LockPileup(database)
         self.slow_query = SlowQuery(database)
         self.busy = Busy(database)
+        self.read = Read(database)
+        self.migrating = Migrating(database)
         self.bloated = Bloated(database)
         self.old_snapshot = OldSnapshot(database)
         self.invalid_index = InvalidIndex(database)

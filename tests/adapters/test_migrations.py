@@ -18,6 +18,7 @@ from bot.runbook import Progress, Run
 from bot.runbook.errors import NothingDone, Refused, Unreachable
 from sandbox.aws.world import AwsWorld
 from sandbox.postgres import Database
+from sandbox.postgres.harm import Harms
 from tests.adapters.scripted_aws import ScriptedAws
 from tests.credentials import given
 
@@ -187,6 +188,15 @@ async def test_what_is_named_for_migrations_is_what_they_use(town: Town) -> None
     assert {"ecs:RunTask", "iam:PassRole"} <= named
 
 
+async def test_doctor_names_what_it_may_not_read_and_runs_no_task(town: Town) -> None:
+    before = town.aws.one_offs.begun
+    await town.migrations.check()
+    town.aws.faults.deny("ecs", "ListTasks")
+    with pytest.raises(Refused, match="ecs:ListTasks"):
+        await town.migrations.check()
+    assert town.aws.one_offs.begun == before
+
+
 async def test_a_column_that_is_missing_is_missed(town: Town) -> None:
     found = await town.migrations.schema(a_run(), (await town.pending("a005")).expected())
     assert set(found.missing) == {
@@ -231,24 +241,24 @@ async def test_one_that_fails_half_way_says_where_the_schema_stands(town: Town) 
 
 async def test_a_busy_table_is_not_waited_for(town: Town) -> None:
     change = await town.planned("a004")
-    report = await asyncpg.connect(town.database.dsn)
+    report = Harms(town.database).read
+    await report.start()
     try:
-        await report.execute("BEGIN; SELECT count(*) FROM org_ads")
         with pytest.raises(Refused, match=r"lock timeout.*still at a003: nothing"):
             await carried_out(town, change, "key-busy")
     finally:
-        await report.close()
+        await report.stop()
 
 
 async def test_of_two_who_migrate_at_once_the_second_gives_up_in_words(town: Town) -> None:
     change = await town.planned("a004")
-    other = await asyncpg.connect(town.database.dsn)
+    other = Harms(town.database).migrating
+    await other.start()
     try:
-        await other.execute("SELECT pg_advisory_lock(2026114)")
         with pytest.raises(Refused, match="Somebody else is migrating this database"):
             await carried_out(town, change, "key-both")
     finally:
-        await other.close()
+        await other.stop()
 
 
 async def test_a_task_that_is_killed_says_so(town: Town) -> None:
