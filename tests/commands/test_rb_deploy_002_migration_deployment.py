@@ -6,9 +6,9 @@ import pytest
 
 from adapters.cloudwatch import CloudWatch
 from adapters.complyai import ComplyAi
-from adapters.ecs import Ecs, Service, Services
+from adapters.ecs import Ecs, RestartService, Service, Services
 from adapters.migrations import Migrations
-from adapters.parameters import Parameter, Parameters
+from adapters.parameters import Parameter, Parameters, SetParameter
 from bot.engine.rehearsal import RUN, Rehearsal, canned, rehearse
 from bot.runbook import Adapter, Company, Done, Nothing
 from bot.runbook.durations import seconds
@@ -78,7 +78,7 @@ async def enabled(stands: str = "a004", answers: Any = WELL, value: str | None =
 
 
 async def monitored(response: Any) -> Any:
-    enabled = Done(changes=(), at=migration.AT)
+    enabled = Done[SetParameter | RestartService](changes=(), at=migration.AT)
     return await monitor(INPUTS, Limits(), enabled, canned(CloudWatch, response=response))
 
 
