@@ -144,7 +144,7 @@ def _what_it_does(found: Estimate, inputs: Inputs) -> str:
     how = f"{found.rate:,.0f} rows/s as last time" if found.rate else "a guess"
     return (
         f"{found.rows:,} of {found.rows_in_all:,} rows of {found.backfill.table} are to be filled,"
-        f" in about {takes} ({how}), as of {found.as_of:%H:%M:%S} UTC{so_far}"
+        f" in about {takes} ({how}){so_far}"
         f"{_stay(found.without_value)}"
     )
 

@@ -42,10 +42,21 @@ def test_a_line_of_the_prose_without_a_step_is_refused(tmp_path: Path) -> None:
         coverage(outline(RUNBOOKS["RB-INC-001"]), tmp_path)
 
 
+def test_a_line_that_would_lead_to_a_runbook_the_book_never_offers_is_refused(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "RB-DB-001.toml"
+    path.write_text(
+        '[[line]]\npart = "Rollback"\nprose = "Restore"\nstep = "back"\noffers = "RB-INT-001"\n'
+    )
+    with pytest.raises(BookError, match="leads nobody to RB-INT-001"):
+        coverage(outline(RUNBOOKS["RB-DB-001"]), tmp_path)
+
+
 @pytest.mark.parametrize("book_id", RUNBOOKS)
 def test_every_step_carries_out_some_line_of_the_prose(book_id: str) -> None:
     whole = outline(RUNBOOKS[book_id])
-    carried = {line.key for line in coverage(whole, DOCS / "prose")}
+    carried = {key for line in coverage(whole, DOCS / "prose") for key in line.keys}
     proofs = {key for section in whole.sections for step in section.steps for key in step.proofs}
     steps = {step.key for section in whole.sections for step in section.steps}
     included = {key for key in steps if key.partition(".")[0] in carried and "." in key}

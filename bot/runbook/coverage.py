@@ -1,7 +1,8 @@
 """
 Which line of the company's prose is carried out by which step.
 
-The prose stands line by line in docs/prose/ID.toml, each with the step that carries it out;
+The prose stands line by line in docs/prose/ID.toml, each with the step that carries it out, or with
+the steps that do so together. A line that a step only leads somebody to names that runbook, too.
 docs/coverage.md is generated from it and from the outline.
 """
 
@@ -9,6 +10,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bot.runbook.errors import BookError
 from bot.runbook.outline import Outline, StepOutline
@@ -21,8 +23,8 @@ SHOWN = {"when": "shown as a symptom", "index": "shown in the catalogue"}
 class Line:
     part: str
     prose: str
-    key: str  #: Of the step; empty when it is only shown.
-    carried_out: str  #: The step's kind, or how it is shown.
+    keys: tuple[str, ...]  #: Of the steps; empty when it is only shown.
+    carried_out: str  #: The steps' kinds, or how it is shown.
 
 
 def coverage(outline: Outline, folder: Path) -> tuple[Line, ...]:
@@ -32,16 +34,22 @@ def coverage(outline: Outline, folder: Path) -> tuple[Line, ...]:
         raise BookError(f"{path} is missing: write the prose of {outline.book} down, line by line")
     steps = {step.key: step for section in outline.sections for step in section.steps}
     stored = tomllib.loads(path.read_text())["line"]
-    return tuple(_line(outline.book, one, steps) for one in stored)
+    return tuple(_line(outline, one, steps) for one in stored)
 
 
-def _line(book: str, one: Mapping[str, str], steps: Mapping[str, StepOutline]) -> Line:
-    key, shown = one.get("step", ""), one.get("shown", "")
-    if key in steps:
-        return Line(one["part"], one["prose"], key, steps[key].kind)
-    if not key and shown in SHOWN:
-        return Line(one["part"], one["prose"], "", SHOWN[shown])
-    raise BookError(f"{book}: nothing carries out '{one['prose']}' ({key or 'no step named'})")
+def _line(outline: Outline, one: Mapping[str, Any], steps: Mapping[str, StepOutline]) -> Line:
+    named, shown, offered = one.get("step", []), one.get("shown", ""), one.get("offers", "")
+    keys = (named,) if isinstance(named, str) else tuple(named)
+    if offered and offered not in outline.leads_to:
+        raise BookError(f"{outline.book} leads nobody to {offered}, as '{one['prose']}' would")
+    if keys and steps.keys() >= set(keys):
+        kinds = ", ".join(steps[key].kind for key in keys)
+        how = f"{kinds}: it offers {offered}" if offered else kinds
+        return Line(one["part"], one["prose"], keys, how)
+    if not keys and shown in SHOWN:
+        return Line(one["part"], one["prose"], (), SHOWN[shown])
+    missing = ", ".join(keys) or "no step named"
+    raise BookError(f"{outline.book}: nothing carries out '{one['prose']}' ({missing})")
 
 
 def coverage_text(outline: Outline, lines: tuple[Line, ...]) -> Iterator[str]:
@@ -53,7 +61,7 @@ def coverage_text(outline: Outline, lines: tuple[Line, ...]) -> Iterator[str]:
     yield "| part | line of the prose | step | kind |"
     yield "|---|---|---|---|"
     for line in lines:
-        key = f"`{line.key}`" if line.key else "-"
+        keys = ", ".join(f"`{key}`" for key in line.keys) or "-"
         prose = line.prose.replace("|", "\\|")
-        yield f"| {line.part} | {prose} | {key} | {line.carried_out} |"
+        yield f"| {line.part} | {prose} | {keys} | {line.carried_out} |"
     yield ""

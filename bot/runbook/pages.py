@@ -16,7 +16,8 @@ CAPTIONS: Mapping[str, str] = {
     "report": "Its report: what needs somebody first, what is well in one line",
     "found": "What it has found, and what it suggests",
     "approval": "What somebody else is asked to approve",
-    "watch": "While it watches",
+    "watch": "While it is at work",
+    "paused": "Paused between two parts, until somebody resumes it",
     "done": "What was made, seen to be so and looked at again",
 }
 SPEAKS: Mapping[str, str] = {

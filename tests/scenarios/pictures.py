@@ -116,10 +116,22 @@ class Telling:
         await self._takes("approval", asked)
         for name in self.tale.approved_by:
             await self._approves(self._person(name), room)
-        for what, words in (("watch", self.tale.watches), ("done", self.tale.done)):
-            if words:
-                await room.shows(words)
-                await self._takes(what, room.card)
+        if self.tale.watches:
+            await room.shows(self.tale.watches)
+            await self._takes("watch", room.card)
+        if self.tale.pauses:
+            await self._pauses(room)
+        if self.tale.done:
+            await room.shows(self.tale.done)
+            await self._takes("done", room.card)
+
+    async def _pauses(self, room: Incident) -> None:
+        who = self._person(self.tale.by)
+        pause, resume = (f"{one}:{self.tale.pauses}" for one in (names.PAUSE, names.RESUME))
+        await who.presses(await room.offers(pause), room.channel, pause)
+        paused = await room.offers(resume)
+        await self._takes("paused", paused)
+        await who.presses(paused, room.channel, resume)
 
     def _choice(self, room: Incident) -> tuple[Message, str, str] | None:
         labelled = ((one, *choice) for one in room.messages for choice in choices(one))

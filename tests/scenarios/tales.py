@@ -35,6 +35,7 @@ class Tale:
     plan: str = ""  #: Words of its request; nothing: no change is told of.
     approved_by: tuple[str, ...] = ("ravi",)
     watches: str = ""  #: Words on the card while it watches what was made, as a picture.
+    pauses: str = ""  #: The step that is paused then, as a picture, and resumed.
     done: str = ""  #: Words after which the last picture is taken; nothing: there is none.
 
 
@@ -108,7 +109,7 @@ TALES: Mapping[str, Tale] = {
         presses=(names.DONE,),
         found="APPROVAL NEEDED · CHANGE",
         plan="create-db-cluster-snapshot",
-        done="APPROVAL NEEDED · DESTROY",
+        done="OK · Backup taken",
     ),
     "RB-DB-002": Tale(
         "RB-DB-002 backfill=org-ads-search-name batch_size=1000 pause_ms=1500",
@@ -118,6 +119,7 @@ TALES: Mapping[str, Tale] = {
         plan="UPDATE",
         approved_by=("ravi", "lena"),
         watches="/s · about ",
+        pauses="fill",
         done="OK · Verify that no row is left",
     ),
     "RB-DEPLOY-001": Tale(
