@@ -109,7 +109,7 @@ TALES: Mapping[str, Tale] = {
         presses=(names.DONE,),
         found="APPROVAL NEEDED · CHANGE",
         plan="create-db-cluster-snapshot",
-        done="OK · Backup taken",
+        done="Steps · 2 of 5",
     ),
     "RB-DB-002": Tale(
         "RB-DB-002 backfill=org-ads-search-name batch_size=1000 pause_ms=1500",
