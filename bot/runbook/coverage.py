@@ -2,7 +2,7 @@
 Which line of the company's prose is carried out by which step.
 
 The prose stands line by line in docs/prose/ID.toml, each with the step that carries it out, or
-the steps that do so together. Where a step only offers another runbook, the line names that one too.
+the steps that do so together. Where a step only offers another runbook, the line names that, too.
 docs/coverage.md is generated from it and from the outline.
 """
 
