@@ -61,7 +61,7 @@ class Migrations(Adapter):
         Whether the schema's version and the tasks of the cluster can be read. Whether a task may
         be run is known only once one is. Raises Refused, Unreachable.
         """
-        await in_database.stands(self._ours, "doctor")
+        await self._applied("doctor")
         await self._tasks.find("rb/doctor")
 
     async def image(self, run: Run, service: str) -> Image:
