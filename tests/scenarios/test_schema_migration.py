@@ -1,4 +1,7 @@
-"""RB-DB-001 as it goes by day and by night: the real bot, real alembic, a real PostgreSQL."""
+"""
+RB-DB-001 and RB-DEPLOY-002 as they go by day and by night: the real bot, real alembic, a real
+PostgreSQL.
+"""
 
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
@@ -15,9 +18,11 @@ from sandbox.box import Box
 from sandbox.postgres import Database
 from tests.scenarios.company import bot_in, company_in
 from tests.scenarios.stage import Incident, Message, Person, has, until
+from tests.scenarios.watching import look_often
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+CORE, DEPLOY, FLAG = "complyai-core", "RB-DEPLOY-002", "/complyai/flags/reviews"
 STEPS = RUNBOOKS["RB-DB-001"].steps
 SCHEMA = "complyai-prod"
 LONG = 300.0  #: Seconds by which AWS's clock is ahead, so that it has counted requests at once.
@@ -51,6 +56,11 @@ def looks_often(patch: pytest.MonkeyPatch) -> None:
         assert now
         timing = Timing(seconds(0.3), now.until, seconds(lasting))
         patch.setitem(STEPS, key, replace(STEPS[key], timing=timing))
+    look_often(patch, DEPLOY, "deploy.deployment", "migration.backup")
+    look_often(
+        patch, DEPLOY, "deploy.response", "deploy.user_reports", "migration.response",
+        "migration.database", "monitor", lasting=seconds(1),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -156,3 +166,32 @@ async def test_one_that_fails_half_way_says_where_the_schema_stands_and_is_taken
     finally:
         company.aws.one_offs.faulty.clear()
     assert await revision(company) == "a003"
+
+
+async def test_a_deployment_with_a_migration_goes_from_the_old_schema_to_the_flag(
+    company: Box,
+) -> None:
+    await put_back(company)
+    aws, before = company.aws, company.aws.rollouts(CORE)
+    version, updates = aws.build(CORE), company.updates(CORE)
+    channel = company.slack.add_channel("deploy-002", ["U0DANA", "U0RAVI", "U0LENA"])
+    typed = f"{DEPLOY} service={CORE} version={version} revision=a005 flag=reviews"
+    assert (await Person(company, "U0DANA").types(typed, channel)).acked
+    room = Room(company, channel, "deploy-002")
+    await room.presses(names.DONE)
+    await room.is_approved("update-service")
+    await until(company, lambda: aws.rollouts(CORE) > before or None)
+    aws.advance(LONG)
+    await room.shows(f"All 10 answers say {version} and are healthy with the schema at a003")
+    await room.shows("Each can be taken back: a004, a005")
+    await room.presses(names.DONE)
+    await room.is_approved("create-db-cluster-snapshot")
+    await room.is_agreed_by_two("alembic")
+    await room.shows("The schema is at a005, and all of it is there")
+    assert aws.parameter(FLAG) == "off"
+    await room.is_approved("--value on")
+    await until(company, lambda: aws.rollouts(CORE) > before + 1 or None)
+    aws.advance(LONG)
+    await room.says("FINISHED")
+    assert (aws.parameter(FLAG), await revision(company)) == ("on", "a005")
+    assert company.updates(CORE) == updates + 2
