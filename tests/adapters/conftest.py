@@ -55,6 +55,6 @@ def scripted() -> Iterator[ScriptedAws]:
 
 @pytest.fixture
 async def scripted_calls(scripted: ScriptedAws) -> AsyncIterator[AwsCalls]:
-    made = AwsCalls("us-east-1", scripted.url, timeout_s=10.0)
+    made = AwsCalls("us-east-1", scripted.url, timeout_s=2.0)
     yield made
     await made.close()
