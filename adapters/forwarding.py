@@ -66,7 +66,9 @@ class Route(Facts):
     vpc: str = ""
     rule: str = ""  #: ARN of the rule for its host; empty: there is none that could be told.
     host: str = ""
-    forwards_to: str = ""  #: ARN of the target group the rule sends requests to.
+    #: ARN of the one target group the rule sends requests to; empty: it does more than that, such
+    #: as asking who it is first, or spreading them over several.
+    forwards_to: str = ""
     is_default: bool = False  #: A listener sends it what no rule matches.
     balancer: str = ""  #: DNS name of the load balancer.
     balancer_zone: str = ""  #: Route 53's zone of it.
@@ -77,8 +79,8 @@ class Route(Facts):
         return self.is_default or (bool(self.rule) and self.forwards_to == self.target_group)
 
     def forward(self) -> ModifyRule | None:
-        """None: it is so already, or there is no rule to change."""
-        if self.is_forwarded or not self.rule:
+        """None: it is so already, or there is no rule that could be changed and put back."""
+        if self.is_forwarded or not self.rule or not self.forwards_to:
             return None
         return ModifyRule(
             rule=self.rule,
@@ -92,6 +94,8 @@ class Route(Facts):
             return f"{_short(self.target_group)} gets what no other rule matches"
         if not self.rule:
             return f"no rule sends requests to {_short(self.target_group)}"
+        if not self.forwards_to:
+            return f"the rule for {self.host} does more than forward to one target group"
         return f"requests for {self.host} go to {_short(self.forwards_to)}"
 
 

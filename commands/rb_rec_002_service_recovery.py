@@ -224,9 +224,7 @@ def forward(route: Route) -> Plan[ModifyRule] | Nothing:
         *([move] if move else []),
         because=f"{route.says()}, and {route.service}'s own target group gets none",
         beware="Until the first new task is healthy these requests are answered with 503",
-        if_none=f"{route.says()}"
-        if route.is_forwarded
-        else f"No rule is for {route.service}: make one in the console, then do this step again",
+        if_none=_not_forwarded(route),
     )
 
 
@@ -337,3 +335,12 @@ async def in_sync(lead: Done[UpsertRecord], dns: Dns) -> Watched[Sync]:
         f"The record of {found.name} is as it was to be; Route 53's answer was lost, so it cannot"
         " be told whether every name server knows it. It takes a minute: look with dig"
     )
+
+
+def _not_forwarded(route: Route) -> str:
+    """Why there is no rule to change."""
+    if route.is_forwarded:
+        return route.says()
+    if route.rule:
+        return f"{route.says()}: change it in the console, then do this step again"
+    return f"No rule is for {route.service}: make one in the console, then do this step again"

@@ -221,6 +221,14 @@ async def test_a_rule_that_is_right_is_left_alone_and_one_that_is_missing_is_sai
     assert "No rule is for complyai-api" in (await rehearsed(route=none)).says["forward"]
 
 
+async def test_a_rule_that_does_more_than_forward_is_not_replaced_by_one_that_does_not() -> None:
+    """Such as one that asks who it is first: it could not be put back either."""
+    more = await rehearsed(route=ROUTE.model_copy(update={"forwards_to": ""}))
+    assert more.statuses["forward"] == "nothing"
+    assert "does more than forward to one target group" in more.says["forward"]
+    assert "go to ;" not in more.says["route"]
+
+
 @pytest.mark.parametrize(
     ("changed", "says"),
     [
