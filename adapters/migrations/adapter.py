@@ -170,7 +170,7 @@ class Migrations(Adapter):
         stands = await self._stands(change.run)
         last = f" It says: {lines.complaint}." if lines.complaint else ""
         where = (
-            f"The schema is still at {stands}: nothing of it stayed."
+            f"The schema is still at {stands}: nothing that ran in a transaction stayed."
             if stands == change.replacing
             else f"It got as far as {stands}, which stays."
         )

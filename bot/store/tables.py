@@ -219,9 +219,8 @@ waits = _table(
     _text("run", nullable=False, index=True),
     _text("step", nullable=False),
     _number("attempt", nullable=False),
-    _text(
-        "kind", nullable=False
-    ),  #: tick | approval | ask | confirm | unsure | gone | review | back
+    #: tick | approval | ask | confirm | unsure | gone | review | back
+    _text("kind", nullable=False),
     _text("body", nullable=False),
     _time("deadline", index=True),
 )
