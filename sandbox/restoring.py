@@ -4,8 +4,9 @@ company's address leads to the database that has the company's name.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
+from typing import Any
 
 from sandbox.aws import AwsWorld
 from sandbox.postgres import Database
@@ -33,7 +34,7 @@ class Restores:
     async def settle(self) -> None:
         await asyncio.gather(*self._at_work, return_exceptions=True)
 
-    def _begin(self, work: "asyncio._CoroutineLike[None]") -> None:
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._at_work.add(task)
         task.add_done_callback(self._at_work.discard)
