@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,6 +16,7 @@ from bot.runbook.words import plan
 from tests.engine.small_world import (
     DANA,
     LENA,
+    QUICK,
     RAVI,
     VERA,
     Bot,
@@ -26,6 +28,8 @@ from tests.engine.small_world import (
 )
 
 PARTS = 6
+#: A part waits here for the test, on however busy a machine.
+PATIENT = replace(QUICK, call_limit=60)
 
 
 class Fade(Change):
@@ -129,7 +133,7 @@ async def to_the_end(bot: Bot, run_id: str) -> None:
 
 
 async def test_it_pauses_after_the_part_it_is_at_and_goes_on_there(tmp_path: Path) -> None:
-    async with living_bot(tmp_path, book=BOOK, lamps=Fading) as bot:
+    async with living_bot(tmp_path, book=BOOK, lamps=Fading, timing=PATIENT) as bot:
         run_id = await paused(bot)
         run = await bot.desk.record(run_id)
         assert run and run.steps["fade"].wished_by == LENA.user_id
@@ -145,10 +149,14 @@ async def test_what_is_paused_stays_so_over_a_death_and_is_resumed_long_after(
     tmp_path: Path,
 ) -> None:
     world, clock = World(), SetClock()
-    async with living_bot(tmp_path, world, book=BOOK, lamps=Fading, clock=clock) as bot:
+    async with living_bot(
+        tmp_path, world, book=BOOK, lamps=Fading, timing=PATIENT, clock=clock
+    ) as bot:
         run_id = await paused(bot)
     clock.ahead = 36_000
-    async with living_bot(tmp_path, world, book=BOOK, lamps=Fading, clock=clock) as bot:
+    async with living_bot(
+        tmp_path, world, book=BOOK, lamps=Fading, timing=PATIENT, clock=clock
+    ) as bot:
         run = await bot.desk.record(run_id)
         assert run and run.steps["fade"].status == "paused"
         await bot.desk.resume(run_id, "fade", DANA, "r")
@@ -159,10 +167,10 @@ async def test_a_pause_that_was_asked_for_holds_though_the_bot_dies_before_it(
     tmp_path: Path,
 ) -> None:
     world = World()
-    async with living_bot(tmp_path, world, book=BOOK, lamps=Fading) as bot:
+    async with living_bot(tmp_path, world, book=BOOK, lamps=Fading, timing=PATIENT) as bot:
         run_id = await begun(bot, 2)
         await bot.desk.pause(run_id, "fade", LENA, "p")
-    async with living_bot(tmp_path, world, book=BOOK, lamps=Fading) as bot:
+    async with living_bot(tmp_path, world, book=BOOK, lamps=Fading, timing=PATIENT) as bot:
         await bot.until(run_id, lambda run: run.steps["fade"].status == "paused")
         assert world.sent == ["begun"]
         await bot.desk.resume(run_id, "fade", DANA, "r")
@@ -171,25 +179,29 @@ async def test_a_pause_that_was_asked_for_holds_though_the_bot_dies_before_it(
 
 async def test_a_death_in_the_middle_goes_on_by_itself(tmp_path: Path) -> None:
     world = World()
-    async with living_bot(tmp_path, world, book=BOOK, lamps=Fading) as bot:
+    async with living_bot(tmp_path, world, book=BOOK, lamps=Fading, timing=PATIENT) as bot:
         run_id = await begun(bot, 3)
-    async with living_bot(tmp_path, world, book=BOOK, lamps=Fading) as bot:
+    async with living_bot(tmp_path, world, book=BOOK, lamps=Fading, timing=PATIENT) as bot:
         await to_the_end(bot, run_id)
 
 
 async def test_what_nobody_was_at_for_long_needs_a_new_approval(tmp_path: Path) -> None:
     world, clock = World(), SetClock()
-    async with living_bot(tmp_path, world, book=BOOK, lamps=Fading, clock=clock) as bot:
+    async with living_bot(
+        tmp_path, world, book=BOOK, lamps=Fading, timing=PATIENT, clock=clock
+    ) as bot:
         run_id = await begun(bot, 3)
     clock.ahead = 36_000
-    async with living_bot(tmp_path, world, book=BOOK, lamps=Fading, clock=clock) as bot:
+    async with living_bot(
+        tmp_path, world, book=BOOK, lamps=Fading, timing=PATIENT, clock=clock
+    ) as bot:
         await bot.pending(run_id, "fade")
         assert world.effects == ALL[:3]
 
 
 @pytest.mark.parametrize("first", ["paused", "at work"])
 async def test_a_stop_ends_it_with_what_was_done(tmp_path: Path, first: str) -> None:
-    async with living_bot(tmp_path, book=BOOK, lamps=Fading) as bot:
+    async with living_bot(tmp_path, book=BOOK, lamps=Fading, timing=PATIENT) as bot:
         run_id = await paused(bot) if first == "paused" else await begun(bot, 2)
         assert isinstance(await bot.desk.halt(run_id, "fade", RAVI, "s"), Noted)
         let(bot, 1)
@@ -204,7 +216,7 @@ async def test_a_stop_ends_it_with_what_was_done(tmp_path: Path, first: str) -> 
 
 @pytest.mark.parametrize("first", ["paused", "at work"])
 async def test_a_cancelled_run_ends_between_two_parts(tmp_path: Path, first: str) -> None:
-    async with living_bot(tmp_path, book=BOOK, lamps=Fading) as bot:
+    async with living_bot(tmp_path, book=BOOK, lamps=Fading, timing=PATIENT) as bot:
         run_id = await paused(bot) if first == "paused" else await begun(bot, 2)
         await bot.desk.cancel(run_id, DANA, "c")
         let(bot, 1)
@@ -213,7 +225,7 @@ async def test_a_cancelled_run_ends_between_two_parts(tmp_path: Path, first: str
 
 
 async def test_a_wire_that_breaks_now_and_then_is_no_matter(tmp_path: Path) -> None:
-    async with living_bot(tmp_path, book=BOOK, lamps=Fading) as bot:
+    async with living_bot(tmp_path, book=BOOK, lamps=Fading, timing=PATIENT) as bot:
         run_id = await begun(bot, 1)
         for part in (2, 3, 4):
             bot.world.fading.breaks = 1  # type: ignore[attr-defined]
@@ -225,7 +237,7 @@ async def test_a_wire_that_breaks_now_and_then_is_no_matter(tmp_path: Path) -> N
 async def test_one_that_breaks_twice_at_the_same_place_is_given_up_and_said(
     tmp_path: Path,
 ) -> None:
-    async with living_bot(tmp_path, book=BOOK, lamps=Fading) as bot:
+    async with living_bot(tmp_path, book=BOOK, lamps=Fading, timing=PATIENT) as bot:
         run_id = await begun(bot, 2)
         bot.world.fading.breaks = 9  # type: ignore[attr-defined]
         let(bot, PARTS)
@@ -234,7 +246,7 @@ async def test_one_that_breaks_twice_at_the_same_place_is_given_up_and_said(
 
 
 async def test_who_may_not_lead_may_not_pause_and_nothing_else_is_paused(tmp_path: Path) -> None:
-    async with living_bot(tmp_path, book=BOOK, lamps=Fading) as bot:
+    async with living_bot(tmp_path, book=BOOK, lamps=Fading, timing=PATIENT) as bot:
         run_id = await begun(bot, 2)
         assert isinstance(await bot.desk.pause(run_id, "fade", VERA, "1"), Refusal)
         assert isinstance(await bot.desk.resume(run_id, "fade", DANA, "2"), Refusal)
