@@ -16,7 +16,7 @@ sandbox: .venv/.sandbox
 test: static
 	@command -v chromium >/dev/null || { echo "The tests of the sandbox's page need Chromium: apt-get install chromium"; exit 1; }
 	@command -v kubectl >/dev/null || { echo "The tests of the sandbox's Kubernetes need kubectl: apt-get install kubernetes-client"; exit 1; }
-	$(BIN)/python -m pytest -q -n 4 --dist loadfile
+	$(BIN)/python -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder
 
 check: static
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow"
