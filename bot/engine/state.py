@@ -1,6 +1,6 @@
 """The conductor's own memory of a run, the events that move it, and what it asks to be done."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
@@ -118,6 +118,13 @@ class RunState:
     def is_on_errand(self) -> bool:
         return bool(self.errand or self.proofs or self.later)
 
+    def afresh(self, keys: Collection[str]) -> "RunState":
+        """Waiting again. The attempts stay, so that what an earlier one reports is late."""
+        run = self
+        for key in keys:
+            run = run.with_step(key, status="waiting")
+        return replace(run, waved=run.waved - set(keys))
+
     def is_afresh(self, key: str) -> bool:
         """It was over once, and is to be done again."""
         step = self.step(key)
@@ -156,6 +163,22 @@ class RunState:
         )
 
 
+What = Literal[
+    "call",
+    "apply",
+    "propose",
+    "ask",
+    "doubt",
+    "tick",
+    "stop",
+    "close",
+    "free",
+    "vouch",
+    "lend",
+    "keep",
+]
+
+
 @dataclass(frozen=True)
 class Effect:
     """
@@ -171,20 +194,7 @@ class Effect:
     vouch    a person says that the change which was under way happened
     """
 
-    what: Literal[
-        "call",
-        "apply",
-        "propose",
-        "ask",
-        "doubt",
-        "tick",
-        "stop",
-        "close",
-        "free",
-        "vouch",
-        "lend",
-        "keep",
-    ]
+    what: What
     step: str
     attempt: int
     reading: int = 0
