@@ -27,6 +27,7 @@ from bot.engine.clock import Clock
 from bot.engine.effects import PAUSE
 from bot.engine.ended import (
     CANCELLED,
+    PAUSED,
     ApplyTiming,
     Ended,
     Turn,
@@ -243,7 +244,9 @@ def _stop(c: sa.Connection, work_id: str) -> int:
 
 
 def _not_begun(stop: int) -> Ended:
-    return Ended("paused" if stop == PAUSE else "cancelled", Report(CANCELLED))
+    if stop == PAUSE:
+        return Ended("paused", Report(PAUSED))
+    return Ended("cancelled", Report(CANCELLED))
 
 
 def _live_on(c: sa.Connection, job: Job, number: int, now: float) -> int:

@@ -29,7 +29,7 @@ from bot.store.tables import changes, plans, waits, work
 
 #: What `work.stop` says: go on; end here; or end here until somebody lets it go on.
 CANCEL, PAUSE = 1, 2
-HALTED = "Stopped while it was paused. What was done stays done."
+HALTED = "Stopped while it was paused."
 
 
 @dataclass
@@ -70,8 +70,7 @@ class Effects:
     def apply(self, effect: Effect, _report: Report) -> None:
         work_id = f"{self.run_id}/{effect.step}.apply#{effect.attempt}"
         mine = work.c.id == work_id
-        stop = CANCEL if self.run.status == "cancelling" else 0
-        reopened = sa.update(work).where(mine).values(status="due", stop=stop)
+        reopened = sa.update(work).where(mine).values(status="due", stop=self._wanted(effect))
         plan = self._plan(effect)
         if self.c.execute(reopened).rowcount:  # A person vouched for it, or lets it go on.
             begun = sa.and_(changes.c.plan == plan.id, changes.c.state == "intended")
@@ -84,6 +83,13 @@ class Effects:
             loaded = ()
         targets = sorted({change.target() for change in loaded})
         self._work(work_id, effect, "apply", plan.id, targets)
+
+    def _wanted(self, effect: Effect) -> int:
+        """What was said of it before a person let it go on with the rest of its plan."""
+        step = self.run.step(effect.step)
+        if self.run.status == "cancelling" and not step.returns:
+            return CANCEL
+        return {"": 0, "pause": PAUSE, "stop": CANCEL}[step.wish]
 
     def vouch(self, effect: Effect, report: Report) -> None:
         mine = sa.and_(changes.c.plan == self._plan(effect).id, changes.c.state == "intended")

@@ -15,7 +15,7 @@ from bot.runbook.changes import Change
 from bot.runbook.errors import NothingDone
 
 Outcome = Literal["given", "unsure", "outdated", "failed", "cancelled", "paused", "frozen"]
-CANCELLED = "Cancelled before it was applied"
+CANCELLED, PAUSED = "Cancelled before it was applied", "Paused before it began."
 AGAIN = "What was done stays done: done again, it goes on after it."
 REPLACED = "It is not known whether this happened: the bot was replaced while it was under way."
 
@@ -105,7 +105,7 @@ def _of_one_as_before(
 def halted(stop: int, seen: Seen) -> Ended:
     """Between two parts, as a person has wanted it."""
     if stop == PAUSE:
-        return Ended("paused", Report(f"{seen.now}. It goes on there when somebody lets it."))
+        return Ended("paused", Report(f"{seen.now}."))
     return Ended("cancelled", Report(f"Stopped between two parts: {seen.now}. {AGAIN}"))
 
 

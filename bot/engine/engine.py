@@ -296,10 +296,12 @@ class Engine:
         await self.clock.wait(self._wake, min(NAP_AT_MOST_S, until - self.clock.now()))
 
     def _fire(self, c: sa.Connection, wait_id: str) -> Taken:
-        row = c.execute(sa.select(waits).where(waits.c.id == wait_id)).first()
-        if row is None:
+        if (run := _run_of(c, wait_id)) is None:
             return Taken(is_new=False)
-        lock_run(c, row.run)
+        lock_run(c, run)
+        row = c.execute(sa.select(waits).where(waits.c.id == wait_id)).first()
+        if row is None:  # somebody was faster
+            return Taken(is_new=False)
         now, key = self.clock.now(), f"due:{wait_id}"
         if row.kind == REVIEW:
             remind(c, now, wait_id, self.taker.tell)
@@ -343,6 +345,10 @@ def _bare(event: Event, report: Report) -> tuple[Event, Report]:
 def _due(c: sa.Connection, now: float) -> list[str]:
     query = sa.select(waits.c.id).where(waits.c.deadline <= now).order_by(waits.c.deadline)
     return [row.id for row in c.execute(query.limit(200))]
+
+
+def _run_of(c: sa.Connection, wait_id: str) -> str | None:
+    return c.execute(sa.select(waits.c.run).where(waits.c.id == wait_id)).scalar()
 
 
 def _put_off(c: sa.Connection, wait_id: str, until: float) -> None:

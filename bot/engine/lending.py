@@ -10,15 +10,27 @@ from bot.engine.turns import ON_ITS_WAY, UNDO
 
 
 def return_due(score: Score, event: Event) -> bool:
-    """Beside whatever is under way: it was agreed to, and so was its time."""
+    """
+    Beside whatever is under way: it was agreed to, and so was its time. Its own action, paused,
+    ends for it: to pause is not to have it for longer.
+    """
     key, undo = event.about, event.about + UNDO
-    busy = {score.run.status_of(key), score.run.status_of(undo)} & ON_ITS_WAY
-    if key not in score.run.lent or busy:
+    is_paused = score.run.status_of(key) == "paused"
+    at_it = {score.run.status_of(undo)} | ({score.run.status_of(key)} if not is_paused else set())
+    if key not in score.run.lent or at_it & ON_ITS_WAY:
         return False
+    if is_paused:
+        score.effect("free", key)
+        score.settle(key, "cancelled")
     keep(score, key)
     score.run = score.run.with_step(undo, plans=0, by="", returns=True)
     score.call(undo)
     return True
+
+
+def lend(score: Score, key: str) -> None:
+    score.run = replace(score.run, lent=score.run.lent | {key})
+    score.effect("lend", key)
 
 
 def keep(score: Score, key: str) -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from bot.engine.score import Score
 from bot.engine.state import HAS_RESULT, NOT_OVER
-from bot.engine.turns import AT_WORK, is_past, is_to_be_done, ready, spec_of
+from bot.engine.turns import is_at_work, is_past, is_to_be_done, ready, spec_of
 
 
 def move_on(score: Score) -> None:
@@ -14,7 +14,7 @@ def move_on(score: Score) -> None:
     while batch := tuple(dict.fromkeys(ready(score.outline, score.run))):
         for key in batch:
             _start(score, key)
-    at_work = any(step.status in AT_WORK for step in score.run.steps.values())
+    at_work = any(map(is_at_work, score.run.steps.values()))
     waits = score.run.lent or is_to_be_done(score.outline, score.run)
     done = not (score.run.is_on_errand or at_work or waits)
     if done and all(is_past(section, score.run) for section in score.outline.sections):
@@ -28,24 +28,24 @@ def move_on(score: Score) -> None:
 def _wind_down(score: Score) -> None:
     """
     What is being applied is finished and told apart, and what is to be taken back by itself
-    is; everything else stops here.
+    is; everything else stops here, also a return that somebody has paused.
     """
     for key, step in score.run.steps.items():
-        if step.returns and step.status in AT_WORK:
-            continue
         if step.status in ("planned", "asked"):
             score.effect("close", key)
             score.become(key, "cancelled")
+        elif step.status == "paused":
+            score.effect("free", key)
+            score.become(key, "cancelled")
+        elif step.returns:
+            continue
         elif step.status == "working":
             score.effect("stop", key)
             score.effect("close", key)
             score.become(key, "cancelled")
         elif step.status == "applying":
             score.effect("stop", key)
-        elif step.status == "paused":
-            score.effect("free", key)
-            score.become(key, "cancelled")
-    left = any(step.status in AT_WORK for step in score.run.steps.values())
+    left = any(map(is_at_work, score.run.steps.values()))
     if not (left or score.run.lent):
         score.run = replace(score.run, status="cancelled", errand=(), proofs=(), later=())
 

@@ -170,8 +170,7 @@ class Performer:
     async def _with_return(self, plan: str, text: str, ended: Ended) -> tuple[Ended, bool]:
         if takes_back(text):
             return _of_return(ended), False
-        is_over = ended.outcome != "unsure" and back_at(text) is not None
-        return ended, is_over and await self.store.read(something_was_made, plan)
+        return ended, back_at(text) is not None and await self.store.read(something_was_made, plan)
 
     async def _permit(self, work: Claimed) -> Ended | None:
         """Why the next change of the plan may not be made any more; asked before each of them."""

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from bot.engine.lending import keep
+from bot.engine.lending import keep, lend
 from bot.engine.record import GLASS_BROKEN, StepStatus
 from bot.engine.score import Score
 from bot.engine.state import CALL_OUTCOMES, PLANS_AT_MOST, Errand, Event
@@ -25,7 +25,7 @@ def returned(score: Score, event: Event) -> bool:
     elif event.outcome == "not yet":
         score.run = score.run.with_step(key, naps=True)
         score.effect("tick", key)
-    elif event.outcome in ("asked", "gone") and not score.run.dry:
+    elif event.outcome in ("asked", "gone") and _may_ask(score):
         score.become(key, "asked")
         score.effect("ask", key)
     elif event.outcome == "planned" and not score.run.dry:
@@ -33,6 +33,11 @@ def returned(score: Score, event: Event) -> bool:
     else:
         score.settle(key, CALL_OUTCOMES.get(event.outcome, "nothing"))
     return True
+
+
+def _may_ask(score: Score) -> bool:
+    """Of a run that is being cancelled nobody is asked; what does not go back is told."""
+    return score.run.status == "running" and not score.run.dry
 
 
 def _planned(score: Score, key: str, spec: StepOutline) -> None:
@@ -61,6 +66,8 @@ def applied(score: Score, event: Event) -> bool:
     key = event.about
     if score.run.status_of(key) != "applying":
         return False
+    if event.lends:  # whatever becomes of the rest
+        lend(score, key)
     if event.outcome == "unsure":  # its locks stay until a person has spoken
         score.become(key, "unsure")
         score.effect("doubt", key)
@@ -69,9 +76,6 @@ def applied(score: Score, event: Event) -> bool:
         score.become(key, "paused")  # its locks stay, too
         return True
     score.effect("free", key)
-    if event.lends:
-        score.run = replace(score.run, lent=score.run.lent | {key})
-        score.effect("lend", key)
     if key.endswith(UNDO) and event.outcome == "given":
         keep(score, key.removesuffix(UNDO))
     if event.outcome == "outdated" and not score.run.step(key).returns:
@@ -125,7 +129,9 @@ def answered(score: Score, event: Event) -> bool:
     if score.run.status_of(event.about) != "asked":
         return False
     score.effect("close", event.about)
-    if event.outcome == "again":  # once what it needs is there, which may be read anew
+    if event.outcome == "again" and score.run.step(event.about).returns:
+        score.call(event.about)  # it has no turn
+    elif event.outcome == "again":  # once what it needs is there, which may be read anew
         score.run = score.run.afresh((event.about,))
     elif event.outcome == "without":
         score.run = replace(score.run, waved=score.run.waved | {event.about})

@@ -9,6 +9,10 @@ from bot.engine.record import StepStatus
 from bot.engine.state import HAS_RESULT, Effect, Errand, RunState, What
 from bot.runbook.outline import Outline
 
+#: What a person wants of a change stands until it is over, also while nobody knows how it is.
+KEEPS_WISH = frozenset({"applying", "paused", "unsure"})
+NO_WISH = {"wish": "", "wished_by": ""}
+
 
 class Score:
     def __init__(self, outline: Outline, run: RunState) -> None:
@@ -20,13 +24,13 @@ class Score:
         self.effects.append(Effect(what, key, step.attempt, step.reading))
 
     def become(self, key: str, status: StepStatus) -> None:
-        wish = {} if status == "paused" else {"wish": "", "wished_by": ""}
+        wish = {} if status in KEEPS_WISH else NO_WISH
         self.run = self.run.with_step(key, status=status, **wish)
 
     def call(self, key: str) -> None:
         attempt = self.run.step(key).attempt + 1
         self.run = self.run.with_step(
-            key, status="working", attempt=attempt, reading=1, naps=False
+            key, status="working", attempt=attempt, reading=1, naps=False, **NO_WISH
         )
         self.effect("call", key)
 

@@ -76,9 +76,13 @@ class StepState:
     wished_by: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        """Without a wish as ever, so that a version that knows of none can read it."""
-        wish = {"wish", "wished_by"} if not self.wish else set()
-        return {name: value for name, value in asdict(self).items() if name not in wish}
+        """
+        Without what came later and is not so, so that a version that does not know it can read
+        every other step.
+        """
+        unused = set() if self.wish else {"wish", "wished_by"}
+        unused |= set() if self.returns else {"returns"}
+        return {name: value for name, value in asdict(self).items() if name not in unused}
 
 
 NOT_BEGUN = StepState()

@@ -6,7 +6,7 @@ off the outline and the state of the steps; nothing here changes a thing.
 from collections.abc import Iterator
 from dataclasses import replace
 
-from bot.engine.state import NOT_OVER, Errand, RunState
+from bot.engine.state import NOT_OVER, Errand, RunState, StepState
 from bot.runbook.outline import Outline, SectionOutline, StepOutline
 
 UNDO = ".undo"
@@ -14,6 +14,11 @@ UNDO = ".undo"
 ON_ITS_WAY = NOT_OVER - {"waiting"}
 #: No run ends while a step is at one of these; a question may stay open.
 AT_WORK = ON_ITS_WAY - {"asked"}
+
+
+def is_at_work(step: StepState) -> bool:
+    """Also a return that nobody can make as it is: what was promised is not dropped."""
+    return step.status in AT_WORK or (step.returns and step.status == "asked")
 
 
 def spec_of(outline: Outline, key: str) -> StepOutline:
@@ -85,11 +90,11 @@ def may_pick(outline: Outline, run: RunState, key: str) -> bool:
 
 
 def ready(outline: Outline, run: RunState) -> Iterator[str]:
-    """What is due and has everything that is still on its way."""
+    """What is due, has everything that is still on its way, and is not just being taken back."""
     for key in _due(outline, run):
         needed = spec_of(outline, key).after
         coming = (run.status_of(n) in ON_ITS_WAY or run.is_afresh(n) for n in needed if needed[n])
-        if not any(coming):
+        if not any(coming) and run.status_of(key + UNDO) not in ON_ITS_WAY:
             yield key
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from bot.engine.score import Score
 from bot.engine.state import NOT_OVER, Errand, Event
-from bot.engine.turns import UNDO, may_pick, open_pick, undoable
+from bot.engine.turns import ON_ITS_WAY, UNDO, may_pick, open_pick, undoable
 from bot.runbook.outline import Outline, StepOutline
 
 
@@ -54,9 +54,15 @@ def picked(score: Score, event: Event) -> bool:
     step = score.outline.step(key)
     score.run = score.run.with_step(key, plans=0, by=by)
     score.errand(Errand((*_pulled(score.outline, step), key), step.proofs))
-    if key + UNDO in score.run.steps:  # what is done anew can be taken back anew
-        score.run = score.run.afresh((key + UNDO,))
+    _undo_afresh(score, key)
     return True
+
+
+def _undo_afresh(score: Score, key: str) -> None:
+    """What is done anew can be taken back anew."""
+    undo = key + UNDO
+    if undo in score.run.steps and score.run.status_of(undo) not in ON_ITS_WAY:
+        score.run = score.run.afresh((undo,))
 
 
 def _is_on_demand(outline: Outline, step: StepOutline) -> bool:
@@ -100,4 +106,5 @@ def done_again(score: Score, event: Event) -> bool:
     if _is_on_demand(score.outline, step):
         return picked(score, event)
     score.run = score.run.with_step(key, plans=0, by=by).afresh((key,))
+    _undo_afresh(score, key)
     return True

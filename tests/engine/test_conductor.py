@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from bot.engine.conductor import conduct
 from bot.engine.state import NOT_OVER, Effect, Event, RunState
-from bot.engine.turns import UNDO, held_at, open_pick
+from bot.engine.turns import ON_ITS_WAY, UNDO, held_at, open_pick
 from bot.runbook import Found, Person, Plan, Question, Runbook
 from bot.runbook.changes import Done
 from bot.runbook.outline import Outline, outline
@@ -71,6 +71,7 @@ CALLED = {
     "confirm": ("asked", "nothing", "gone"),
     "include": ("mapped", "nothing", "gone"),
 }
+LENDING = ("paint", "repaint")  #: What is made by these may be for a while.
 APPLIED = ("given", "unsure", "outdated", "failed", "cancelled", "paused")
 DECIDED = ("approved", "denied", "expired")
 
@@ -85,6 +86,7 @@ class Stage:
         self.locked: set[tuple[str, int]] = set()
         self.applies: list[tuple[str, int]] = []
         self.approved: set[tuple[str, int]] = set()
+        self.promised: set[str] = set()  #: What is to be taken back by itself.
         self.take(effects)
 
     def take(self, effects: list[Effect]) -> None:
@@ -93,28 +95,37 @@ class Stage:
             if effect.what == "call":
                 under_way = [one for one in self.out if one.what == "apply"]
                 assert effect.step not in {one.step for one in under_way}, "begun while applying"
+                if self.run.step(effect.step).returns:
+                    self.promised.discard(effect.step.removesuffix(UNDO))
             if effect.what == "vouch":  # what is left of the plan goes on
                 self.applies.remove(at)
             if effect.what == "apply":
                 assert at not in self.applies, "applied twice for one plan"
-                step = self.plan.step(effect.step.removesuffix(UNDO))
-                assert at in self.approved or step.unattended, "applied without approval"
+                assert at in self.approved or self._is_agreed(effect.step), "not approved"
                 self.applies.append(at)
                 self.locked.add(at)
             if effect.what == "free":
                 self.locked.discard(at)
             if effect.what == "close":
-                self.out = [
+                closed = [
                     one
                     for one in self.out
-                    if (one.step, one.attempt) != at or one.what in ("call", "apply")
+                    if (one.step, one.attempt) == at and one.what not in ("call", "apply", "lend")
                 ]
-            asked = effect.what != "propose" or not self._is_unattended(effect.step)
-            if effect.what not in ("stop", "close", "free", "vouch") and asked:
+                is_dropped = self.run.status == "finished" and self.run.step(effect.step).returns
+                assert not (closed and is_dropped), "a return was dropped without a word"
+                self.out = [one for one in self.out if one not in closed]
+            if effect.what in ("lend", "keep"):
+                mine = ("lend", effect.step)
+                self.out = [one for one in self.out if (one.what, one.step) != mine]
+            asked = effect.what != "propose" or not self._is_agreed(effect.step)
+            if effect.what not in ("stop", "close", "free", "vouch", "keep") and asked:
                 self.out.append(effect)
 
-    def _is_unattended(self, key: str) -> bool:
-        return self.plan.step(key.removesuffix(UNDO)).unattended is not None
+    def _is_agreed(self, key: str) -> bool:
+        """Nobody is asked: it is the bot's own, or was approved with what it takes back."""
+        is_own = self.plan.step(key.removesuffix(UNDO)).unattended is not None
+        return is_own or self.run.step(key).returns
 
     def send(self, event: Event) -> None:
         if event.kind == "resumed" and self.run.status_of(event.about) == "paused":
@@ -138,9 +149,15 @@ class Stage:
             "ask": ("answered", ("", "again", "without")),
             "doubt": ("resolved", ("done", "not done", "stop")),
             "tick": ("due", ("",)),
+            "lend": ("return due", ("",)),
         }
         event, outcomes = by_what[effect.what]
-        return [Event(event, step, attempt, outcome) for outcome in outcomes]  # type: ignore[arg-type]
+        lends = (True,) if (event, step in LENDING) == ("applied", True) else ()
+        return [
+            Event(event, step, attempt, outcome, lends=lent)  # type: ignore[arg-type]
+            for outcome in outcomes
+            for lent in (lends if outcome == "given" and lends else (False, *lends))
+        ]
 
     def wishes(self) -> list[Event]:
         """What people may say."""
@@ -149,7 +166,8 @@ class Stage:
             wishes.append(Event("closed", section))
         for key in (step.key for section in self.plan.sections for step in section.steps):
             wishes += [Event("picked", key), Event("undo", key), Event("again", key)]
-            wishes += [Event("paused", key), Event("resumed", key), Event("stopped", key)]
+            for one in (key, key + UNDO):
+                wishes += [Event("paused", one), Event("resumed", one), Event("stopped", one)]
         return wishes
 
     def granted_wishes(self) -> list[Event]:
@@ -157,10 +175,23 @@ class Stage:
         return [one for one in self.wishes() if conduct(self.plan, self.run, one)[1]]
 
     def answer(self, effect: Effect, event: Event) -> None:
-        self.out.remove(effect)
+        if effect.what != "lend":  # which is tried again, while its action is at work
+            self.out.remove(effect)
         if event.kind == "decided" and event.outcome == "approved":
             self.approved.add((event.about, event.attempt))
+        if event.lends and self.run.status_of(event.about) == "applying":
+            self.promised.add(event.about)
+        if (event.kind, event.outcome) == ("applied", "given"):
+            self.promised.discard(event.about.removesuffix(UNDO) if UNDO in event.about else "")
         self.send(event)
+
+    def awaited(self) -> list[Effect]:
+        """Without what is only tried again later."""
+        return [
+            one
+            for one in self.out
+            if one.what != "lend" or conduct(self.plan, self.run, self.answers(one)[0])[1]
+        ]
 
     def paused(self) -> list[str]:
         paused = [key for key, step in self.run.steps.items() if step.status == "paused"]
@@ -168,12 +199,16 @@ class Stage:
         return paused
 
     def check(self) -> None:
+        for key, step in self.run.steps.items():
+            both = step.status, self.run.status_of(key + UNDO)
+            assert not ON_ITS_WAY.issuperset(both), "made and taken back at once"
         if self.run.is_over:
+            assert not self.promised, "what was promised to go back did not"
             assert not self.locked, "a run ended and kept a lock"
             assert not [one for one in self.out if one.what in ("propose", "ask", "doubt")]
             return
         if self.run.status == "cancelling":
-            assert self.out, "cancelling, and nothing left to wait for"
+            assert self.awaited(), "cancelling, and nothing left to wait for"
             return
         waits_for_people = held_at(self.plan, self.run) or open_pick(self.plan, self.run)
         assert self.out or waits_for_people or self.paused(), (
@@ -215,8 +250,8 @@ def test_a_run_that_is_answered_always_comes_to_its_end(
     for _ in range(80):
         if stage.run.is_over:
             return
-        if stage.out:
-            effect = data.draw(st.sampled_from(stage.out))
+        if awaited := stage.awaited():
+            effect = data.draw(st.sampled_from(awaited))
             anew = ("not yet", "outdated", "again")
             final = [e for e in stage.answers(effect) if e.outcome not in anew]
             stage.answer(effect, data.draw(st.sampled_from(final)))
