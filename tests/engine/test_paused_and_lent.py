@@ -16,7 +16,7 @@ from bot.runbook import Pair, Plan, Runbook, pair
 from bot.runbook.durations import hours
 from bot.runbook.words import plan
 from tests.engine.small_world import DANA, LENA, RAVI, Bot, Inputs, Paint, SetClock, living_bot
-from tests.engine.test_pausing import Fade, Fading, let
+from tests.engine.test_pausing import PATIENT, Fade, Fading, let
 from tests.engine.test_returning import HOUR_S, an_hour_later
 
 GREEN, RED = "paint hall green", "paint hall red"
@@ -92,7 +92,7 @@ async def test_what_was_made_before_a_pause_goes_back_at_its_time(
     tmp_path: Path, then: str
 ) -> None:
     clock = SetClock()
-    async with living_bot(tmp_path, book=BOOK, lamps=Dimming, clock=clock) as bot:
+    async with living_bot(tmp_path, book=BOOK, lamps=Dimming, clock=clock, timing=PATIENT) as bot:
         run = await paused(bot)
         assert run.returns and bot.world.effects == [GREEN]
         says = run.steps["both"].says
