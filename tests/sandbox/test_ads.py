@@ -134,15 +134,20 @@ async def test_the_regular_sync_goes_by_the_parameters_that_slow_it_down(box: Bo
         pytest.skip("without Redis there is no queue")
     before = ads.work._pace()
     assert (before.interval_min, before.backs_off, before.first) == (15, False, ())
+    for worker in ads.work.workers[1:]:  # Of several nobody knows who is the first to be done.
+        await worker.die()
     box.aws.set_parameter(names.interval_parameter, "60")
     box.aws.set_parameter(names.first_parameter, "7,3")
-    assert ads.work._pace().interval_min == 60
-    ads.syncing.freshened.clear()
-    await ads.work.tick()
-    await until(_freshened(box), lambda found: len(found) >= 40)
-    assert set(list(ads.syncing.freshened)[:3]) >= {7, 3}
-    box.aws.set_parameter(names.interval_parameter, "15")
-    box.aws.set_parameter(names.first_parameter, "none")
+    try:
+        assert ads.work._pace().interval_min == 60
+        ads.syncing.freshened.clear()
+        await ads.work.tick()
+        await until(_freshened(box), lambda found: len(found) >= 40)
+        assert set(list(ads.syncing.freshened)[:3]) >= {7, 3}
+    finally:
+        box.aws.set_parameter(names.interval_parameter, "15")
+        box.aws.set_parameter(names.first_parameter, "none")
+        ads.work.revive()
 
 
 @pytest.mark.parametrize(("backoff", "is_longer"), [("off", True), ("on", False)])

@@ -28,10 +28,10 @@ async def company(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ads
         yield AdsCompany(box)
 
 
-def looked_again(room: Incident) -> bool | None:
-    """Whether what suggested it was read a second time, which ends an action."""
-    found = "PROBLEM · Check current rate limit status"
-    return [found in one["text"] for one in room.thread].count(True) == 2 or None
+def looked(room: Incident, times: int) -> bool | None:
+    """Whether what suggested it was read so often: that it is read again ends an action."""
+    found = "· Check current rate limit status"
+    return [found in one["text"] for one in room.thread].count(True) == times or None
 
 
 async def test_a_limit_is_found_waited_for_and_what_was_changed_is_set_back(
@@ -49,10 +49,11 @@ async def test_a_limit_is_found_waited_for_and_what_was_changed_is_set_back(
     await until(box, lambda: box.aws.parameter(BACKOFF) == "on" or None)
     await room.offers(f"{names.UNDO}:back_off")
     await room.shows("Enable rate limit backoff (if not already): back on ")
-    await until(box, lambda: looked_again(room))
+    await until(box, lambda: looked(room, 2))
     await company.presses(room, f"{names.UNDO}:back_off")  # before that time
     await company.approves(room, await room.asks_for_approval("--value off"))
     await until(box, lambda: box.aws.parameter(BACKOFF) == "off" or None)
+    await until(box, lambda: looked(room, 3))
     await box.switch("meta-limited", on=False)  # the time has passed
     await company.presses(room, names.CLOSE)
     await room.shows("OK · Wait for rate limit reset: Meta lets calls of")
