@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 
+import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -49,6 +50,7 @@ class Postgres:
             },
         )
         redact(self._engine.sync_engine)
+        sa.event.listen(self._engine.sync_engine, "handle_error", _forget_the_confused)
         self._given_up: set[asyncio.Task[Any]] = set()
 
     async def open(self) -> None:
@@ -124,6 +126,15 @@ class Postgres:
     async def close(self) -> None:
         await asyncio.gather(*self._given_up, return_exceptions=True)
         await self._engine.dispose()
+
+
+def _forget_the_confused(context: sa.ExceptionContext) -> None:
+    """
+    What a driver says that has lost count of its own questions, such as after one was cut off: its
+    connection is of no use any more, and what was asked may have happened.
+    """
+    if isinstance(context.original_exception.__cause__, asyncpg.InternalClientError):
+        context.is_disconnect, context.invalidate_pool_on_disconnect = True, False
 
 
 async def _happens(event: asyncio.Event, within_s: float) -> bool:

@@ -33,6 +33,10 @@ def one(c: sa.Connection) -> int:
     return int(c.exec_driver_sql("select 1").scalar_one())
 
 
+def backend(c: sa.Connection) -> int:
+    return int(c.exec_driver_sql("select pg_backend_pid()").scalar_one())
+
+
 def lock(c: sa.Connection) -> None:
     c.exec_driver_sql("select * from audit_head for update")
 
@@ -105,6 +109,25 @@ async def test_a_connection_that_ended_while_nobody_used_it_is_a_database_that_i
     await admin.close()
     with pytest.raises(OSError, match="other replicas"):
         await store.listen(lambda _: None)
+    await store.close()
+
+
+async def test_a_driver_that_has_lost_count_is_no_answer_and_its_connection_is_forgotten(
+    server: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(server.admin_dsn)
+    await store.open()
+    before = await store.read(backend)
+
+    async def confused(*_: object, **__: object) -> None:
+        raise asyncpg.InternalClientError("another operation (2) is in progress")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(asyncpg.Connection, "prepare", confused)
+        with pytest.raises(StoreAway, match="in progress"):
+            await store.tx(one)
+    assert await store.tx(one) == 1
+    assert await store.read(backend) != before
     await store.close()
 
 
