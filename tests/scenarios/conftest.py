@@ -70,15 +70,18 @@ async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Box]
         yield found
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stories(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Mapping[Story, asyncio.Task[Any]]]:
-    """All that are wanted, while they are told. Whoever ends leaves the others credentials."""
+    """
+    All of the module that are wanted, while they are told. Whoever ends leaves the others
+    credentials.
+    """
     with credentials(Box(tmp_path_factory.mktemp("nowhere"))):
         async with Database(organizations=0) as database:
             stage = Stage(tmp_path_factory, database)
-            wanted = chosen(request.session.items)
+            wanted = chosen(request.session.items, request.path)
             telling = {story: asyncio.create_task(story.tell(stage)) for story in wanted}
             yield telling
             for task in telling.values():
@@ -86,7 +89,7 @@ async def stories(
             await asyncio.gather(*telling.values(), return_exceptions=True)
 
 
-@pytest_asyncio.fixture(loop_scope="session")
+@pytest_asyncio.fixture(loop_scope="module")
 async def told(
     request: pytest.FixtureRequest, stories: Mapping[Story, asyncio.Task[Any]]
 ) -> object:

@@ -1,7 +1,7 @@
 """
 Stories that take long, for somebody in them waits: such as the 40 s until a call that nobody
-answered counts as not made. All are told at the same time, each with a company of its own but for
-its database, and each has a test that waits for its end.
+answered counts as not made. All of a module are told at the same time, each with a company of its
+own but for its database, and each has a test that waits for its end.
 """
 
 import asyncio
@@ -61,8 +61,8 @@ class Story(Protocol):
         """To its end; what the test looks at then."""
 
 
-def chosen(items: Sequence[pytest.Item]) -> list[Story]:
-    """Those whose tests are run."""
-    ours = [one for one in items if "tests/scenarios/" in one.path.as_posix()]
+def chosen(items: Sequence[pytest.Item], module: Path) -> list[Story]:
+    """Those of this module whose tests are run."""
+    ours = [one for one in items if one.path == module]
     calls: list[Any] = [getattr(one, "callspec", None) for one in ours]
     return [call.params[TOLD] for call in calls if call and TOLD in call.params]

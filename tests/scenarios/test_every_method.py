@@ -12,7 +12,7 @@ from tests.scenarios.outage import Outage
 from tests.scenarios.stage import Incident
 from tests.scenarios.stories import Stage
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
 
 STRUCK = ["service_unavailable", "ratelimited"]  #: HTTP 503, then 429.
 Answers = Mapping[str, Sequence[str]]

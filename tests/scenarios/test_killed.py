@@ -20,7 +20,7 @@ from tests.scenarios.outage import CORE, Outage
 from tests.scenarios.stage import Incident, until
 from tests.scenarios.stories import Stage
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
 
 HELD_S = 600.0  #: Longer than any story: a call or an answer that never comes.
 LATE_S = 12.0  #: Until a call comes that was on its way at the death: the bot is back by then.
