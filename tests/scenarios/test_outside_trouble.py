@@ -24,7 +24,6 @@ class ThrottledUpdate:
             return outage, await outage.live()
 
 
-@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("told", [ThrottledUpdate()], indirect=True, ids=["thrice"])
 async def test_a_change_that_aws_throttles_is_made_a_little_later_and_nobody_is_asked_again(
