@@ -19,7 +19,7 @@ from adapters.migrations import (
 )
 from adapters.notices import PostNotice
 from adapters.postgres import Postgres
-from adapters.rds import Rds, Snapshot, TakeSnapshot
+from adapters.rds import Rds, Snapshot, StartSnapshot
 from bot.runbook import (
     Company,
     Done,
@@ -199,19 +199,20 @@ steps = book.section("Steps")
 @steps.action("Take backup before migration")
 async def take_backup(
     run: Run, company: Company, pending: Pending, rds: Rds
-) -> Plan[TakeSnapshot] | Nothing:
+) -> Plan[StartSnapshot] | Nothing:
+    """It may take hours: what waits for it is the watch, which says how far it is."""
     if not pending.scripts:
         return nothing("There is nothing to migrate")
     database = await rds.database(company.database)
     name = f"pre-migration-{run.started_at:%Y%m%d-%H%M%S}-{run.id.lower()}"
     return plan(
-        database.take_snapshot(name, run.id),
+        database.start_snapshot(name, run.id),
         because=f"{database.name} ({database.kind}) is migrated to {pending.revision} afterwards",
     )
 
 
 @steps.watch("Backup taken", every=seconds(15), lasting=hours(2), until="ok")
-async def backup(take_backup: Done[TakeSnapshot], rds: Rds) -> Watched[Snapshot]:
+async def backup(take_backup: Done[StartSnapshot], rds: Rds) -> Watched[Snapshot]:
     """By the name that only this run has; what an earlier one left is no backup of today."""
     taken = await rds.snapshot(take_backup.only)
     says = f"{taken.name} is {taken.status}, {taken.percent} %"
@@ -235,7 +236,8 @@ async def migrate(
     now = await migrations.standing(run)
     if now.stands != pending.stands:
         return nothing(
-            f"The database is at {now.stands} by now, and no longer at {pending.stands}"
+            f"The database is at {now.stands} by now, and no longer at {pending.stands}:"
+            " somebody else has migrated. Start again to see what is left to be done"
         )
     return plan(
         image.migrate(run.id, pending, now),
@@ -257,6 +259,12 @@ async def verify(
     hops = (restore(snapshot=backup.name),)
     if found.stands == pending.stands:
         return problem(f"The schema is where it was, at {found.stands}", found)
+    if found.stands not in pending.revisions:
+        return problem(
+            f"The schema is at {found.stands}, which is not of this migration: somebody else has"
+            f" migrated. Ask them before anything is taken back to {pending.stands}",
+            found,
+        )
     if found.stands != pending.revision:
         return problem(
             f"The schema is at {found.stands}: between {pending.stands} and {pending.revision}."

@@ -60,6 +60,14 @@ async def _no_other_migration(box: "Box") -> None:
     await box.harms.migrating.stop()
 
 
+async def _stuck_snapshot(box: "Box") -> None:
+    box.aws.hold_snapshots(stuck=True)
+
+
+async def _snapshot_goes_on(box: "Box") -> None:
+    box.aws.hold_snapshots(stuck=False)
+
+
 SCENES = (
     Scene(
         "failing-migration",
@@ -99,5 +107,13 @@ SCENES = (
         " once, and says so.",
         _other_migration,
         _no_other_migration,
+    ),
+    Scene(
+        "stuck-snapshot",
+        "A snapshot that stays being created",
+        "RDS begins snapshots and does not finish them. RB-DB-001 does not migrate without one, and"
+        " says what it waits for.",
+        _stuck_snapshot,
+        _snapshot_goes_on,
     ),
 )

@@ -170,7 +170,8 @@ class Migrations(Adapter):
         stands = await self._stands(change.run)
         last = f" It says: {lines.complaint}." if lines.complaint else ""
         where = (
-            f"The schema is still at {stands}: nothing that ran in a transaction stayed."
+            f"The schema is still at {stands}: nothing that ran in a transaction stayed. When what"
+            " stopped it is over, do this step again."
             if stands == change.replacing
             else f"It got as far as {stands}, which stays."
         )

@@ -252,6 +252,11 @@ class AwsWorld:
         with self._timeline.up_to_date():
             self._parts.restoring.failing = status
 
+    def hold_snapshots(self, stuck: bool) -> None:
+        """Those that are being created stay so, until they are let go on."""
+        with self._timeline.up_to_date():
+            self._parts.rds.snapshots_stick = stuck
+
     def set_instance_status(self, instance: str, status: str) -> None:
         """Such as `storage-full`, in which it cannot take over; `available` is well."""
         with self._timeline.up_to_date():

@@ -3,6 +3,7 @@ RB-DB-001 and RB-DEPLOY-002 as they go by day and by night: the real bot, real a
 PostgreSQL.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
 
@@ -25,6 +26,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 CORE, DEPLOY, FLAG = "complyai-core", "RB-DEPLOY-002", "/complyai/flags/reviews"
 STEPS = RUNBOOKS["RB-DB-001"].steps
 SCHEMA = "complyai-prod"
+BACKUP = "create-db-cluster-snapshot"
 LONG = 300.0  #: Seconds by which AWS's clock is ahead, so that it has counted requests at once.
 AS_IT_WAS = (
     "DROP TABLE IF EXISTS ad_reviews",
@@ -32,6 +34,11 @@ AS_IT_WAS = (
     "ALTER TABLE org_ads DROP COLUMN IF EXISTS risk_band",
     "UPDATE alembic_version SET version_num = 'a003'",
 )
+#: What it meets by a fault's name, and how that is said.
+IN_THE_WAY = {
+    "busy-table": "canceling statement due to lock timeout",
+    "other-migration": "Somebody else is migrating this database. Nothing was changed",
+}
 #: The hour at which this runs is none of its business: any traffic is quiet enough.
 QUIET = {"RB-DB-001": {"quiet": 10.0}}
 
@@ -78,13 +85,15 @@ class Room(Incident):
         message, action, value = await until(self.box, there)
         await Person(self.box, "U0DANA").presses(message, self.channel, action, value)
 
-    async def is_approved(self, words: str) -> None:
+    async def is_approved(self, words: str, by: str = "U0RAVI") -> None:
         asked = await self.asks_for_approval(words)
-        await Person(self.box, "U0RAVI").presses(asked, self.channel, names.APPROVE)
+        await Person(self.box, by).presses(asked, self.channel, names.APPROVE)
 
-    async def is_agreed_by_two(self, words: str) -> None:
+    async def is_agreed_by_two(
+        self, words: str, people: tuple[str, str] = ("U0RAVI", "U0LENA")
+    ) -> None:
         """Both type what it is that is changed."""
-        for who in (Person(self.box, "U0RAVI"), Person(self.box, "U0LENA")):
+        for who in (Person(self.box, one) for one in people):
             asked = await self.asks_for_approval(words)
             await who.presses(asked, self.channel, names.APPROVE_DESTROY)
             form = await who.sees_form(names.APPROVE_MODAL)
@@ -101,11 +110,31 @@ def _choices(message: Message) -> Iterator[tuple[str, str, str]]:
                         yield element["action_id"], one["value"], one["text"]["text"]
 
 
-async def begun(box: Box, channel: str, text: str = "") -> Room:
-    assert (
-        await Person(box, "U0DANA").types(f"RB-DB-001 service=complyai-core{text}", channel)
-    ).acked
+async def begun(box: Box, channel: str, text: str = "", by: str = "U0DANA") -> Room:
+    typed = f"RB-DB-001 service={CORE}{text}"
+    assert (await Person(box, by).types(typed, channel)).acked
     return Room(box, channel, channel)
+
+
+async def in_a_room(box: Box, name: str, revision: str, by: str = "U0DANA") -> Room:
+    """Until somebody has to approve its backup."""
+    channel = box.slack.add_channel(name, ("U0DANA", "U0RAVI", "U0LENA"))
+    room = await begun(box, channel, f" revision={revision}", by)
+    await room.presses(names.DONE)
+    await room.asks_for_approval(BACKUP)
+    return room
+
+
+async def backed_up(box: Box, name: str, revision: str, by: str = "U0DANA") -> Room:
+    """Until two have to approve the migration itself."""
+    room = await in_a_room(box, name, revision, by)
+    await room.is_approved(BACKUP)
+    await room.asks_for_approval("alembic")
+    return room
+
+
+def snapshots(box: Box) -> int:
+    return len([one for one in box.aws.calls if one.operation == "CreateDBClusterSnapshot"])
 
 
 async def put_back(box: Box) -> None:
@@ -166,6 +195,66 @@ async def test_one_that_fails_half_way_says_where_the_schema_stands_and_is_taken
     finally:
         company.aws.one_offs.faulty.clear()
     assert await revision(company) == "a003"
+
+
+async def test_what_stands_in_its_way_is_said_and_nothing_is_changed_until_it_is_over(
+    company: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await put_back(company)
+    begun_before, taken = company.aws.one_offs.begun, snapshots(company)
+    await company.switch("stuck-snapshot", on=True)
+    try:
+        room = await in_a_room(company, "hindered", "a004")
+        with monkeypatch.context() as patch:
+            look_often(patch, "RB-DB-001", "backup", lasting=seconds(1))
+            await room.is_approved(BACKUP)
+            await room.shows("PROBLEM · Backup taken: Not within 1 s")
+        await room.shows(" %. The migration waits for it")
+        assert not room.reads("alembic upgrade") and not room.reads("NEEDS APPROVAL")
+        await company.switch("stuck-snapshot", on=False)
+        await room.presses(f"{names.AGAIN}:backup")
+
+        for trouble, says in IN_THE_WAY.items():
+            await room.asks_for_approval("alembic")
+            await company.switch(trouble, on=True)
+            await room.is_agreed_by_two("alembic")
+            await room.shows(says)
+            assert await revision(company) == "a003"
+            await company.switch(trouble, on=False)
+            await room.presses(f"{names.AGAIN}:migrate")
+    finally:
+        for trouble in ("stuck-snapshot", *IN_THE_WAY):
+            await company.switch(trouble, on=False)
+    await room.shows("The schema is still at a003: nothing that ran in a transaction stayed")
+    await room.shows("When what stopped it is over, do this step again")
+    await room.is_agreed_by_two("alembic")
+    await room.shows("The schema is at a004, and all of it is there")
+    assert await revision(company) == "a004"
+    assert (company.aws.one_offs.begun, snapshots(company)) == (begun_before + 4, taken + 1)
+
+
+async def test_while_one_migrates_whoever_else_had_begun_is_told_so_and_changes_nothing(
+    company: Box,
+) -> None:
+    await put_back(company)
+    begun_before = company.aws.one_offs.begun
+    danas, lenas, ravis = await asyncio.gather(
+        backed_up(company, "danas", "a005"),
+        backed_up(company, "lenas", "a004", by="U0LENA"),
+        in_a_room(company, "ravis", "a004", by="U0RAVI"),
+    )
+    await danas.is_agreed_by_two("alembic")
+    await lenas.is_agreed_by_two("alembic", ("U0RAVI", "U0DANA"))
+    await lenas.shows("Not applied: since this was asked, the schema is at a005")
+    await lenas.shows("the database is at a005: nothing to migrate")
+    await danas.shows("The schema is at a005, and all of it is there")
+    await ravis.is_approved(BACKUP, by="U0LENA")
+    await ravis.shows("at a005 by now, and no longer at a003: somebody else has migrated")
+    await ravis.shows("The schema is at a005, which is not of this migration")
+    await ravis.presses(f"{names.PICK}:downgrade")
+    await ravis.shows("NOTHING TO DO · Alembic rollback: The schema is at a005, which is not of")
+    assert await revision(company) == "a005"
+    assert company.aws.one_offs.begun == begun_before + 4 + 1
 
 
 async def test_a_deployment_with_a_migration_goes_from_the_old_schema_to_the_flag(

@@ -14,7 +14,7 @@ from sandbox.aws.wire import AwsError
 
 WRITER_MOVES_AFTER, FAILOVER_TAKES = 8.0, 12.0
 REBOOT_TAKES, ZONES_SWAP_AFTER = 10.0, 6.0
-SNAPSHOT_TAKES = 15.0
+SNAPSHOT_TAKES, STUCK_LOOKS_AGAIN_AFTER = 15.0, 0.5
 MODIFYING_AFTER, MODIFY_TAKES = 2.0, 20.0
 CLASSES = tuple(
     f"db.{family}.{size}"
@@ -38,6 +38,7 @@ class RdsCloud:
         self.endpoints: dict[str, tuple[str, int]] = {}  #: Where instances really listen.
         self.places: dict[str, tuple[str, int]] = {}  #: The same, by resource id.
         self.backed_up: Callable[[], None] = lambda: None  #: Told when a snapshot begins.
+        self.snapshots_stick = False  #: None that is being created comes to its end.
 
     def cluster(self, name: str) -> Cluster:
         if name not in self.clusters:
@@ -196,6 +197,10 @@ class RdsCloud:
         return instance
 
     def _finish_snapshot(self, snapshot: Snapshot, of: Cluster | Instance) -> None:
+        if self.snapshots_stick:
+            again = STUCK_LOOKS_AGAIN_AFTER
+            self.timeline.after(again, lambda: self._finish_snapshot(snapshot, of))
+            return
         snapshot.status = "available"
         if of.status == "backing-up":
             of.status = "available"
