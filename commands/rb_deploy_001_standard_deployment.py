@@ -10,6 +10,7 @@ from adapters.cloudwatch import CloudWatch, NoRequests, Response
 from adapters.complyai import ComplyAi, Healths
 from adapters.ecr import Ecr, Image
 from adapters.ecs import (
+    BeginUpdate,
     Deployments,
     Ecs,
     Registered,
@@ -131,7 +132,7 @@ async def registered(inputs: Inputs, image: Image, ecs: Ecs) -> Found[Registered
 
 
 @steps.action("CI/CD automatically: triggers rolling deployment. If it has not: trigger it")
-def roll_out(inputs: Inputs, registered: Registered) -> Plan[UpdateService] | Nothing:
+def roll_out(inputs: Inputs, registered: Registered) -> Plan[BeginUpdate] | Nothing:
     move = registered.roll_out()
     if registered.task_definition is None:
         return nothing("There is no task definition to roll out")

@@ -111,8 +111,8 @@ SCENES = (
     Scene(
         "stuck-snapshot",
         "A snapshot that stays being created",
-        "RDS begins snapshots and does not finish them. RB-DB-001 does not migrate without one, and"
-        " says what it waits for.",
+        "RDS begins snapshots and does not finish them. RB-DB-001 does not migrate without one,"
+        " and says what it waits for.",
         _stuck_snapshot,
         _snapshot_goes_on,
     ),

@@ -9,12 +9,13 @@ the primary deployment has, and what ECS says of that deployment's rollout.
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
 from adapters.aws_calls import AwsCalls, answered_at
 from adapters.aws_errors import NotThere
-from adapters.ecs.changes import RestartService, ScaleService, UpdateService
+from adapters.ecs.changes import BeginUpdate, RestartService, ScaleService, UpdateService
 from adapters.ecs.facts import Deployments, Service, Services
 from adapters.ecs.history import READS as HISTORY_READS
 from adapters.ecs.history import History, primary_of, short_name
@@ -27,7 +28,7 @@ from adapters.ecs.rolling import (
     rollout,
 )
 from bot.runbook import Adapter, Key, Seen, pair
-from bot.runbook.errors import Refused
+from bot.runbook.errors import Refused, StepError
 
 READS: tuple[str, ...] = (
     "ecs:ListServices",
@@ -93,11 +94,14 @@ class Ecs(Adapter):
         now = short_name(seen["taskDefinition"])
         if now == change.task_definition:
             return _rollout(change, seen)
-        if now != change.replacing:
-            return Seen("drifted", f"{change.service} runs {now}")
-        if change.deployment_id not in (None, seen["id"]):
-            return Seen("drifted", f"{change.service} runs {now}, in a deployment begun since")
+        is_same = change.deployment_id in (None, seen["id"])
+        if now != change.replacing or not is_same:
+            return Seen("drifted", f"{change.service} runs {now}{await self._since(change)}")
         return Seen("before", f"{change.service} runs {now}")
+
+    async def _see_begun(self, change: BeginUpdate) -> Seen:
+        seen = await self._see_update(change)
+        return Seen("applied", seen.now) if seen.state == "applying" else seen
 
     async def _update(self, change: UpdateService, key: Key) -> None:
         await self._write(change, taskDefinition=change.task_definition)
@@ -136,6 +140,12 @@ class Ecs(Adapter):
             apply=_update,
             permissions=("ecs:UpdateService", "iam:PassRole"),
         ),
+        pair(
+            BeginUpdate,
+            observe=_see_begun,
+            apply=_update,
+            permissions=("ecs:UpdateService", "iam:PassRole"),
+        ),
         pair(ScaleService, observe=_see_scale, apply=_scale, permissions=("ecs:UpdateService",)),
         pair(
             RestartService,
@@ -151,6 +161,16 @@ class Ecs(Adapter):
         await self._calls.write(
             "ecs", "update_service", cluster=change.cluster, service=change.service, **params
         )
+
+    async def _since(self, change: UpdateService) -> str:
+        """Why it runs something else: ECS itself may have taken back what was asked of it."""
+        with suppress(StepError):
+            newest = await newest_rollout(
+                self._calls, change.cluster, change.service, change.task_definition
+            )
+            if newest.is_reversed and not newest.replaced_by:
+                return f": ECS takes {change.task_definition} back by itself. {newest.reason}"
+        return ", in a deployment begun since"
 
     async def _primary(self, change: UpdateService | RestartService) -> dict[str, Any] | Seen:
         """The service's primary deployment, or why it cannot be told."""

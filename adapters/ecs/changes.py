@@ -51,6 +51,20 @@ class UpdateService(_OfService):
         )
 
 
+class BeginUpdate(UpdateService):
+    """
+    The same, and done once ECS is at it: how it goes on is for a watch, which says what fails
+    while somebody can still do something about it.
+    """
+
+    def then(self) -> str:
+        return f"{self.service} is being brought to run {self.task_definition}"
+
+    def undo(self) -> UpdateService:
+        """Said by the class itself, which is where an outline looks for it."""
+        return super().undo()
+
+
 class ScaleService(_OfService):
     """Set how many tasks a service wants. To 0, it is down."""
 

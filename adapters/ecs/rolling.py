@@ -10,7 +10,7 @@ from datetime import datetime
 
 from adapters.aws_calls import Answer, AwsCalls, answered_at
 from adapters.aws_errors import NotThere
-from adapters.ecs.changes import UpdateService
+from adapters.ecs.changes import BeginUpdate
 from adapters.ecs.facts import FAILED, Rollout
 from adapters.ecs.history import PRIVATE_ECR, History, primary_of, short_name
 from adapters.plain import plain
@@ -34,11 +34,11 @@ class Registered(Facts):
     runs: str = ""  #: Family and revision, `complyai-core:42`; empty: there is no such service.
     deployment_id: str = ""  #: Of the deployment that is primary.
 
-    def roll_out(self) -> UpdateService | None:
+    def roll_out(self) -> BeginUpdate | None:
         """None: there is nothing to roll out, or it is what the service is meant to run."""
         if self.task_definition is None or self.task_definition == self.runs:
             return None
-        return UpdateService(
+        return BeginUpdate(
             cluster=self.cluster,
             service=self.service,
             task_definition=self.task_definition,

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 import adapters
 from adapters.dns import UpsertRecord
 from adapters.ecs import (
+    BeginUpdate,
     CreateService,
     RegisterTaskDefinition,
     RestartService,
@@ -37,7 +38,8 @@ AT = datetime(2026, 9, 1, 3, tzinfo=UTC)
 #: Stands for what is put in, in a line that needs no quotes.
 PUT_IN = "put-in"
 OF_AWS = {
-    UpdateService, RestartService, ScaleService, FailOver, RebootWithFailover, ModifyClass
+    UpdateService, BeginUpdate, RestartService, ScaleService, FailOver, RebootWithFailover,
+    ModifyClass,
 }  # fmt: skip
 SQL = [pair.change for pair in Postgres.alters]
 #: What nobody outside writes: of the catalogue, and made by us as JSON.

@@ -5,7 +5,7 @@ from datetime import UTC, timedelta
 import pytest
 
 from adapters.aws_calls import AwsCalls
-from adapters.ecs import Ecs, RestartService, ScaleService, UpdateService
+from adapters.ecs import BeginUpdate, Ecs, RestartService, ScaleService, UpdateService
 from bot.runbook import Seen
 from bot.runbook.errors import Refused, Unreachable
 from sandbox.aws.clock import StandingClock
@@ -238,7 +238,9 @@ async def test_a_service_that_moved_since_is_drifted(
 ) -> None:
     change = await to_last_good(ecs)
     world.deploy(CORE, "2.15.0")
-    assert await see(ecs, change) == Seen("drifted", f"{CORE} runs {CORE}:5")
+    assert await see(ecs, change) == Seen(
+        "drifted", f"{CORE} runs {CORE}:5, in a deployment begun since"
+    )
 
 
 async def test_a_roll_out_that_ecs_took_back_is_not_mistaken_for_one_not_begun(
@@ -258,7 +260,25 @@ async def test_a_roll_out_that_ecs_took_back_is_not_mistaken_for_one_not_begun(
     await ecs._update(again, "key")
     clock.advance(LONG)
     seen = await see(ecs, again)
-    assert seen == Seen("drifted", f"{MAESTRO} runs {MAESTRO}:4, in a deployment begun since")
+    assert seen == Seen(
+        "drifted",
+        f"{MAESTRO} runs {MAESTRO}:4: ECS takes {MAESTRO}:5 back by itself. Service deployment"
+        " rolled back because the circuit breaker threshold was exceeded.",
+    )
+    world.faults.deny("ecs", "ListServiceDeployments")
+    assert (await see(ecs, again)).now.endswith("in a deployment begun since")
+
+
+async def test_one_that_is_only_to_be_begun_is_done_while_ecs_is_still_at_it(
+    ecs: Ecs, world: AwsWorld, clock: StandingClock
+) -> None:
+    change = await to_last_good(ecs)
+    begun = BeginUpdate.model_validate(change.model_dump())
+    assert (await ecs._see_begun(begun)).state == "before"
+    await ecs._update(begun, "key")
+    assert (await see(ecs, change)).state == "applying"
+    seen = await ecs._see_begun(begun)
+    assert seen.state == "applied" and seen.now.startswith(f"{CORE} runs ")
 
 
 async def test_a_deleted_service_is_drifted(ecs: Ecs, calls: AwsCalls) -> None:

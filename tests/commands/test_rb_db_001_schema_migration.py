@@ -185,9 +185,7 @@ async def test_when_somebody_else_has_migrated_meanwhile_nothing_is_planned() ->
     assert "by now, and no longer at a003" in seen.says["migrate"]
 
 
-async def test_where_somebody_else_has_moved_the_schema_nothing_of_theirs_is_called_half_of_it() -> (
-    None
-):
+async def test_a_schema_that_somebody_else_has_moved_is_not_taken_for_half_of_this() -> None:
     seen = await told(standing=[at("a009")], schema=Schema(stands="a009"))
     assert seen.says["migrate"].endswith("Start again to see what is left to be done")
     assert seen.says["verify"].startswith("The schema is at a009, which is not of this migration")

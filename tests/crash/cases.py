@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from adapters.calendar import ScheduleMeeting
-from adapters.ecs import RestartService, ScaleService, UpdateService
+from adapters.ecs import BeginUpdate, RestartService, ScaleService, UpdateService
 from adapters.pager import Page
 from adapters.parameters import SetParameter
 from adapters.rds import FailOver, RebootWithFailover, TakeSnapshot
@@ -135,13 +135,22 @@ def sent(peer: Peer, method: str = "POST") -> Wire:
 
 @case(UpdateService)
 async def update(box: Box) -> Case:
+    return await _update(box, UpdateService)
+
+
+@case(BeginUpdate)
+async def begin_update(box: Box) -> Case:
+    return await _update(box, BeginUpdate)
+
+
+async def _update(box: Box, kind: type[UpdateService]) -> Case:
     service = await steady(box, "complyai-core")
     runs = service.primary.definition
     others = (one.definition for one in service.revisions.values())
     to = next(one for one in others if one.name != runs.name and one.status == "ACTIVE")
     before = len(service.record)
     return Case(
-        UpdateService(
+        kind(
             cluster=service.cluster,
             service=service.name,
             replacing=runs.name,
