@@ -291,14 +291,20 @@ async def cut_over(
     ecs: Ecs,
     kubernetes: Kubernetes,
     parameters: Parameters,
+    recovery: Recovery,
 ) -> Plan[CutOver]:
-    """All of it, in its order and by ids: what is done already is passed over."""
+    """
+    All of it, in its order and by ids: what is done already is passed over. Once the restored one
+    has the name nobody is stopped any more, for whoever was started since is at it.
+    """
     workers = await _workers(company, kubernetes)
     stops: list[ScaleService | ScaleDeployment] = [*await _stops(company, scope, ecs)]
     stops += _stop_of(workers, scope)
     live = scope.original.place
+    now = await recovery.place(live.name, live.is_cluster)
+    is_there = now is not None and now.resource_id == restored.resource_id
     changes: list[CutOver] = [
-        *stops,
+        *([] if is_there else stops),
         live.rename(scope.kept_as),
         restored.rename(live.name),
     ]

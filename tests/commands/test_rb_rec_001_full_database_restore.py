@@ -115,7 +115,7 @@ async def run(
             Recovery,
             points=more.get("points", POINTS),
             original=more.get("original", ORIGINAL),
-            place=places or [None, None, CREATING, MADE, MADE, MADE],
+            place=places or [None, None, CREATING, MADE, MADE, LIVE, MADE],
         ),
         canned(Ecs, services=more.get("services", SERVICES)),
         canned(
@@ -269,6 +269,15 @@ async def test_services_that_a_cut_over_before_had_stopped_are_started_again() -
     pods = WORKERS.model_copy(update={"desired": 0, "ready": 0})
     seen = await run(services=[SERVICES, stopped], workers=[WORKERS, pods])
     service, workers = seen.commands["cut_over"][-2:]
+    assert service.endswith("--service complyai-core --desired-count 4")
+    assert workers.endswith("deployment/celery-worker --replicas=3")
+
+
+async def test_once_the_restored_one_has_the_name_nobody_is_stopped_any_more() -> None:
+    here = MADE.model_copy(update={"name": LIVE.name})
+    seen = await run(places=[None, None, CREATING, MADE, MADE, here])
+    first, *_, service, workers = seen.commands["cut_over"]
+    assert first.startswith("aws rds modify-db-cluster")
     assert service.endswith("--service complyai-core --desired-count 4")
     assert workers.endswith("deployment/celery-worker --replicas=3")
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,17 +11,22 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
+from bot.runbook.company import Company
 from bot.slack.views import names
+from sandbox.aws.faults import Fault, FaultName
+from sandbox.aws.wire import Request
 from sandbox.box import Box
 from sandbox.postgres import Database
 from tests.scenarios.company import bot_in, company_in
-from tests.scenarios.stage import GENERAL, Incident, Person, until
+from tests.scenarios.stage import GENERAL, Incident, Message, Person, has, until
 from tests.scenarios.watching import look_often
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 TO_TYPE = re.compile(r"Type (\S+) to approve")
 READ = "SELECT count(o) FROM organizations o"
+PROD, FIRST, SECOND = "complyai-prod", "complyai-prod-first", "complyai-prod-second"
+SERVICES = Company().service_names
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -70,6 +76,88 @@ async def rows(box: Box, query: str) -> int:
         return int(await connection.fetchval(query))
     finally:
         await connection.close()
+
+
+@dataclass
+class RefusedAfter(Fault):
+    """So many calls that write are carried out, and the one after them is refused."""
+
+    name: FaultName = "deny"
+    operation: str = "[UM]*"  #: UpdateService and ModifyDBCluster.
+    left: int = 0
+
+    def strikes(self, request: Request) -> bool:
+        if not super().strikes(request):
+            return False
+        self.left -= 1
+        return self.left < 0
+
+
+def carried_out(box: Box) -> Counter[str]:
+    """Calls that AWS has carried out, also those whose answer was lost."""
+    return Counter(one.operation for one in box.aws.calls if one.fault != "deny")
+
+
+def refused(room: Restore) -> list[Message]:
+    """Requests of which AWS has refused a part."""
+    return [m for m in room.saying("Then: AWS refused") if m["text"].startswith("APPROVED")]
+
+
+async def test_a_cut_over_that_is_interrupted_goes_on_where_it_was_and_can_be_taken_back(
+    night: Box,
+) -> None:
+    """By refusals where it hurts most, and by answers that are lost at all other calls."""
+    aws, pods = night.aws, night.kubernetes.alive()
+    live, tasks = aws.resource_of(PROD), {one: aws.task_state(one) for one in SERVICES}
+    at = datetime.now(UTC) - timedelta(minutes=1)
+    typed = f"RB-REC-001 restore_time={at:%Y-%m-%dT%H:%M:%SZ} restored_as={SECOND} kept_as={FIRST}"
+    assert (await Person(night, "U0DANA").types(typed, "C0ALERTS")).acked
+    room, renames = Restore(night, "C0ALERTS", "alerts"), f"--new-db-cluster-identifier {FIRST}"
+    await room.accepts_loss()
+    await room.approves("restore-db-cluster-to-point-in-time", "ravi", "lena")
+    await room.approves("create-db-instance", "ravi")
+    await room.asks_for_approval(renames)
+    before = carried_out(night)
+
+    aws.faults.add(RefusedAfter(left=len(SERVICES) + 1))
+    await room.approves(renames, "ravi", "lena")
+    await until(night, lambda: len(refused(room)) == 1 or None)
+    await room.shows("6 of 12 were applied: complyai-core runs 0 of 0 tasks; ")
+    await room.shows(f"is called {FIRST}, available. Then: AWS refused rds:ModifyDBCluster")
+    assert aws.resource_of(PROD) is None
+    await goes_on(room)
+
+    aws.faults.add(RefusedAfter(left=3))
+    await room.approves(renames, "ravi", "lena")
+    await until(night, lambda: len(refused(room)) == 2 or None)
+    assert live == aws.resource_of(FIRST) != aws.resource_of(PROD)
+    assert [aws.task_state(one).running > 0 for one in SERVICES] == [True, True, False, False]
+    await goes_on(room)
+
+    aws.faults.lose_response("ecs", "UpdateService", times=2)
+    await room.approves(renames, "ravi", "lena")
+    await room.shows("are healthy, at the restored database, which takes writes")
+    done = carried_out(night) - before
+    assert (done["UpdateService"], done["ModifyDBCluster"]) == (2 * len(SERVICES), 2)
+    assert {one: aws.task_state(one) for one in SERVICES} == tasks
+
+    aws.faults.lose_response("ecs", "UpdateService", times=2 * len(SERVICES))
+    aws.faults.lose_response("rds", "ModifyDBCluster", times=2)
+    undo = f"{names.UNDO}:cut_over"
+    await room.person("dana").presses(await room.offers(undo), room.channel, undo)
+    await room.approves(f"--new-db-cluster-identifier {SECOND}", "ravi", "lena")
+    await room.shows("are healthy, at the database of before, which takes writes")
+    done = carried_out(night) - before
+    assert (done["UpdateService"], done["ModifyDBCluster"]) == (4 * len(SERVICES), 4)
+    assert {one: aws.task_state(one) for one in SERVICES} == tasks
+    assert aws.resource_of(PROD) == live and night.kubernetes.alive() == pods
+
+
+async def goes_on(room: Restore) -> None:
+    """By the one button, and not by the other that is there as well."""
+    card, again = await room.offers(f"{names.UNDO}:cut_over"), f"{names.AGAIN}:cut_over"
+    assert has(card, again)
+    await room.person("dana").presses(card, room.channel, again)
 
 
 async def test_a_corrupted_database_is_restored_to_a_minute_before_and_can_be_gone_back_from(
