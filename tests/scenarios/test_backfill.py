@@ -31,6 +31,24 @@ COUNT_WRITES = """
         FOR EACH ROW EXECUTE FUNCTION touch();
 """
 
+COUNT, BEHIND = "SELECT count(*) FROM activity_events", 3
+#: After it was planned, and before it is begun: every fourth has no address.
+COME_MEANWHILE = """
+    INSERT INTO activity_events (action, ip)
+    SELECT 'login', CASE WHEN i % 4 <> 0 THEN '203.0.113.9'::inet END FROM generate_series(1, 400) i
+"""
+#: As soon as it is done: whoever writes them does not know the column yet.
+COME_BEHIND = f"""
+    CREATE FUNCTION behind() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+        BEGIN
+            INSERT INTO activity_events (action, ip)
+            SELECT 'login', '203.0.113.9' FROM generate_series(1, {BEHIND});
+            RETURN NULL;
+        END $$;
+    CREATE TRIGGER behind AFTER UPDATE ON runbook_bot.backfills FOR EACH ROW
+        WHEN (NEW.finished_at IS NOT NULL) EXECUTE FUNCTION behind();
+"""
+
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def box(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Box]:
@@ -43,6 +61,8 @@ async def box(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Box]:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def bot(box: Box, tmp_path: Path) -> AsyncIterator[Lives]:
+    """Once nobody is connected any more whom an earlier test has left."""
+    await until(box, lambda: not box.slack.socket_mode.connections or None)
     async with lives(box, tmp_path) as found:
         yield found
 
@@ -59,11 +79,12 @@ async def filled(box: Box) -> int:
     return int(await value(box, "SELECT count(*) FROM org_ads WHERE search_name IS NOT NULL"))
 
 
-async def approved(box: Box, room: Incident) -> None:
+async def asked_for(room: Incident, command: str = COMMAND) -> Message:
     """Whatever the hour: a run that is held because it is not quiet is let go on."""
-    assert (await Person(box, DANA).types(COMMAND, ROOM)).acked
+    box = room.box
+    assert (await Person(box, DANA).types(command, room.channel)).acked
     asked = await until(box, lambda: _with(room, names.DONE))
-    await Person(box, DANA).presses(asked, ROOM, names.DONE)
+    await Person(box, DANA).presses(asked, room.channel, names.DONE)
     held: set[str] = set()
 
     def next_thing() -> Message | None:
@@ -74,12 +95,16 @@ async def approved(box: Box, room: Incident) -> None:
     while not has(found := await until(box, next_thing), names.DENY):
         held |= _held(found)
         for action in _held(found):
-            await Person(box, DANA).presses(found, ROOM, action)
+            await Person(box, DANA).presses(found, room.channel, action)
+    return found
+
+
+async def approved(room: Incident, asked: Message, typed: str = TYPED) -> None:
     for who in (RAVI, LENA):
-        person = Person(box, who)
-        await person.presses(found, ROOM, names.APPROVE_DESTROY)
+        person = Person(room.box, who)
+        await person.presses(asked, room.channel, names.APPROVE_DESTROY)
         form = await person.sees_form(names.APPROVE_MODAL)
-        assert not (await person.submits(form, {names.TYPED: TYPED})).errors
+        assert not (await person.submits(form, {names.TYPED: typed})).errors
 
 
 def _with(room: Incident, action: str) -> Message | None:
@@ -104,7 +129,7 @@ async def test_a_backfill_is_paused_resumed_and_survives_a_death_and_no_row_is_d
     await run(box.database.admin_dsn, COUNT_WRITES)
     room = Incident(box, ROOM, "general")
     rows = await value(box, "SELECT count(*) FROM org_ads")
-    await approved(box, room)
+    await approved(room, await asked_for(room))
     while not await filled(box):
         assert not room.saying("FINISHED")
     await presses(room, LENA, names.PAUSE)
@@ -126,3 +151,24 @@ async def test_a_backfill_is_paused_resumed_and_survives_a_death_and_no_row_is_d
     assert await filled(box) == await value(box, "SELECT count(*) FROM touched") == rows
     assert await value(box, "SELECT count(DISTINCT id) FROM touched") == rows
     assert await value(box, "SELECT is_analyzed FROM runbook_bot.backfills")
+
+
+async def test_rows_without_a_value_and_rows_that_come_meanwhile_are_counted_and_said(
+    box: Box, bot: Lives
+) -> None:
+    room = Incident(box, "C0SUPPORT", "support")
+    rows, nulls = [await value(box, f"{COUNT} WHERE ip IS {how}") for how in ("NOT NULL", "NULL")]
+    asked = await asked_for(room, "RB-DB-002 backfill=activity-events-network batch_size=5000")
+    stay = "rows are left as they are, because the expression gives NULL"
+    await room.shows(f"{rows:,} of {rows + nulls:,} rows of activity_events are to be filled")
+    await room.shows(f"{nulls:,} {stay}")
+    await room.shows("by hand: UPDATE activity_events SET network = NULL, in batches")
+    assert not await value(box, f"{COUNT} WHERE network IS NOT NULL")
+    await run(box.database.admin_dsn, COME_MEANWHILE, COME_BEHIND)
+    await approved(room, asked, "public.activity_events")
+    await room.shows(f"{BEHIND} rows came in behind it without a value: whatever writes them must")
+    await room.shows(f"fill them. Run it again. {nulls + 100:,} {stay}")
+    await room.says("FINISHED")
+    filled = f"{COUNT} WHERE network IS NOT NULL AND network >>= ip"
+    assert await value(box, filled) == rows + 300
+    assert await value(box, f"{COUNT} WHERE network IS NULL") == nulls + 100 + BEHIND
