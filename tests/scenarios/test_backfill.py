@@ -35,7 +35,8 @@ COUNT, BEHIND = "SELECT count(*) FROM activity_events", 3
 #: After it was planned, and before it is begun: every fourth has no address.
 COME_MEANWHILE = """
     INSERT INTO activity_events (action, ip)
-    SELECT 'login', CASE WHEN i % 4 <> 0 THEN '203.0.113.9'::inet END FROM generate_series(1, 400) i
+    SELECT 'login', CASE WHEN i % 4 <> 0 THEN '203.0.113.9'::inet END
+    FROM generate_series(1, 400) i
 """
 #: As soon as it is done: whoever writes them does not know the column yet.
 COME_BEHIND = f"""
