@@ -98,15 +98,21 @@ def carried_out(box: Box) -> Counter[str]:
     return Counter(one.operation for one in box.aws.calls if one.fault != "deny")
 
 
+def lose_answers(box: Box, stops_or_starts: int, renames: int = 0) -> None:
+    box.aws.faults.lose_response("ecs", "UpdateService", times=stops_or_starts)
+    if renames:
+        box.aws.faults.lose_response("rds", "ModifyDBCluster", times=renames)
+
+
 def refused(room: Restore) -> list[Message]:
     """Requests of which AWS has refused a part."""
     return [m for m in room.saying("Then: AWS refused") if m["text"].startswith("APPROVED")]
 
 
-async def test_a_cut_over_that_is_interrupted_goes_on_where_it_was_and_can_be_taken_back(
+async def test_a_cut_over_that_is_interrupted_at_every_step_goes_on_there_and_can_be_taken_back(
     night: Box,
 ) -> None:
-    """By refusals where it hurts most, and by answers that are lost at all other calls."""
+    """By refusals where it hurts most; and every other call's answer is lost."""
     aws, pods = night.aws, night.kubernetes.alive()
     live, tasks = aws.resource_of(PROD), {one: aws.task_state(one) for one in SERVICES}
     at = datetime.now(UTC) - timedelta(minutes=1)
@@ -118,8 +124,10 @@ async def test_a_cut_over_that_is_interrupted_goes_on_where_it_was_and_can_be_ta
     await room.approves("create-db-instance", "ravi")
     await room.asks_for_approval(renames)
     before = carried_out(night)
+    night.kubernetes.fail("lost response", 4, "PATCH")
 
     aws.faults.add(RefusedAfter(left=len(SERVICES) + 1))
+    lose_answers(night, stops_or_starts=len(SERVICES), renames=1)
     await room.approves(renames, "ravi", "lena")
     await until(night, lambda: len(refused(room)) == 1 or None)
     await room.shows("6 of 12 were applied: complyai-core runs 0 of 0 tasks; ")
@@ -128,21 +136,21 @@ async def test_a_cut_over_that_is_interrupted_goes_on_where_it_was_and_can_be_ta
     await goes_on(room)
 
     aws.faults.add(RefusedAfter(left=3))
+    lose_answers(night, stops_or_starts=2, renames=1)
     await room.approves(renames, "ravi", "lena")
     await until(night, lambda: len(refused(room)) == 2 or None)
     assert live == aws.resource_of(FIRST) != aws.resource_of(PROD)
     assert [aws.task_state(one).running > 0 for one in SERVICES] == [True, True, False, False]
     await goes_on(room)
 
-    aws.faults.lose_response("ecs", "UpdateService", times=2)
+    lose_answers(night, stops_or_starts=2)
     await room.approves(renames, "ravi", "lena")
     await room.shows("are healthy, at the restored database, which takes writes")
     done = carried_out(night) - before
     assert (done["UpdateService"], done["ModifyDBCluster"]) == (2 * len(SERVICES), 2)
     assert {one: aws.task_state(one) for one in SERVICES} == tasks
 
-    aws.faults.lose_response("ecs", "UpdateService", times=2 * len(SERVICES))
-    aws.faults.lose_response("rds", "ModifyDBCluster", times=2)
+    lose_answers(night, stops_or_starts=2 * len(SERVICES), renames=2)
     undo = f"{names.UNDO}:cut_over"
     await room.person("dana").presses(await room.offers(undo), room.channel, undo)
     await room.approves(f"--new-db-cluster-identifier {SECOND}", "ravi", "lena")
@@ -151,6 +159,7 @@ async def test_a_cut_over_that_is_interrupted_goes_on_where_it_was_and_can_be_ta
     assert (done["UpdateService"], done["ModifyDBCluster"]) == (4 * len(SERVICES), 4)
     assert {one: aws.task_state(one) for one in SERVICES} == tasks
     assert aws.resource_of(PROD) == live and night.kubernetes.alive() == pods
+    assert not aws.faults.shape() and not night.kubernetes.faults
 
 
 async def goes_on(room: Restore) -> None:
