@@ -168,7 +168,7 @@ class Migrations(Adapter):
 
     async def _failed(self, change: _Migration, task: Task, lines: Lines) -> str:
         stands = await self._stands(change.run)
-        last = f" It says: {lines.complaint}." if lines.complaint else ""
+        last = f" It says: {lines.complaint.rstrip('.')}." if lines.complaint else ""
         where = (
             f"The schema is still at {stands}: nothing that ran in a transaction stayed. When what"
             " stopped it is over, do this step again."

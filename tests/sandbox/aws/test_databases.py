@@ -155,6 +155,19 @@ def test_a_snapshot_takes_time_and_keeps_its_tags(account: Account) -> None:
     assert snapshot["TagList"] == tags
 
 
+def test_a_snapshot_that_is_held_stays_as_it_is_until_it_is_let_go_on(account: Account) -> None:
+    rds = account.client("rds")
+    account.world.hold_snapshots(stuck=True)
+    rds.create_db_cluster_snapshot(DBClusterIdentifier=CLUSTER, DBClusterSnapshotIdentifier="held")
+    statuses = []
+    for stuck in (True, False):
+        account.world.hold_snapshots(stuck)
+        account.pass_time(minutes=5)
+        found = rds.describe_db_cluster_snapshots(DBClusterSnapshotIdentifier="held")
+        statuses.append(found["DBClusterSnapshots"][0]["Status"])
+    assert statuses == ["creating", "available"]
+
+
 def test_a_snapshot_of_a_member_of_a_cluster_is_refused(account: Account) -> None:
     with pytest.raises(ClientError, match="CreateDBClusterSnapshot"):
         account.client("rds").create_db_snapshot(
