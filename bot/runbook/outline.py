@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from bot.runbook.book import Runbook
+from bot.runbook.changes import Change
 from bot.runbook.step import Kind, Mode, Speaks, Step
 
 #: Outlines that are kept in memory: of all runbooks, in the versions that runs are under way with.
@@ -129,7 +130,7 @@ def _step(book: Runbook, step: Step) -> StepOutline:
         asks=tuple(need.wanted.__name__ for need in step.needs if need.source == "adapter"),
         changes=tuple(change.__name__ for change in step.gives.changes),
         effect=effect.name if effect else None,
-        undoable=tuple(one.__name__ for one in step.gives.changes if "undo" in vars(one)),
+        undoable=tuple(one.__name__ for one in step.gives.changes if one.undo is not Change.undo),
         people=step.gate.people if step.gate else 0,
         role=step.gate.role if step.gate and step.gate.people else None,
         unattended=step.gate.unattended if step.gate else None,
