@@ -122,9 +122,15 @@ def _changes(plan: Outline) -> Iterator[str]:
     yield "Whoever asks for a change never approves it. Each request shows the exact command.\n"
     yield "| to | who approves | the way back |"
     yield "|---|---|---|"
+    standby = [section for section in plan.sections if section.mode == "standby"]
+    none = "none of its own" if standby else "none: it cannot be taken back"
     for step in asked:
         typed = ", and types the target's name" if step.effect == "DESTROY" else ""
-        yield f"| {_plain(step.title)} | {_people(step)}{typed} | {_way_back(step)} |"
+        back = _way_back(step) or none
+        yield f"| {_plain(step.title)} | {_people(step)}{typed} | {back} |"
+    for section in standby:
+        offers = [f"*{_plain(one.title)}*" for one in section.steps if one.kind == "action"]
+        yield f"\n{_plain(section.title)} is a way back, too: it offers {' and '.join(offers)}."
 
 
 def _people(step: StepOutline) -> str:
@@ -134,7 +140,7 @@ def _people(step: StepOutline) -> str:
 
 def _way_back(step: StepOutline) -> str:
     if not step.undoable:
-        return "none: it cannot be taken back"
+        return ""
     if step.undoable == step.changes:
         return "*Take back* on the card, approved like the change"
     return "*Take back* on the card, where the request says how"
