@@ -32,10 +32,10 @@ class Worker:
             self._task = asyncio.create_task(self._work(), name=self.name)
 
     async def die(self) -> None:
-        """At once, whatever it does."""
-        if self._task is not None:
+        """At once, whatever it does, and though that may swallow being cancelled."""
+        while self._task is not None and not self._task.done():
             self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await asyncio.wait({self._task}, timeout=AGAIN_S)
 
     async def _work(self) -> None:
         while True:

@@ -32,7 +32,6 @@ WIDTH, HEIGHT = 1100, 2600
 COLOURS = 64
 #: The hour at which pictures are taken is none of their business: any traffic is quiet enough.
 ANY_HOUR = {"RB-DB-001": {"quiet": 10.0}, "RB-DB-002": {"low_traffic": 10.0}}
-NEWEST_OF = "complyai-api"
 TO_TYPE = re.compile(r"Type (\S+) to approve")
 
 
@@ -50,6 +49,8 @@ class Telling:
     async def tell(self) -> None:
         for fault in self.tale.faults:
             await self.box.switch(fault, on=True)
+        if self.tale.builds:
+            self.box.aws.build(self.tale.of)
         try:
             room = await self._starts()
             await (self._of_a_report(room) if self._is_report(room) else self._of_a_run(room))
@@ -86,7 +87,7 @@ class Telling:
 
     def _types(self) -> str:
         before = datetime.now(UTC) - timedelta(minutes=1)
-        newest = self.box.aws.newest_image(NEWEST_OF)
+        newest = self.box.aws.newest_image(self.tale.of)
         return self.tale.types.format(newest=newest, before=f"{before:%Y-%m-%dT%H:%M:%SZ}")
 
     def _is_report(self, room: Incident) -> bool:

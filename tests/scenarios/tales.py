@@ -19,11 +19,13 @@ class Tale:
     its card, in its thread, in a message.
     """
 
-    #: After `/runbook`. `{newest}`: the newest version there is of complyai-api; `{before}`: the
+    #: After `/runbook`. `{newest}`: the newest version there is of that service; `{before}`: the
     #: moment a minute ago.
     types: str
     found: str  #: Words after which the first picture is taken.
     faults: tuple[str, ...] = ()  #: Of the sandbox's panel, for as long as it is told.
+    of: str = "complyai-api"  #: The service that it is about.
+    builds: bool = False  #: A pipeline has pushed a version of it, and not rolled it out.
     by: str = "dana"
     passes_s: float = 0.0  #: Of AWS's time, between the faults and the command.
     presses: tuple[str, ...] = ()  #: Buttons, one after another, before the first picture.
@@ -124,15 +126,16 @@ TALES: Mapping[str, Tale] = {
     ),
     "RB-DEPLOY-001": Tale(
         "RB-DEPLOY-001 service=complyai-api version={newest}",
-        faults=("rollout-not-begun",),
+        builds=True,
         presses=(names.DONE,),
         found="APPROVAL NEEDED · CHANGE",
         plan="update-service",
         watches="RUNNING · Error rates and response times",
     ),
     "RB-DEPLOY-002": Tale(
-        "RB-DEPLOY-002 service=complyai-api version={newest} revision=a005 flag=reviews",
-        faults=("rollout-not-begun",),
+        "RB-DEPLOY-002 service=complyai-core version={newest} revision=a005 flag=reviews",
+        of="complyai-core",
+        builds=True,
         presses=(names.DONE,),
         found="APPROVAL NEEDED · CHANGE",
         plan="update-service",
