@@ -139,7 +139,7 @@ TALES: Mapping[str, Tale] = {
         presses=(names.DONE,),
         found="APPROVAL NEEDED · CHANGE",
         plan="update-service",
-        done="OK · Monitor deployment",
+        done="Steps · 7 of 7",
     ),
     "RB-INT-001": Tale(
         "RB-INT-001",
