@@ -24,7 +24,7 @@ from bot.runbook.errors import StepError
 from bot.store import chain
 from bot.store.auditing import head_of
 from bot.store.deliveries import Delivery
-from bot.store.store import Store
+from bot.store.store import STORE_AWAY, Store
 from bot.store.tables import audit_anchors
 
 log = logging.getLogger(__name__)
@@ -103,6 +103,9 @@ class Anchoring:
         while True:
             try:
                 nap = await self.look()
+            except STORE_AWAY as error:
+                log.warning("the store does not answer, so the anchor waits: %s", error)
+                nap = AGAIN_S
             except Exception:
                 log.exception("the audit log's anchor could not be told; it is tried again")
                 nap = AGAIN_S

@@ -22,6 +22,10 @@ from sandbox.postgres.server import HOST, Server, environment
 RECEIVED_LIMIT_S, PROMOTED_LIMIT_S, LOOK_EVERY_S = 60.0, 60.0, 0.02
 #: pg_receivewal calls a segment that is not whole yet so.
 RESTORE = "cp '{wal}/%f' '%p' || cp '{wal}/%f.partial' '%p'"
+RECEIVES = """
+    SELECT count(*) FROM pg_stat_replication
+    WHERE application_name = 'pg_receivewal' AND state <> 'startup'
+"""
 
 
 class Archive:
@@ -38,8 +42,12 @@ class Archive:
             binaries.own(one)
 
     async def begin(self) -> None:
-        """Ends when the copy is there and what is written is received."""
+        """
+        Ends when the copy is there and what is written is received: what was written before it
+        began to receive it would never get.
+        """
         await self.receive()
+        await self._receives()
         await self._server.run(
             *("pg_basebackup", "-D", str(self._copy), "-h", HOST, "-p", str(self._server.port)),
             *("-U", self._login["user"], "--checkpoint=fast", "--wal-method=stream"),
@@ -106,6 +114,15 @@ class Archive:
             for name in files:
                 self._binaries.own(Path(place) / name)
         folder.chmod(0o700)
+
+    async def _receives(self) -> None:
+        connection = await self._connected(self._server)
+        try:
+            async with asyncio.timeout(RECEIVED_LIMIT_S):
+                while not await connection.fetchval(RECEIVES):  # noqa: ASYNC110
+                    await asyncio.sleep(LOOK_EVERY_S)
+        finally:
+            await connection.close()
 
     async def _is_received(self) -> bool:
         """A transaction of now is in the archive: a recovery stops before it. No server, none."""

@@ -179,8 +179,8 @@ async def test_what_is_kept_says_the_entry_the_hash_and_the_time_and_is_locked_l
         assert kept["where"] == "vault/2023-11-14.json"
 
 
-async def test_a_store_that_is_away_for_a_while_stops_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+async def test_a_store_that_is_away_for_a_while_stops_nothing_and_is_said_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with place("sqlite", tmp_path) as there:
         clock = StillClock()
@@ -199,3 +199,4 @@ async def test_a_store_that_is_away_for_a_while_stops_nothing(
         await clock.at_rest()
         assert len(await bot.said()) == 1
         await bot.anchoring.stop()
+    assert "so the anchor waits: disk full" in caplog.text and "Traceback" not in caplog.text
