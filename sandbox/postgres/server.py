@@ -31,6 +31,7 @@ SETTINGS: Mapping[str, str] = {
     "shared_buffers": "32MB",
     "max_prepared_transactions": "4",
     "max_wal_size": "256MB",
+    "wal_keep_size": "256MB",  #: For whoever streams it and is late on a busy machine.
     "autovacuum_naptime": "10s",
     "logging_collector": "off",
     "log_min_messages": "fatal",
