@@ -1,6 +1,7 @@
 """RB-INC-003 as it goes at night: the real bot, and a real PostgreSQL with real trouble in it."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -25,6 +26,7 @@ LIMITS = {
     "scans_looked_for": seconds(0.6),
     "large_table": 10_000,
 }
+SLOW = "Slow queries read public.activity_events"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -83,6 +85,15 @@ async def begun(box: Box, channel: str) -> Room:
     assert (await Person(box, "U0DANA").types("RB-INC-003", channel)).acked
     room = Room(box, channel, channel)
     await room.offers(names.CLOSE)
+    return room
+
+
+async def begun_and_reads(box: Box, words: str) -> Room:
+    """Again until it has found that: what has only just begun is not slow yet."""
+    for number in itertools.count():
+        room = await begun(box, f"C0AGAIN{number}")
+        if room.reads(words):
+            break
     return room
 
 
@@ -164,7 +175,7 @@ async def test_a_slow_query_gets_its_index_and_one_killed_halfway_is_dropped_and
     await night.switch("slow-query", on=True)
     await night.switch("invalid-index", on=True)
     try:
-        slow, halfway = [await begun(night, one) for one in ("C0SLOW", "C0INDEX")]
+        slow, halfway = await begun_and_reads(night, SLOW), await begun(night, "C0INDEX")
         await halfway.shows(f"Invalid, and so of no use: {left_over}")
         await asyncio.gather(
             makes_an_index(slow, "public.activity_events (user_id)", "CREATE INDEX CONCURRENTLY"),
