@@ -135,16 +135,17 @@ def sent(peer: Peer, method: str = "POST") -> Wire:
 
 @case(UpdateService)
 async def update(box: Box) -> Case:
-    return await _update(box, UpdateService)
+    return await _update(box, UpdateService, "complyai-core")
 
 
 @case(BeginUpdate)
 async def begin_update(box: Box) -> Case:
-    return await _update(box, BeginUpdate)
+    return await _update(box, BeginUpdate, "complyai-frontend")
 
 
-async def _update(box: Box, kind: type[UpdateService]) -> Case:
-    service = await steady(box, "complyai-core")
+async def _update(box: Box, kind: type[UpdateService], name: str) -> Case:
+    """Each of another service, for both are tried at the same time."""
+    service = await steady(box, name)
     runs = service.primary.definition
     others = (one.definition for one in service.revisions.values())
     to = next(one for one in others if one.name != runs.name and one.status == "ACTIVE")
