@@ -183,7 +183,8 @@ class Bench:
         living = asyncio.create_task(self.lives.live(task))
         while not has_come() and not living.done():  # noqa: ASYNC110 - a peer does not tell
             await asyncio.sleep(0.005)
-        os.kill(int((Path(task.folder) / "pid").read_text()), signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it has ended without that call
+            os.kill(int((Path(task.folder) / "pid").read_text()), signal.SIGKILL)
         come = asyncio.create_task(asyncio.sleep(HELD_S))
         died = await living == KILLED
         return await self._to_its_end(case, task, "call on its way", died, come)
