@@ -142,7 +142,7 @@ class Bench:
         row = Row(kind)
         try:
             await self._at_every_await(row)
-        except Exception as error:  # the table of all others is worth an hour
+        except Exception as error:  # the rows of all others took a quarter of an hour
             row.broke_off = repr(error)
         return row
 
